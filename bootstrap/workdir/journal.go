@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package workdir
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+)
+
+// Journal holds the choices that cannot be read back from the world. Everything else is observed anew at each run.
+type Journal struct {
+	// BootstrapNode is the control plane on which etcd is bootstrapped: written before the call, never changed. Empty:
+	// not chosen yet.
+	BootstrapNode string `json:"bootstrapNode,omitempty"`
+	// Applied names the nodes whose machine config has been accepted by them, and which boot from disk from then on.
+	Applied map[string]bool `json:"applied,omitempty"`
+}
+
+// Journal reads the journal. A missing one is an empty one.
+func (d *Dir) Journal() (Journal, error) {
+	data, err := d.Read(JournalFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Journal{}, nil
+	}
+	if err != nil {
+		return Journal{}, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	var j Journal
+	if err := decoder.Decode(&j); err != nil {
+		return Journal{}, &BrokenJournalError{Path: d.Path(JournalFile), Err: err}
+	}
+	return j, nil
+}
+
+// UpdateJournal reads the journal, changes it and writes it back before it returns.
+func (d *Dir) UpdateJournal(ctx context.Context, change func(*Journal)) error {
+	j, err := d.Journal()
+	if err != nil {
+		return err
+	}
+	j.Applied = maps.Clone(j.Applied)
+	change(&j)
+	data, err := json.MarshalIndent(j, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the journal: %w", err)
+	}
+	return d.Write(ctx, JournalFile, append(data, '\n'))
+}
+
+// BrokenJournalError says that the journal cannot be read.
+type BrokenJournalError struct {
+	Path string
+	Err  error
+}
+
+func (e *BrokenJournalError) Error() string { return fmt.Sprintf("journal %s: %v", e.Path, e.Err) }
+func (e *BrokenJournalError) Unwrap() error { return e.Err }
+
+// Hint says why the file must not simply be removed.
+func (e *BrokenJournalError) Hint() string {
+	return "it says on which node etcd was bootstrapped: restore it from a backup, or write {\"bootstrapNode\": \"<that node>\"} into it"
+}
