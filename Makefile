@@ -1,0 +1,130 @@
+# Every entry point of the repository. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# One set of flags for build and test: Go caches by flags, and Talos, Helm and Kubernetes should be compiled once.
+# -buildvcs=false: the version is stamped by -ldflags; asking git fails in a checkout owned by somebody else.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath -buildvcs=false
+# Never fetch another toolchain: go.mod names the one needed, and go says so when it is older.
+export GOTOOLCHAIN := local
+
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+TOOLS := bin/tools
+GOTESTSUM := $(TOOLS)/gotestsum
+LINTER := $(TOOLS)/golangci-lint
+CONTROLLER_GEN := $(TOOLS)/controller-gen
+
+# The levels of tests. What needs the lab's control plane or its machines says so by where it lies.
+PLANE_PACKAGES := ./lab/plane/...
+FLEET_PACKAGES := ./lab/fleet/... ./lab/demo/...
+UNIT_PACKAGES = $(shell $(GO) list ./... | grep -v -E '/(lab/(plane|fleet|demo)|internal/house)(/|$$)')
+
+# gotestsum prints failures in full and, at the end, each skipped test with its reason.
+TEST := $(GOTESTSUM) --format pkgname --format-hide-empty-pkg --
+FUZZTIME ?= 10s
+OUT ?= .
+
+##@ Use
+
+.PHONY: build
+build: bin/cozy-install bin/cozy-controller ## Build cozy-install and cozy-controller into bin/
+
+.PHONY: bin/cozy-install bin/cozy-controller
+bin/cozy-install bin/cozy-controller:
+	$(GO) build -ldflags '$(LDFLAGS)' -o $@ ./cmd/$(@F)
+
+.PHONY: demo
+demo: ## Run the whole bring-up against three simulated machines; files in .demo/
+	$(GO) run ./lab/demo up -dir .demo
+
+.PHONY: demo-down
+demo-down: ## Stop the demo and remove what it made
+	$(GO) run ./lab/demo down -dir .demo
+
+##@ Test
+
+.PHONY: test
+test: test-house test-unit test-plane test-fleet ## Run all tests, with their set-up
+
+.PHONY: test-house
+test-house: $(GOTESTSUM) ## Check the house rules: imports, files, documents
+	$(TEST) -count=1 ./internal/house
+
+.PHONY: test-unit
+test-unit: $(GOTESTSUM) ## Run the tests that need no control plane and no machines
+	$(TEST) -timeout 10m $(UNIT_PACKAGES)
+
+.PHONY: test-plane
+test-plane: $(GOTESTSUM) ## Run the tests on a real control plane; builds Kubernetes at the first time
+	$(TEST) -timeout 40m -p 1 $(PLANE_PACKAGES)
+
+.PHONY: test-fleet
+test-fleet: $(GOTESTSUM) ## Run the bring-up against simulated machines
+	$(TEST) -timeout 40m -p 1 $(FLEET_PACKAGES)
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (10s)
+	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort | while IFS=: read -r file target; do \
+		echo "$$(dirname "$$file") $${target#func }"; \
+		$(GO) test -run '^$$' -fuzz "^$${target#func }$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+	done
+
+##@ Change
+
+.PHONY: lint
+lint: $(LINTER) ## Run the linters
+	$(LINTER) run ./...
+
+.PHONY: fmt
+fmt: $(LINTER) ## Format the code
+	$(LINTER) fmt ./...
+
+.PHONY: generate
+generate: $(CONTROLLER_GEN) ## Make deepcopy code, CRDs and the site schema again
+	@mkdir -p $(OUT)/tenant/api/v1alpha1 $(OUT)/manifests/charts/cozy-controller/templates $(OUT)/docs
+	$(CONTROLLER_GEN) object:headerFile=internal/house/boilerplate.go.txt paths=./tenant/api/v1alpha1 \
+		output:object:dir=$(OUT)/tenant/api/v1alpha1
+	$(CONTROLLER_GEN) crd paths=./tenant/api/v1alpha1 output:crd:stdout \
+		> $(OUT)/manifests/charts/cozy-controller/templates/crd-tenants.yaml
+	$(GO) run ./cmd/cozy-install config schema > $(OUT)/docs/site.schema.json
+
+GENERATED := tenant/api/v1alpha1/zz_generated.deepcopy.go docs/site.schema.json \
+	manifests/charts/cozy-controller/templates/crd-tenants.yaml
+
+.PHONY: verify-generated
+verify-generated: ## Fail when a generated file is not what make generate makes
+	@again=$$(mktemp -d); trap 'rm -rf "$$again"' EXIT; \
+	$(MAKE) --no-print-directory generate OUT="$$again"; \
+	for file in $(GENERATED); do diff -u "$$file" "$$again/$$file"; done
+
+.PHONY: tools
+tools: $(LINTER) $(CONTROLLER_GEN) $(GOTESTSUM) ## Build the pinned linters and generators into bin/tools/
+
+# Each is pinned by a tool directive of lab/tools/dev, a module of its own.
+$(GOTESTSUM): PACKAGE := gotest.tools/gotestsum
+$(LINTER): PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(CONTROLLER_GEN): PACKAGE := sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(GOTESTSUM) $(LINTER) $(CONTROLLER_GEN): lab/tools/dev/go.mod lab/tools/dev/go.sum
+	cd lab/tools/dev && $(GO) build -o $(CURDIR)/$@ $(PACKAGE)
+	@touch $@
+
+.PHONY: clean
+clean: ## Remove what make built; a running demo is stopped by demo-down
+	rm -rf bin .cache
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
