@@ -22,10 +22,14 @@ type rule struct {
 // error, so a new package is a decision; a rule that names no package is one too, so the table can not go stale.
 func importRules() []rule {
 	return []rule{
-		{of: "cmd/cozy-controller", may: []string{"cmd/internal/...", "tenant/...", "bundles", "manifests"},
-			why: "the controller runs inside the cluster: it neither boots machines nor knows the bastion's site file"},
-		{of: "cmd/internal/ui", may: []string{"bootstrap/phase"},
-			why: "reporters draw what phases tell; they know a terminal and nothing else"},
+		{
+			of: "cmd/cozy-controller", may: []string{"cmd/internal/...", "tenant/...", "bundles", "manifests"},
+			why: "the controller runs inside the cluster: it neither boots machines nor knows the bastion's site file",
+		},
+		{
+			of: "cmd/internal/ui", may: []string{"bootstrap/phase"},
+			why: "reporters draw what phases tell; they know a terminal and nothing else",
+		},
 		{of: "cmd/...", may: []string{
 			"cmd/internal/...", "bootstrap/...", "talos", "pxe/...", "bundles", "manifests", "tenant/...",
 		}, why: "commands turn flags into library calls; the lab is for tests and the demo"},
@@ -40,17 +44,23 @@ func importRules() []rule {
 		}, why: "the one place that introduces the others to each other, and that knows their order"},
 
 		{of: "talos", why: "what a bundle asks of Talos arrives as a value of talos's own type"},
-		{of: "pxe/dhcp", why: oneProtocol}, {of: "pxe/tftp", why: oneProtocol},
-		{of: "pxe/httpboot", why: oneProtocol}, {of: "pxe/ipxe", why: oneProtocol},
+		{of: "pxe/dhcp", why: oneProtocol},
+		{of: "pxe/tftp", why: oneProtocol},
+		{of: "pxe/httpboot", why: oneProtocol},
+		{of: "pxe/ipxe", why: oneProtocol},
 		{of: "pxe/assets", why: oneProtocol},
-		{of: "pxe", may: []string{"pxe/..."},
-			why: "netboot carries no secret: what it does not import it can not serve"},
+		{
+			of: "pxe", may: []string{"pxe/..."},
+			why: "netboot carries no secret: what it does not import it can not serve",
+		},
 		{of: "bundles", why: "packages are data: they are read from any fs.FS and know no platform code"},
 		{of: "manifests", why: "embedded YAML"},
 		{of: "tenant", why: "the tenant rules are pure"},
 		{of: "tenant/api/...", why: "resource types are read by everybody, so they read nobody"},
-		{of: "tenant/controller", may: []string{"tenant", "tenant/api/..."},
-			why: "reconcilers apply the rules; nothing of the bastion runs in the cluster"},
+		{
+			of: "tenant/controller", may: []string{"tenant", "tenant/api/..."},
+			why: "reconcilers apply the rules; nothing of the bastion runs in the cluster",
+		},
 
 		{of: "lab/...", may: []string{
 			"lab/...", "bootstrap/...", "talos", "pxe/...", "bundles", "manifests", "tenant/...",

@@ -33,13 +33,19 @@ func libraries() []library {
 
 		{path: "github.com/insomniacslk/dhcp", in: []string{"pxe/dhcp", "lab/..."}, why: "DHCP is pxe/dhcp's concern"},
 		{path: "github.com/pin/tftp", in: []string{"pxe/tftp", "lab/..."}, why: "TFTP is pxe/tftp's concern"},
-		{path: "github.com/siderolabs/", in: []string{"talos", "lab/..."},
-			why: "only talos speaks Talos; the lab plays the other side"},
-		{path: "github.com/cosi-project/runtime", in: []string{"talos", "lab/..."},
-			why: "only talos speaks Talos; the lab plays the other side"},
+		{
+			path: "github.com/siderolabs/", in: []string{"talos", "lab/..."},
+			why: "only talos speaks Talos; the lab plays the other side",
+		},
+		{
+			path: "github.com/cosi-project/runtime", in: []string{"talos", "lab/..."},
+			why: "only talos speaks Talos; the lab plays the other side",
+		},
 
-		{path: "helm.sh/helm", in: []string{"bundles"}, oneFile: true,
-			why: "the Helm SDK is large and its cancelling is unsafe: one adapter holds what we know about it"},
+		{
+			path: "helm.sh/helm", in: []string{"bundles"}, oneFile: true,
+			why: "the Helm SDK is large and its cancelling is unsafe: one adapter holds what we know about it",
+		},
 		{path: "github.com/fluxcd/", in: []string{"bundles", "lab/..."}, why: "releases are made by bundles"},
 		{path: "sigs.k8s.io/controller-runtime", in: []string{
 			"tenant/controller", "cmd/cozy-controller",
