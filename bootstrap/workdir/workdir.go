@@ -124,7 +124,9 @@ func (d *Dir) Write(_ context.Context, name string, data []byte) error {
 // ExistsError says that a file that must never be replaced is there already.
 type ExistsError struct{ Path string }
 
-func (e *ExistsError) Error() string { return fmt.Sprintf("%s: it exists and is never overwritten", e.Path) }
+func (e *ExistsError) Error() string {
+	return fmt.Sprintf("%s: it exists and is never overwritten", e.Path)
+}
 
 // Is makes the error an fs.ErrExist.
 func (e *ExistsError) Is(target error) bool { return target == fs.ErrExist }
