@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package manifests
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/ext"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+)
+
+// policy is the part of a ValidatingAdmissionPolicy that decides.
+type policy struct {
+	Metadata struct{ Name string }
+	Spec     struct {
+		Variables   []struct{ Name, Expression string }
+		Validations []struct{ Expression, Message, MessageExpression string }
+	}
+}
+
+// judge evaluates the policies named so, as the kube-apiserver does: variables first, in order, then every validation.
+// It returns the message of the first that refuses; empty means allowed.
+func judge(t *testing.T, name string, input map[string]any) string {
+	t.Helper()
+	for _, object := range objects(t, render(t, rendering{name: name, chart: "tenant-admission", namespace: "cozy-system"})) {
+		if object["kind"] != "ValidatingAdmissionPolicy" {
+			continue
+		}
+		raw, err := yaml.Marshal(object)
+		require.NoError(t, err)
+		var p policy
+		require.NoError(t, yaml.Unmarshal(raw, &p))
+		if p.Metadata.Name != name {
+			continue
+		}
+		variables := map[string]any{}
+		input["variables"] = variables
+		for _, v := range p.Spec.Variables {
+			variables[v.Name] = evaluate(t, v.Expression, input)
+		}
+		for _, v := range p.Spec.Validations {
+			if evaluate(t, v.Expression, input) == true {
+				continue
+			}
+			if v.Message != "" {
+				return v.Message
+			}
+			return evaluate(t, v.MessageExpression, input).(string)
+		}
+		return ""
+	}
+	t.Fatalf("no policy %s", name)
+	return ""
+}
+
+func evaluate(t *testing.T, expression string, input map[string]any) any {
+	t.Helper()
+	env, err := cel.NewEnv(ext.Strings(),
+		cel.Variable("object", cel.DynType), cel.Variable("oldObject", cel.DynType), cel.Variable("request", cel.DynType),
+		cel.Variable("namespaceObject", cel.DynType), cel.Variable("variables", cel.MapType(cel.StringType, cel.DynType)))
+	require.NoError(t, err)
+	ast, issues := env.Compile(expression)
+	require.NoError(t, issues.Err(), expression)
+	program, err := env.Program(ast)
+	require.NoError(t, err, expression)
+	value, _, err := program.Eval(input)
+	require.NoError(t, err, expression)
+	return value.Value()
+}
+
+func creation(namespace, name string, labels map[string]any) map[string]any {
+	meta := map[string]any{"name": namespace}
+	if labels != nil {
+		meta["labels"] = labels
+	}
+	return map[string]any{
+		"object":          map[string]any{"metadata": map[string]any{"name": name, "namespace": namespace}},
+		"oldObject":       nil,
+		"request":         map[string]any{"namespace": namespace, "operation": "CREATE"},
+		"namespaceObject": map[string]any{"metadata": meta},
+	}
+}
+
+func TestAdmissionOfTenantNames(t *testing.T) {
+	long := strings.Repeat("a", 20)
+	for name, test := range map[string]struct {
+		namespace, tenant string
+		labels            map[string]any
+		refusal           string // empty: allowed
+	}{
+		"root's own object":         {"tenant-root", "root", nil, ""},
+		"child of root":             {"tenant-root", "alpha", nil, ""},
+		"digits after a letter":     {"tenant-root", "a1b2", nil, ""},
+		"grandchild":                {"tenant-alpha", "beta", map[string]any{"tenant.cozystack.io/tenant-alpha": ""}, ""},
+		"dash":                      {"tenant-root", "al-pha", nil, `tenant name "al-pha": lower-case letters`},
+		"capital":                   {"tenant-root", "Alpha", nil, "lower-case letters"},
+		"digit first":               {"tenant-root", "1a", nil, "lower-case letters"},
+		"line break at the end":     {"tenant-root", "alpha\n", nil, "lower-case letters"},
+		"root elsewhere":            {"tenant-alpha", "root", map[string]any{"tenant.cozystack.io/tenant-alpha": ""}, `"root" is reserved`},
+		"word of a level":           {"tenant-root", "super", nil, `"super" is reserved`},
+		"host label of a service":   {"tenant-root", "grafana", nil, `"grafana" is reserved`},
+		"46 characters":             {"tenant-root", strings.Repeat("a", 46), nil, ""},
+		"47 characters":             {"tenant-root", strings.Repeat("a", 47), nil, "has 47 characters; 46 are allowed"},
+		"no tenant's namespace":     {"default", "alpha", map[string]any{"team": "x"}, `namespace "default" belongs to no tenant`},
+		"namespace without a label": {"default", "alpha", nil, `namespace "default" belongs to no tenant`},
+		"63 characters": {"tenant-" + long + "-" + long, strings.Repeat("b", 14),
+			map[string]any{"tenant.cozystack.io/tenant-" + long + "-" + long: ""}, ""},
+		"64 characters": {"tenant-" + long + "-" + long, strings.Repeat("b", 15),
+			map[string]any{"tenant.cozystack.io/tenant-" + long + "-" + long: ""},
+			`would have the namespace "tenant-` + long + "-" + long + "-" + strings.Repeat("b", 15) + `" with 64 characters`},
+	} {
+		got := judge(t, "tenant-names.cozystack.io", creation(test.namespace, test.tenant, test.labels))
+		if test.refusal == "" {
+			require.Empty(t, got, name)
+		} else {
+			require.Contains(t, got, test.refusal, name)
+		}
+	}
+}
+
+func TestAdmissionKeepsTheRoot(t *testing.T) {
+	deletion := func(namespace, name string) map[string]any {
+		return map[string]any{
+			"object":    nil,
+			"oldObject": map[string]any{"metadata": map[string]any{"name": name, "namespace": namespace}},
+			"request":   map[string]any{"namespace": namespace, "operation": "DELETE"},
+		}
+	}
+	require.Contains(t, judge(t, "tenant-root.cozystack.io", deletion("tenant-root", "root")), "can't be deleted")
+	require.Empty(t, judge(t, "tenant-root.cozystack.io", deletion("tenant-root", "alpha")))
+}

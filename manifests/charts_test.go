@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package manifests
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/lint"
+	"helm.sh/helm/v3/pkg/lint/support"
+	"sigs.k8s.io/yaml"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// rendering is one way to render a chart; each has a golden file.
+type rendering struct {
+	name      string // of the golden file
+	chart     string
+	namespace string
+	values    map[string]any
+}
+
+func renderings() []rendering {
+	return []rendering{
+		{"flannel-talos", "flannel", "cozy-flannel", map[string]any{"podCIDR": "10.200.0.0/16"}},
+		{"flannel-generic", "flannel", "cozy-flannel", map[string]any{
+			"podCIDR": "10.200.0.0/16", "apiServer": map[string]any{"host": ""}}},
+		{"cozy-controller-talos", "cozy-controller", "cozy-system", nil},
+		{"cozy-controller-generic", "cozy-controller", "cozy-system", map[string]any{
+			"hostNetwork": false, "replicas": 2, "apiServer": map[string]any{"host": ""}}},
+		{"priority-classes", "priority-classes", "cozy-system", nil},
+		{"tenant-roles", "tenant-roles", "cozy-system", nil},
+		{"tenant-admission", "tenant-admission", "cozy-system", nil},
+	}
+}
+
+func TestEveryChartIsRendered(t *testing.T) {
+	repository, err := NewRepository(Charts())
+	require.NoError(t, err)
+	for _, name := range repository.Names() {
+		require.True(t, slices.ContainsFunc(renderings(), func(r rendering) bool { return r.chart == name }), name)
+	}
+}
+
+func TestChartsRenderAsRecorded(t *testing.T) {
+	for _, r := range renderings() {
+		got := render(t, r)
+		golden := filepath.Join("testdata", r.name+".yaml")
+		if *update {
+			require.NoError(t, os.MkdirAll("testdata", 0o755))
+			require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
+		}
+		want, err := os.ReadFile(golden)
+		require.NoError(t, err)
+		require.Equal(t, string(want), got, r.name)
+	}
+}
+
+func TestChartsPassTheLinter(t *testing.T) {
+	for _, r := range renderings() {
+		linted := lint.All(filepath.Join("charts", r.chart), r.values, r.namespace, true)
+		for _, message := range linted.Messages {
+			// An icon is for chart galleries.
+			if message.Severity > support.InfoSev {
+				t.Errorf("%s: %s", r.name, message)
+			}
+		}
+	}
+}
+
+func TestRenderedObjectsKeepHouseRules(t *testing.T) {
+	for _, r := range renderings() {
+		seen := map[string]bool{}
+		for _, object := range objects(t, render(t, r)) {
+			kind, meta := object["kind"].(string), object["metadata"].(map[string]any)
+			name, _ := meta["name"].(string)
+			require.NotEmpty(t, name, "%s: %s", r.name, kind)
+			require.NotEqual(t, "Namespace", kind, "%s: the installer makes namespaces, with their labels", r.name)
+			require.NotEqual(t, "Secret", kind, "%s: no chart of ours carries a secret", r.name)
+			id := kind + "/" + name
+			require.False(t, seen[id], "%s: %s stands twice", r.name, id)
+			seen[id] = true
+			if namespace, ok := meta["namespace"]; ok {
+				require.Equal(t, r.namespace, namespace, "%s: %s", r.name, id)
+			}
+			labels, _ := meta["labels"].(map[string]any)
+			if kind != "CustomResourceDefinition" {
+				require.Equal(t, "Helm", labels["app.kubernetes.io/managed-by"], "%s: %s", r.name, id)
+			}
+		}
+	}
+}
+
+func TestSchemasKnowEveryDefaultAndNothingElse(t *testing.T) {
+	for _, r := range renderings() {
+		loaded, err := loader.LoadDir(filepath.Join("charts", r.chart))
+		require.NoError(t, err)
+		var schema map[string]any
+		require.NoError(t, json.Unmarshal(loaded.Schema, &schema))
+		require.Equal(t, false, schema["additionalProperties"], r.chart)
+		checkStrict(t, r.chart, schema)
+
+		values, err := chartutil.CoalesceValues(loaded, map[string]any{"surprise": true})
+		require.NoError(t, err)
+		require.ErrorContains(t, chartutil.ValidateAgainstSchema(loaded, values), "surprise", r.chart)
+	}
+}
+
+// checkStrict demands a description for each property and a closed list of properties where there is one.
+func checkStrict(t *testing.T, path string, schema map[string]any) {
+	properties, ok := schema["properties"].(map[string]any)
+	if !ok {
+		return
+	}
+	require.Equal(t, false, schema["additionalProperties"], path)
+	for name, property := range properties {
+		at := path + "." + name
+		inner := property.(map[string]any)
+		if _, described := inner["properties"]; !described {
+			require.NotEmpty(t, inner["description"], at)
+		}
+		checkStrict(t, at, inner)
+		if items, ok := inner["items"].(map[string]any); ok {
+			checkStrict(t, at+"[]", items)
+		}
+	}
+}
+
+// render is what "helm template" prints for the chart as the repository packs it, without the chart's version, which
+// changes with every byte.
+func render(t *testing.T, r rendering) string {
+	t.Helper()
+	repository, err := NewRepository(Charts())
+	require.NoError(t, err)
+	archive, err := repository.Archive(r.chart)
+	require.NoError(t, err)
+	loaded, err := loader.LoadArchive(bytes.NewReader(archive))
+	require.NoError(t, err)
+
+	install := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
+	install.ClientOnly, install.DryRun = true, true
+	install.ReleaseName, install.Namespace = r.chart, r.namespace
+	install.KubeVersion = &chartutil.KubeVersion{Version: "v1.34.4", Major: "1", Minor: "34"}
+	release, err := install.Run(loaded, r.values)
+	require.NoError(t, err, r.name)
+	return strings.TrimSpace(release.Manifest) + "\n"
+}
+
+func objects(t *testing.T, manifest string) []map[string]any {
+	t.Helper()
+	var out []map[string]any
+	for _, document := range strings.Split(manifest, "\n---\n") {
+		var object map[string]any
+		require.NoError(t, yaml.UnmarshalStrict([]byte(strings.TrimPrefix(document, "---\n")), &object), document)
+		if len(object) > 0 {
+			out = append(out, object)
+		}
+	}
+	require.NotEmpty(t, out)
+	return out
+}
