@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tenant
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Reason says in one word why a tenant is refused. Reasons are shown in conditions: scripts compare them.
+type Reason string
+
+// The reasons, in the order in which they are looked for.
+const (
+	ParentMissing     Reason = "ParentMissing"
+	NameInvalid       Reason = "NameInvalid"
+	NameReserved      Reason = "NameReserved"
+	NameTooLong       Reason = "NameTooLong"
+	ParentNotAccepted Reason = "ParentNotAccepted"
+	HostInvalid       Reason = "HostInvalid"
+	HostReserved      Reason = "HostReserved"
+	HostTaken         Reason = "HostTaken"
+)
+
+// Refusal is the error of a tenant for which nothing may be created.
+type Refusal struct {
+	// Tenant is who is refused. Empty where a name was checked that is no tenant yet.
+	Tenant types.NamespacedName
+	// Namespace is the one the tenant would have. Empty where its name or its place gives none.
+	Namespace string
+	Reason    Reason
+	// Field and Value say what is wrong, Rule why.
+	Field, Value, Rule string
+	// Holder is the namespace of the tenant that holds the host (HostTaken) or is not accepted itself
+	// (ParentNotAccepted). It is for platform operators: the error text is shown to tenants, who may not learn the names of
+	// others, and leaves it out unless it is the tenant's own ancestor.
+	Holder string
+
+	hint string
+}
+
+func (r *Refusal) Error() string { return fmt.Sprintf("%s: %q: %s", r.Field, r.Value, r.Rule) }
+
+// Hint is the next step, in the words of whoever made the tenant.
+func (r *Refusal) Hint() string { return r.hint }

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tenant
+
+import "fmt"
+
+// Service is one of the cluster services that a tenant runs itself or takes from an ancestor.
+type Service int
+
+// The cluster services. Their String is their name everywhere: in spec, in labels, and as the name of their resource.
+const (
+	Etcd Service = iota
+	Monitoring
+	Ingress
+	SeaweedFS
+	// ServiceCount is how many there are, for arrays indexed by Service.
+	ServiceCount int = iota
+)
+
+// Services lists them all, in the order in which they are shown.
+func Services() [ServiceCount]Service { return [...]Service{Etcd, Monitoring, Ingress, SeaweedFS} }
+
+func (s Service) String() string {
+	switch s {
+	case Etcd:
+		return "etcd"
+	case Monitoring:
+		return "monitoring"
+	case Ingress:
+		return "ingress"
+	case SeaweedFS:
+		return "seaweedfs"
+	}
+
+	return fmt.Sprintf("Service(%d)", int(s))
+}
+
+// Flags says of each service whether a tenant runs it, indexed by Service.
+type Flags [ServiceCount]bool
+
+// Source says where a tenant's service comes from. The zero value is no source at all and occurs in no result.
+type Source string
+
+// The sources.
+const (
+	Own       Source = "own"
+	Inherited Source = "inherited"
+	None      Source = "none"
+)
+
+// Provision is how one service resolves for one tenant.
+type Provision struct {
+	Source Source
+	// Namespace is the provider's: the tenant's own or that of the nearest ancestor that runs the service. Empty for None.
+	Namespace string
+	// Dependents are the tenants that inherit the service from this one. Zero unless the source is Own.
+	Dependents Dependents
+}
+
+// maxDependents bounds the names in a status: it is written anew with each change, and kept in etcd.
+const maxDependents = 10
+
+// Dependents counts tenants and names some of them.
+type Dependents struct {
+	Count int
+	// First are the namespaces of the first ten, in alphabetical order.
+	First []string
+}
+
+func (d *Dependents) add(namespace string) {
+	d.Count++
+	if d.Count <= maxDependents {
+		d.First = append(d.First, namespace)
+	}
+}
+
+// provisions resolves each service to the tenant itself, else to the parent's provider, which is the nearest ancestor
+// that runs it.
+func provisions(namespace string, runs Flags, parent *Resolved) [ServiceCount]Provision {
+	var all [ServiceCount]Provision
+
+	for i := range all {
+		switch {
+		case runs[i]:
+			all[i] = Provision{Source: Own, Namespace: namespace}
+		case parent != nil && parent.Services[i].Source != None:
+			all[i] = Provision{Source: Inherited, Namespace: parent.Services[i].Namespace}
+		default:
+			all[i] = Provision{Source: None}
+		}
+	}
+
+	return all
+}

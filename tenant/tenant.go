@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package tenant holds the rules of the tenant system as pure functions: which names are legal, which namespace, host,
+// groups and release a tenant has, and which tenant provides it with etcd, monitoring, ingress and seaweedfs.
+//
+// It takes values and returns values: it knows neither the resource types nor the API server, starts nothing and reads
+// no clock. The parent of a tenant is a pointer, the namespace its object lives in. Nothing here, or anywhere else,
+// takes a namespace name apart to find it.
+//
+// Still missing: network policies, what an access level may do, quotas, and applications as dependents of a service.
+package tenant
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Tenant is what the rules need to know of one Tenant resource.
+type Tenant struct {
+	// Namespace is where the object lives: the namespace of its parent, and for the root its own.
+	Namespace string
+	Name      string
+	// UID breaks the tie between two tenants created within one second, as the API server keeps whole seconds only.
+	UID types.UID
+	// Created decides who keeps a host that two tenants want. Zero counts as older than everything.
+	Created time.Time
+	// Host is the domain the user asked for. Empty: inherited from the parent.
+	Host string
+	// Runs says which cluster services the tenant runs itself.
+	Runs Flags
+	// SchedulingClass is used where no ancestor has one.
+	SchedulingClass string
+}
+
+// Key names the object, unique in a cluster.
+func (t Tenant) Key() types.NamespacedName {
+	return types.NamespacedName{Namespace: t.Namespace, Name: t.Name}
+}
+
+// IsRoot says whether this is the one tenant that lives in its own namespace.
+func (t Tenant) IsRoot() bool { return t.Namespace == RootNamespace && t.Name == RootName }
+
+// Resolved is what follows for a tenant from its place in the tree.
+type Resolved struct {
+	// Tenant names the object this was resolved for.
+	Tenant types.NamespacedName
+	// Namespace is the tenant's own: its applications and its children's objects live there.
+	Namespace string
+	// Ancestors are the namespaces from tenant-root down to the parent. Empty for the root.
+	Ancestors []string
+	// Host is the tenant's domain. Empty if neither it nor an ancestor has one.
+	Host string
+	// SchedulingClass is the nearest to the root that an ancestor or the tenant itself set.
+	SchedulingClass string
+	// Services says who provides each cluster service, indexed by Service.
+	Services [ServiceCount]Provision
+}
+
+// Level is the number of ancestors: 0 for the root.
+func (r Resolved) Level() int { return len(r.Ancestors) }
+
+// Parent is the parent's namespace, empty for the root.
+func (r Resolved) Parent() string {
+	if len(r.Ancestors) == 0 {
+		return ""
+	}
+
+	return r.Ancestors[len(r.Ancestors)-1]
+}
