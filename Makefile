@@ -26,7 +26,6 @@ NOT_UNIT := /(lab/(plane|fleet|demo)|internal/house)(/|$$)
 # gotestsum prints failures in full and, at the end, each skipped test with its reason.
 TEST := $(GOTESTSUM) --format pkgname --format-hide-empty-pkg --
 FUZZTIME ?= 10s
-OUT ?= .
 
 ##@ Use
 
@@ -89,21 +88,28 @@ fmt: $(LINTER) ## Format the code
 
 .PHONY: generate
 generate: $(CONTROLLER_GEN) ## Make deepcopy code, CRDs and the site schema again
-	@mkdir -p $(OUT)/tenant/api/v1alpha1 $(OUT)/manifests/charts/cozy-controller/templates $(OUT)/docs
-	$(CONTROLLER_GEN) object:headerFile=internal/house/boilerplate.go.txt paths=./tenant/api/v1alpha1 \
-		output:object:dir=$(OUT)/tenant/api/v1alpha1
-	$(CONTROLLER_GEN) crd paths=./tenant/api/v1alpha1 output:crd:stdout \
-		> $(OUT)/manifests/charts/cozy-controller/templates/crd-tenants.yaml
-	$(GO) run ./cmd/cozy-install config schema > $(OUT)/docs/site.schema.json
-
-GENERATED := tenant/api/v1alpha1/zz_generated.deepcopy.go docs/site.schema.json \
-	manifests/charts/cozy-controller/templates/crd-tenants.yaml
+	$(call generate-api,.)
+	$(GO) test -count=1 -run '$(SCHEMA_TEST)' ./bootstrap/site -update
 
 .PHONY: verify-generated
-verify-generated: ## Fail when a generated file is not what make generate makes
+verify-generated: $(CONTROLLER_GEN) ## Fail when a generated file is not what make generate makes
 	@again=$$(mktemp -d); trap 'rm -rf "$$again"' EXIT; \
-	$(MAKE) --no-print-directory generate OUT="$$again"; \
-	for file in $(GENERATED); do diff -u "$$file" "$$again/$$file"; done
+	$(call generate-api,"$$again"); \
+	for file in $(DEEPCOPY) $(TENANT_CRD); do diff -u "$$file" "$$again/$$file"; done
+	$(GO) test -count=1 -run '$(SCHEMA_TEST)' ./bootstrap/site
+
+API := tenant/api/v1alpha1
+DEEPCOPY := $(API)/zz_generated.deepcopy.go
+TENANT_CRD := manifests/charts/cozy-controller/templates/crd-tenants.yaml
+# The schema is made by a test, so that the program does not link the generator.
+SCHEMA_TEST := ^TestSchemaIsMadeFromTheTypes$$
+
+# $(1) is the directory that stands for the root.
+define generate-api
+mkdir -p $(1)/$(dir $(DEEPCOPY)) $(1)/$(dir $(TENANT_CRD)); \
+$(CONTROLLER_GEN) object:headerFile=internal/house/boilerplate.go.txt paths=./$(API) output:object:dir=$(1)/$(API); \
+$(CONTROLLER_GEN) crd paths=./$(API) output:crd:stdout > $(1)/$(TENANT_CRD)
+endef
 
 .PHONY: tools
 tools: $(LINTER) $(CONTROLLER_GEN) $(GOTESTSUM) ## Build the pinned linters and generators into bin/tools/
