@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	// TenantKind and TenantPlural name the kind and its resource.
+	TenantKind   = "Tenant"
+	TenantPlural = "tenants"
+	// TenantCRD is the name of its CustomResourceDefinition.
+	TenantCRD = "tenants.apps.cozystack.io"
+)
+
+// Tenant is the main unit of security on the platform: a namespace of its own, a domain, and cluster services that it runs
+// itself or takes from the tenants above it. A Tenant lives in the namespace of its parent; the root lives in its own.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:path=tenants,singular=tenant,scope=Namespaced
+// +kubebuilder:subresource:status
+// +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
+// +kubebuilder:printcolumn:name="Namespace",type=string,JSONPath=`.status.namespace`,description="Namespace of the tenant"
+// +kubebuilder:printcolumn:name="Host",type=string,JSONPath=`.status.host`,description="Domain of the tenant"
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="Whether the tenant can be used"
+// +kubebuilder:printcolumn:name="Etcd",type=string,priority=1,JSONPath=`.status.services.etcd.namespace`,description="Who provides etcd"
+// +kubebuilder:printcolumn:name="Monitoring",type=string,priority=1,JSONPath=`.status.services.monitoring.namespace`,description="Who provides monitoring"
+// +kubebuilder:printcolumn:name="Ingress",type=string,priority=1,JSONPath=`.status.services.ingress.namespace`,description="Who provides ingress"
+// +kubebuilder:printcolumn:name="SeaweedFS",type=string,priority=1,JSONPath=`.status.services.seaweedfs.namespace`,description="Who provides seaweedfs"
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Tenant struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// What the tenant shall be.
+	// +optional
+	Spec TenantSpec `json:"spec,omitempty"`
+	// What the tenant is, written by the controller.
+	// +optional
+	Status TenantStatus `json:"status,omitempty"`
+}
+
+// TenantSpec is what users set.
+type TenantSpec struct {
+	// Domain of the tenant. Empty: the tenant's name below the parent's domain. It may lie below the domain of a tenant above
+	// this one, or be a domain that no tenant has; of two tenants that want one domain the older has it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')",message="a host is a DNS name: labels of lower-case letters, digits and inner dashes, at most 63 characters each, joined by dots"
+	Host string `json:"host,omitempty"`
+
+	// Run etcd in this tenant. Off: the nearest tenant above that runs it provides it.
+	// +optional
+	Etcd bool `json:"etcd,omitempty"`
+	// Run monitoring in this tenant. Off: the nearest tenant above that runs it provides it.
+	// +optional
+	Monitoring bool `json:"monitoring,omitempty"`
+	// Run ingress in this tenant. Off: the nearest tenant above that runs it provides it.
+	// +optional
+	Ingress bool `json:"ingress,omitempty"`
+	// Run seaweedfs in this tenant. Off: the nearest tenant above that runs it provides it.
+	// +optional
+	SeaweedFS bool `json:"seaweedfs,omitempty"`
+
+	// Class of nodes for the tenant's workloads. The parent's wins where it has one.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	SchedulingClass string `json:"schedulingClass,omitempty"`
+
+	// Bounds of what this tenant and all tenants below it may use together, such as cpu, memory, storage and pods.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	ResourceQuotas map[string]resource.Quantity `json:"resourceQuotas,omitempty"`
+}
+
+// TenantStatus is what the controller made of it.
+type TenantStatus struct {
+	// Generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// The tenant's own namespace. Its applications and the tenants below it live there. Tools follow this field: they never
+	// compute the name or take it apart.
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+	// The tenant's domain.
+	// +optional
+	Host string `json:"host,omitempty"`
+	// Namespace of the tenant above. Empty for the root.
+	// +optional
+	Parent string `json:"parent,omitempty"`
+	// Number of tenants above. 0 for the root; not set until the tenant is accepted.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Level *int32 `json:"level,omitempty"`
+
+	// Who provides each cluster service. Not set until the tenant is accepted.
+	// +optional
+	Services *TenantServices `json:"services,omitempty"`
+
+	// How far the tenant has come: Accepted, one condition for each step, and Ready for the whole.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// TenantServices says who provides each cluster service.
+type TenantServices struct {
+	// Where Kubernetes clusters of the tenant keep their data.
+	Etcd TenantService `json:"etcd"`
+	// Where metrics and logs of the tenant go.
+	Monitoring TenantService `json:"monitoring"`
+	// Through what the tenant's hosts are reached.
+	Ingress TenantService `json:"ingress"`
+	// Where the tenant's buckets are.
+	SeaweedFS TenantService `json:"seaweedfs"`
+}
+
+// TenantService is how one cluster service resolves for a tenant.
+type TenantService struct {
+	// Whether the tenant runs the service itself, inherits it from a tenant above, or has none.
+	// +kubebuilder:validation:Enum=own;inherited;none
+	Source string `json:"source"`
+	// Namespace of the provider. Empty if there is none.
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+	// Whether the provider's own resources say that the service can be used.
+	Ready bool `json:"ready"`
+	// Tenants that inherit the service from this one. Set by the provider only.
+	// +optional
+	Dependents *Dependents `json:"dependents,omitempty"`
+}
+
+// Dependents counts tenants and names some.
+type Dependents struct {
+	// How many there are.
+	// +kubebuilder:validation:Minimum=0
+	Count int32 `json:"count"`
+	// Namespaces of the first ten, in alphabetical order.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	First []string `json:"first,omitempty"`
+}
+
+// TenantList is a list of tenants.
+//
+// +kubebuilder:object:root=true
+type TenantList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []Tenant `json:"items"`
+}
+
+// Conditions of a tenant.
+const (
+	// ConditionAccepted says whether the rules allow the tenant. Nothing is made for one that is not accepted.
+	ConditionAccepted = "Accepted"
+	// ConditionNamespaceReady says whether the tenant's namespace is there, is the tenant's, and has its labels.
+	ConditionNamespaceReady = "NamespaceReady"
+	// ConditionPoliciesReady says whether the tenant's network is isolated.
+	ConditionPoliciesReady = "PoliciesReady"
+	// ConditionReady says whether the tenant can be used as its spec asks.
+	ConditionReady = "Ready"
+)
+
+// TenantFinalizer keeps a Tenant until everything made for it is gone.
+const TenantFinalizer = "cozystack.io/tenant"
