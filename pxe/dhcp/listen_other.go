@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux
+
+package dhcp
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"syscall"
+)
+
+// bindToInterface needs Linux: elsewhere a bastion can do everything but netboot.
+func bindToInterface(syscall.RawConn, string) error {
+	return fmt.Errorf("bind a socket to an interface on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package httpboot serves what iPXE fetches over HTTP: a script made for each machine, and a few files.
+//
+// It has a fixed set of routes, each with a file of its own on disk; no path is made of what a client sent. It refuses
+// to know machines and scripts: the script comes from a function. Nothing it serves is secret.
+//
+// Still missing: the UKI and UEFI HTTP boot, metrics, TLS.
+package httpboot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// The routes that are not files.
+const (
+	ScriptPath = "/boot.ipxe" // ?mac=...[&uuid=...][&serial=...]
+	HealthPath = "/healthz"
+)
+
+const (
+	// A request's head is a few hundred bytes: who needs longer is no boot ROM.
+	headTimeout = 5 * time.Second
+	// iPXE keeps its connection while the kernel is being fetched over it; nobody boots slower than a minute a file.
+	idleTimeout = time.Minute
+	maxHead     = 8 << 10
+	// Connections at once: the total bounds file descriptors, the share of one client keeps the rest for others.
+	maxConns          = 4000
+	maxConnsPerClient = 64
+	// A file may take startTimeout and a second for each slowRate bytes. iPXE on UNDI was seen at 0.3 MB/s.
+	startTimeout = 30 * time.Second
+	slowRate     = 64 << 10
+)
+
+// ErrNotServed makes a script request end with status 404.
+var ErrNotServed = errors.New("not served")
+
+// Config is what a server serves. Its fields must not be changed afterwards.
+type Config struct {
+	// Files maps a route, as /assets/kernel, to the file's path on disk. Each request opens the file anew.
+	Files map[string]string
+	// Script returns the script for one machine, or ErrNotServed. It is called concurrently.
+	Script func(ScriptRequest) ([]byte, error)
+	// Fetched is told about each request for a file, when it ended. Nil: nobody asks.
+	Fetched func(Fetch)
+	// Log must not be nil.
+	Log *slog.Logger
+}
+
+// Fetch tells how a request for a file ended.
+type Fetch struct {
+	Client netip.Addr
+	Route  string
+	Whole  bool // the file's last byte was handed to the network
+}
+
+// Server serves HTTP. Make it with New.
+type Server struct {
+	config Config
+	conns  *conns
+}
+
+// New makes a server.
+func New(config Config) *Server {
+	if config.Fetched == nil {
+		config.Fetched = func(Fetch) {}
+	}
+	return &Server{config: config, conns: newConns(maxConns, maxConnsPerClient)}
+}
+
+// Listen opens the port. The error is the system's own.
+func Listen(ctx context.Context, at netip.AddrPort) (net.Listener, error) {
+	var config net.ListenConfig
+	return config.Listen(ctx, "tcp4", at.String())
+}
+
+// Serve answers requests until ctx ends, then breaks off what is under way, closes listener and returns nil. It may be
+// called once.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: headTimeout,  // bodies are refused; a ReadTimeout would end long downloads
+		WriteTimeout:      startTimeout, // files set their own
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHead,
+		// Counting here instead of in a wrapped listener leaves the connection a *net.TCPConn, which sendfile needs.
+		ConnState: s.conns.track,
+		ErrorLog:  slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
+	}
+	stop := context.AfterFunc(ctx, func() {
+		server.Close() //nolint:errcheck // it closes sockets nobody reads from any more
+	})
+	defer stop()
+	err := server.Serve(listener)
+	s.conns.running.Wait()
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP on %s: %w", listener.Addr(), err)
+	}
+	return nil
+}
+
+// conns counts open connections and closes those above the limits.
+type conns struct {
+	total, each int
+
+	mu       sync.Mutex
+	open     map[net.Conn]netip.Addr
+	byClient map[netip.Addr]int
+
+	// running counts the goroutines of net/http: they start before Serve returns, and tell when they are done.
+	running sync.WaitGroup
+}
+
+func newConns(total, each int) *conns {
+	return &conns{total: total, each: each, open: map[net.Conn]netip.Addr{}, byClient: map[netip.Addr]int{}}
+}
+
+func (c *conns) track(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		c.running.Add(1)
+		client := clientAddr(conn.RemoteAddr().String())
+		if len(c.open) >= c.total || c.byClient[client] >= c.each {
+			conn.Close() //nolint:errcheck // the client sees it; there is nobody else to tell
+			return
+		}
+		c.open[conn] = client
+		c.byClient[client]++
+	case http.StateClosed, http.StateHijacked:
+		defer c.running.Done()
+		client, counted := c.open[conn]
+		if !counted {
+			return
+		}
+		delete(c.open, conn)
+		if c.byClient[client]--; c.byClient[client] == 0 {
+			delete(c.byClient, client)
+		}
+	case http.StateActive, http.StateIdle: // still open
+	}
+}
+
+// clientAddr returns the zero value for what is not "address:port".
+func clientAddr(hostPort string) netip.Addr {
+	client, err := netip.ParseAddrPort(hostPort)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return client.Addr().Unmap()
+}
