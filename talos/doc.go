@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package talos turns a description of a cluster into Talos machine configs, and speaks to Talos nodes.
+//
+// It makes a cluster's secrets once, writes one machine config per node (the same bytes on every run), names the boot
+// image a set of system extensions needs, tells a node in maintenance from one of ours and from somebody else's, reads
+// a node's hardware, applies configs, bootstraps etcd and fetches the kubeconfig. Every call asks one node once: it
+// never retries, waits, or moves to another node, and it keeps no files.
+//
+// It refuses to know where nodes come from, in which order a cluster is built, and which packages will run on it: what
+// a bundle needs from Talos arrives as [Requirements], as data.
+//
+// Still missing: the maintenance service of Talos 1.11 and 1.12, which is another, smaller server ([DialMaintenance]
+// and [Client.Inventory] expect the anonymous reader of 1.13; configs are written for 1.11 to 1.13); registry
+// credentials and certificates; the HTTP proxy; OIDC; disk encryption; event streams; upgrade, reset and day-2 health.
+package talos
