@@ -1,8 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package site is the site file: the one document in which an operator says what to build.
 //
 // It knows the file's types, its defaults, how to read it strictly, every rule a value must keep, and the JSON schema
-// that editors use. It knows nothing of machines, clusters or bundles: whether a bundle can work with a site is decided
-// by those who use it.
+// that editors use. It knows nothing of machines, clusters or packages: whether a bundle can work with a site is decided
+// by those who use it, and files named in a site are opened by those who need them.
+//
+// Still missing: IPv6 and dual-stack networks (refused, in words), several addresses, MACs or networks of one node
+// (VLANs, bonds), an address pool for netboot.mode "server", and more than one load-balancer range. [Site.Unused] names
+// the fields that are read and checked although the stage behind them is not built yet.
 package site
 
 import "net/netip"
@@ -13,16 +19,26 @@ const (
 	Kind       = "Site"
 )
 
-// Site is a whole site file with its defaults filled in.
+// The bundles. The full ones start from bare machines, the hosted ones from an existing cluster; only paas has tenants.
+const (
+	PaaSFull     = "paas-full"
+	PaaSHosted   = "paas-hosted"
+	DistroFull   = "distro-full"
+	DistroHosted = "distro-hosted"
+)
+
+// Site is a whole site file. What [Load] and [Parse] return has its defaults filled in and keeps every rule.
+//
+// Paths of other files in it are relative to the site file's directory: see [Site.File].
 type Site struct {
-	APIVersion string   `json:"apiVersion"`
-	Kind       string   `json:"kind"`
-	Metadata   Metadata `json:"metadata"`
+	APIVersion string   `json:"apiVersion" jsonschema:"required,enum=install.cozystack.io/v1alpha1"`
+	Kind       string   `json:"kind" jsonschema:"required,enum=Site"`
+	Metadata   Metadata `json:"metadata" jsonschema:"required"`
 
 	// Domain is the apex under which the platform publishes its services, and the host of tenant-root: a DNS name.
-	Domain string `json:"domain"`
+	Domain string `json:"domain" jsonschema:"required"`
 	// Bundle is paas-full, paas-hosted, distro-full or distro-hosted.
-	Bundle string `json:"bundle"`
+	Bundle string `json:"bundle" jsonschema:"required,enum=paas-full,enum=paas-hosted,enum=distro-full,enum=distro-hosted"`
 
 	// Talos, Netboot and Nodes are absent (nil) for hosted bundles, Cluster, Storage and Exposure for the others.
 	Talos      *Talos     `json:"talos,omitempty"`
@@ -43,12 +59,15 @@ type Site struct {
 	Backup       *Backup      `json:"backup,omitempty"`
 	TenantRoot   *TenantRoot  `json:"tenantRoot,omitempty"`
 	Secrets      Secrets      `json:"secrets,omitzero"`
+
+	given []string // paths of the leaves the file holds, in its order; nil: not from a file
+	dir   string   // of the file; empty: the working directory
 }
 
 // Metadata names the site.
 type Metadata struct {
 	// Name is the cluster's name: a DNS label.
-	Name string `json:"name"`
+	Name string `json:"name" jsonschema:"required"`
 }
 
 // Talos says which Talos Linux the nodes run.
@@ -91,50 +110,24 @@ type Network struct {
 
 // Netboot says how machines are booted from the bastion.
 type Netboot struct {
-	Interface string `json:"interface,omitempty"` // of the bastion, on the nodes' network
-	Mode      string `json:"mode,omitempty"`      // proxy (beside the site's DHCP server), server or off
-	Approve   string `json:"approve,omitempty"`   // site, fingerprint or any
+	Interface string `json:"interface,omitempty"`                                                // of the bastion, on the nodes' network
+	Mode      string `json:"mode,omitempty" jsonschema:"enum=proxy,enum=server,enum=off"`        // proxy (beside the site's DHCP server), server or off
+	Approve   string `json:"approve,omitempty" jsonschema:"enum=site,enum=fingerprint,enum=any"` // site, fingerprint or any
 }
 
-// Roles of a node.
+// Modes of netboot.
 const (
-	ControlPlane = "controlplane"
-	Worker       = "worker"
+	ModeProxy  = "proxy"  // beside the site's own DHCP server
+	ModeServer = "server" // as the only DHCP server
+	ModeOff    = "off"    // machines are booted by other means
 )
 
-// Node is one machine. At least one of MAC, Serial and UUID tells it from the others.
-type Node struct {
-	Name   string `json:"name"`           // host name and Kubernetes node name: a DNS label
-	Role   string `json:"role,omitempty"` // controlplane or worker
-	MAC    string `json:"mac,omitempty"`  // 52:54:00:12:34:56, lower case after loading
-	Serial string `json:"serial,omitempty"`
-	UUID   string `json:"uuid,omitempty"`
-	// Address is the node's static address inside network.nodeSubnet.
-	Address netip.Addr `json:"address,omitzero"`
-	// Disk selects the install disk; exactly one disk must match. Never defaulted.
-	Disk    Disk     `json:"disk,omitzero"`
-	Storage []string `json:"storage,omitempty"` // devices given to LINSTOR
-	Patches []Patch  `json:"patches,omitempty"`
-	BMC     *BMC     `json:"bmc,omitempty"`
-}
-
-// Disk is a selector over hardware facts. All given fields must match.
-type Disk struct {
-	Serial    string `json:"serial,omitempty"`
-	WWID      string `json:"wwid,omitempty"`
-	Model     string `json:"model,omitempty"`     // glob
-	Size      string `json:"size,omitempty"`      // ">= 100GB"
-	Transport string `json:"transport,omitempty"` // nvme, sata, virtio ...
-	Wipe      bool   `json:"wipe,omitempty"`      // accept a disk with data on it
-}
-
-// BMC is a node's management controller.
-type BMC struct {
-	Address  string `json:"address"` // redfish+https://host or ipmi://host
-	Username string `json:"username,omitempty"`
-	// PasswordFile holds the password: it never stands in the site file itself.
-	PasswordFile string `json:"passwordFile,omitempty"`
-}
+// Whom netboot approves.
+const (
+	ApproveSite        = "site"        // every machine of the site file
+	ApproveFingerprint = "fingerprint" // control planes only after a person compared their certificate's fingerprint
+	ApproveAny         = "any"         // unknown machines are booted too, but never configured
+)
 
 // Cluster is the existing cluster of a hosted bundle.
 type Cluster struct {
@@ -185,15 +178,17 @@ type Registries struct {
 
 // RegistryAuth names the credentials of a registry. The password is read from a file.
 type RegistryAuth struct {
-	Username     string `json:"username"`
-	PasswordFile string `json:"passwordFile"`
+	Username     string `json:"username" jsonschema:"required"`
+	PasswordFile string `json:"passwordFile" jsonschema:"required"`
 }
 
 // Proxy is the site's HTTP proxy.
 type Proxy struct {
-	HTTP    string   `json:"http,omitempty"`
-	HTTPS   string   `json:"https,omitempty"`
-	NoProxy []string `json:"noProxy,omitempty"`
+	HTTP    string   `json:"http,omitempty"`    // URL, without credentials
+	HTTPS   string   `json:"https,omitempty"`   // URL, without credentials
+	NoProxy []string `json:"noProxy,omitempty"` // hosts, .domains, addresses and networks reached directly
+	// CredentialsFile is the path of a file with "user:password": no password stands in the site file itself.
+	CredentialsFile string `json:"credentialsFile,omitempty"`
 }
 
 // Access says who may log in.
@@ -203,15 +198,15 @@ type Access struct {
 
 // OIDC is an OpenID Connect issuer.
 type OIDC struct {
-	Issuer   string `json:"issuer"`
-	ClientID string `json:"clientID"`
+	Issuer   string `json:"issuer" jsonschema:"required"`
+	ClientID string `json:"clientID" jsonschema:"required"`
 }
 
 // Backup is an S3 bucket for backups.
 type Backup struct {
-	Endpoint        string `json:"endpoint"`
-	Bucket          string `json:"bucket"`
-	CredentialsFile string `json:"credentialsFile"`
+	Endpoint        string `json:"endpoint" jsonschema:"required"`
+	Bucket          string `json:"bucket" jsonschema:"required"`
+	CredentialsFile string `json:"credentialsFile" jsonschema:"required"`
 }
 
 // TenantRoot says which cluster services tenant-root runs. An error with distro-* bundles. Nil means all off for now.

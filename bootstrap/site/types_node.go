@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import "net/netip"
+
+// Roles of a node.
+const (
+	ControlPlane = "controlplane"
+	Worker       = "worker"
+)
+
+// Node is one machine. At least one of MAC, Serial and UUID tells it from the others.
+type Node struct {
+	Name   string `json:"name" jsonschema:"required"`                                // host name and Kubernetes node name: a DNS label
+	Role   string `json:"role,omitempty" jsonschema:"enum=controlplane,enum=worker"` // controlplane or worker
+	MAC    string `json:"mac,omitempty"`                                             // 52:54:00:12:34:56, lower case after loading
+	Serial string `json:"serial,omitempty"`
+	UUID   string `json:"uuid,omitempty"`
+	// Address is the node's static address inside network.nodeSubnet.
+	Address netip.Addr `json:"address,omitzero"`
+	// Disk selects the install disk; exactly one disk must match. Never defaulted.
+	Disk    Disk     `json:"disk,omitzero"`
+	Storage []string `json:"storage,omitempty"` // devices given to LINSTOR: /dev/disk/by-id/...
+	Patches []Patch  `json:"patches,omitempty"`
+	BMC     *BMC     `json:"bmc,omitempty"`
+}
+
+// Disk is a selector over hardware facts. All given fields must match.
+type Disk struct {
+	Serial    string `json:"serial,omitempty"`
+	WWID      string `json:"wwid,omitempty"`
+	Model     string `json:"model,omitempty"`     // glob
+	Size      string `json:"size,omitempty"`      // ">= 100GB"
+	Transport string `json:"transport,omitempty"` // nvme, sata, virtio ...
+	Wipe      bool   `json:"wipe,omitempty"`      // accept a disk with data on it, which is then lost
+}
+
+// BMC is a node's management controller.
+type BMC struct {
+	Address  string `json:"address" jsonschema:"required"` // redfish+https://host or ipmi://host
+	Username string `json:"username,omitempty"`
+	// PasswordFile holds the password: it never stands in the site file itself.
+	PasswordFile string `json:"passwordFile,omitempty"`
+}

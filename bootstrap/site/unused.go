@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Unused names the fields that the site file sets although the stage behind them is not built yet, in the file's order
+// and without list indexes: nodes[].bmc. Empty for a site that was not read from a file.
+func (s *Site) Unused() []string {
+	var unused []string
+	add := func(field string) {
+		if !slices.Contains(unused, field) {
+			unused = append(unused, field)
+		}
+	}
+	index := regexp.MustCompile(`\[\d+\]`)
+	for _, path := range s.given {
+		path = index.ReplaceAllString(path, "[]")
+		for _, field := range unbuilt() {
+			if path == field || strings.HasPrefix(path, field+".") || strings.HasPrefix(path, field+"[") {
+				add(field)
+			}
+		}
+		switch {
+		case path == "netboot.mode" && s.Netboot.Mode == ModeServer, path == "netboot.approve" && s.Netboot.Approve == ApproveFingerprint:
+			add(path)
+		}
+	}
+	return unused
+}
+
+// unbuilt lists the fields whose stage is not built yet. A field leaves this list with the commit that builds its stage.
+func unbuilt() []string {
+	return []string{
+		"network.podSubnet", "network.joinSubnet", "network.loadBalancer", // Kube-OVN and address pools
+		"nodes[].storage", "nodes[].bmc",
+		"cluster", "storage", "exposure", // the hosted bundles
+		"certificates", "registries.auth", "registries.ca", "proxy", "access", "backup", "tenantRoot",
+	}
+}
