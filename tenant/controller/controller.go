@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controller brings every Tenant to the state its spec asks for, the root first: it adopts the namespace
+// tenant-root and Tenant/root, makes and labels the namespaces of the others, says in the status what each tenant resolves
+// to, and takes tenants down in order.
+//
+// Two reconcilers share the work. One resolves the whole tree from the cache whenever a tenant appears, changes or goes,
+// however many did meanwhile, and hands the tenants whose answer changed to the other, which brings one tenant to its
+// state. So a change at the root reaches every tenant below in one pass, and n tenants cost n reconciles.
+//
+// What the rules are is package tenant's business. Here is no policy, no Helm, no polling.
+//
+// Still missing: network policies, access (RBAC), quotas, scheduling classes, cluster services and their readiness,
+// applications, events on the resources, deletion of a whole subtree at once, and a bound in time for deletion. Where a user
+// asks for one of these in a tenant's spec, its condition Ready says that it is not there.
+package controller
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// FieldManager is the name under which the controller owns the fields it writes.
+const FieldManager = "cozy-controller"
+
+// defaultWorkers keeps a hundred tenants from waiting for one slow call, and one controller from crowding the API server.
+const defaultWorkers = 8
+
+// Options of the reconcilers. The zero value is good.
+type Options struct {
+	// Workers is how many tenants are reconciled at once. Zero: 8.
+	Workers int
+}
+
+// Setup adds both reconcilers to a manager whose scheme knows v1alpha1 and core/v1: once for each manager, before it is
+// started or after. The CRD of tenants must be established when they start.
+func Setup(mgr manager.Manager, options Options) error {
+	workers := options.Workers
+	if workers <= 0 {
+		workers = defaultWorkers
+	}
+
+	shared := &tree{}
+	changed := make(chan event.TypedGenericEvent[types.NamespacedName])
+
+	err := ctrl.NewControllerManagedBy(mgr).Named("tenant-tree").
+		Watches(&v1alpha1.Tenant{}, handler.EnqueueRequestsFromMapFunc(wholeTree), builder.WithPredicates(movesTheTree())).
+		Complete(&resolver{reader: mgr.GetClient(), tree: shared, changed: changed})
+	if err != nil {
+		return fmt.Errorf("set up the resolver of the tenant tree: %w", err)
+	}
+
+	err = ctrl.NewControllerManagedBy(mgr).Named("tenant").
+		For(&v1alpha1.Tenant{}).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(shared.tenantsOf)).
+		WatchesRawSource(source.Channel(changed, enqueueKey())).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		Complete(&reconciler{client: mgr.GetClient(), live: mgr.GetAPIReader(), tree: shared})
+	if err != nil {
+		return fmt.Errorf("set up the reconciler of tenants: %w", err)
+	}
+
+	return nil
+}

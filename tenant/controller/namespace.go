@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	corev1apply "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/cozystack/cozy-install/tenant"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// The labels that say which Tenant a namespace was made for. Only the platform may write labels of namespaces, so they can
+// be trusted.
+const (
+	LabelTenantNamespace = "cozystack.io/tenant-namespace"
+	LabelTenantName      = "cozystack.io/tenant-name"
+	labelManagedBy       = "app.kubernetes.io/managed-by"
+)
+
+// step is how far one step of bringing a tenant up has come, as its condition tells it.
+type step struct {
+	isDone          bool
+	reason, message string
+}
+
+// ensureNamespace makes the tenant's namespace, or gives it the labels it should have. One that is there and was not made
+// for this tenant is left alone, but for the root's, which is made before the root.
+func (r *reconciler) ensureNamespace(ctx context.Context, t *v1alpha1.Tenant, resolved tenant.Resolved) (step, error) {
+	labels := resolved.Labels()
+	labels[labelManagedBy] = FieldManager
+	labels[LabelTenantNamespace] = t.Namespace
+	labels[LabelTenantName] = t.Name
+
+	namespace, isNew, err := r.getOrCreateNamespace(ctx, resolved.Namespace, labels)
+	if err != nil {
+		return step{}, err
+	}
+
+	switch {
+	case isNew:
+		log.FromContext(ctx).Info("made the namespace of a tenant", "tenant", resolved.Tenant.String(), "namespace", resolved.Namespace)
+	case !namespace.DeletionTimestamp.IsZero():
+		return step{reason: "NamespaceTerminating", message: fmt.Sprintf("namespace %s is being deleted%s; it is made again when it is gone",
+			namespace.Name, remains(namespace))}, nil
+	case !isMadeFor(namespace, t) && resolved.Level() > 0:
+		return step{reason: "NamespaceForeign", message: fmt.Sprintf(
+			"namespace %s is there and was not made for this tenant; delete it, or give the tenant another name", namespace.Name)}, nil
+	default:
+		if err := r.label(ctx, namespace, labels); err != nil {
+			return step{}, err
+		}
+	}
+
+	return step{isDone: true, reason: "NamespaceReady"}, nil
+}
+
+// getOrCreateNamespace reads the namespace from the cache and creates it if it is not there. It is created, not applied:
+// where the cache is behind, an apply would take over a namespace that somebody else has just made.
+func (r *reconciler) getOrCreateNamespace(
+	ctx context.Context, name string, labels map[string]string,
+) (namespace *corev1.Namespace, isNew bool, err error) {
+	namespace = &corev1.Namespace{}
+
+	err = r.client.Get(ctx, client.ObjectKey{Name: name}, namespace)
+	if err == nil {
+		return namespace, false, nil
+	}
+
+	if !apierrors.IsNotFound(err) {
+		return nil, false, fmt.Errorf("get namespace %s: %w", name, err)
+	}
+
+	namespace = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+
+	err = r.client.Create(ctx, namespace, client.FieldOwner(FieldManager))
+	if err == nil {
+		return namespace, true, nil
+	}
+
+	if !apierrors.IsAlreadyExists(err) {
+		return nil, false, fmt.Errorf("create namespace %s: %w", name, err)
+	}
+
+	namespace = &corev1.Namespace{}
+	if err := r.live.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
+		return nil, false, fmt.Errorf("get namespace %s past the cache: %w", name, err)
+	}
+
+	return namespace, false, nil
+}
+
+// label brings the namespace's labels to what they should be, and takes off those of ancestors and services that no longer
+// hold, whoever put them there: policies trust them.
+func (r *reconciler) label(ctx context.Context, namespace *corev1.Namespace, labels map[string]string) error {
+	found := namespace.Labels
+
+	if !holds(found, labels) {
+		// The UID makes this a conflict where the namespace was replaced since it was read.
+		wanted := corev1apply.Namespace(namespace.Name).WithUID(namespace.UID).WithLabels(labels)
+		if err := r.client.Apply(ctx, wanted, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
+			return fmt.Errorf("label namespace %s: %w", namespace.Name, err)
+		}
+
+		found = wanted.Labels
+	}
+
+	stray := map[string]any{}
+
+	for key := range found {
+		_, isWanted := labels[key]
+		if !isWanted && (strings.HasPrefix(key, tenant.AncestorLabel) || strings.HasPrefix(key, tenant.ServiceLabel)) {
+			stray[key] = nil
+		}
+	}
+
+	if len(stray) == 0 {
+		return nil
+	}
+
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": namespace.UID, "labels": stray}})
+	if err != nil {
+		return fmt.Errorf("write the patch of labels of namespace %s: %w", namespace.Name, err)
+	}
+
+	err = r.client.Patch(ctx, namespace.DeepCopy(), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager))
+	if err != nil {
+		return fmt.Errorf("take labels off namespace %s: %w", namespace.Name, err)
+	}
+
+	return nil
+}
+
+// holds says whether the labels include all that are wanted.
+func holds(found, wanted map[string]string) bool {
+	for key, value := range wanted {
+		if has, isThere := found[key]; !isThere || has != value {
+			return false
+		}
+	}
+
+	return true
+}
+
+// isMadeFor says whether the namespace carries the marks of this tenant.
+func isMadeFor(namespace *corev1.Namespace, t *v1alpha1.Tenant) bool {
+	marked, isMarked := markedTenant(namespace)
+
+	return isMarked && marked == client.ObjectKeyFromObject(t)
+}
+
+// markedTenant is the tenant a namespace was made for.
+func markedTenant(namespace client.Object) (types.NamespacedName, bool) {
+	labels := namespace.GetLabels()
+	key := types.NamespacedName{Namespace: labels[LabelTenantNamespace], Name: labels[LabelTenantName]}
+
+	return key, key.Namespace != "" && key.Name != ""
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// reconciler brings one tenant to its state.
+type reconciler struct {
+	client client.Client
+	// live reads past the cache, where a stale answer would lose something.
+	live client.Reader
+	tree *tree
+}
+
+// Reconcile looks at the tenant once and writes only what differs. Whatever it waits for wakes it by an event.
+func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	var t v1alpha1.Tenant
+	if err := r.client.Get(ctx, request.NamespacedName, &t); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+
+	known, isKnown := r.tree.get(request.NamespacedName)
+	if !isKnown || !known.describes(&t) {
+		return reconcile.Result{}, nil
+	}
+
+	err := r.reconcile(ctx, &t, known)
+	if apierrors.IsConflict(err) {
+		// The cache was behind. The object's newer state is on its way, and comes with an event.
+		log.FromContext(ctx).V(1).Info("the tenant changed meanwhile", "tenant", request.String())
+
+		return reconcile.Result{}, nil
+	}
+
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("reconcile tenant %s: %w", request, err)
+	}
+
+	return reconcile.Result{}, nil
+}
+
+func (r *reconciler) reconcile(ctx context.Context, t *v1alpha1.Tenant, known entry) error {
+	isRoot := rulesInput(t).IsRoot()
+
+	switch {
+	case known.isDeleting && !isRoot:
+		return r.takeDown(ctx, t, known)
+	case known.refusal != nil:
+		return r.writeStatus(ctx, t, refusedStatus(t, known.refusal))
+	}
+
+	// Before anything is made for the tenant, so that nothing is left behind when it goes.
+	if !known.isDeleting {
+		if err := r.hold(ctx, t); err != nil {
+			return err
+		}
+	}
+
+	namespace, err := r.ensureNamespace(ctx, t, known.resolved)
+	if err != nil {
+		return err
+	}
+
+	return r.writeStatus(ctx, t, acceptedStatus(t, known.resolved, namespace))
+}
+
+// hold puts the finalizer on a tenant.
+func (r *reconciler) hold(ctx context.Context, t *v1alpha1.Tenant) error {
+	before := t.DeepCopy()
+	if !controllerutil.AddFinalizer(t, v1alpha1.TenantFinalizer) {
+		return nil
+	}
+
+	if err := r.patch(ctx, t, before); err != nil {
+		return fmt.Errorf("add its finalizer: %w", err)
+	}
+
+	return nil
+}
+
+// release takes the finalizer off, and with that lets the tenant go.
+func (r *reconciler) release(ctx context.Context, t *v1alpha1.Tenant) error {
+	before := t.DeepCopy()
+	if !controllerutil.RemoveFinalizer(t, v1alpha1.TenantFinalizer) {
+		return nil
+	}
+
+	if err := client.IgnoreNotFound(r.patch(ctx, t, before)); err != nil {
+		return fmt.Errorf("remove its finalizer: %w", err)
+	}
+
+	return nil
+}
+
+// patch writes the difference, unless the object changed since it was read: a list such as the finalizers is replaced as a
+// whole, and must not undo what somebody else did to it.
+func (r *reconciler) patch(ctx context.Context, t, before *v1alpha1.Tenant) error {
+	return r.client.Patch(ctx, t, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}),
+		client.FieldOwner(FieldManager))
+}
+
+// writeStatus writes the status if it says anything new.
+func (r *reconciler) writeStatus(ctx context.Context, t *v1alpha1.Tenant, status v1alpha1.TenantStatus) error {
+	if equality.Semantic.DeepEqual(t.Status, status) {
+		return nil
+	}
+
+	before := t.DeepCopy()
+	t.Status = status
+
+	err := r.client.Status().Patch(ctx, t, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}),
+		client.FieldOwner(FieldManager))
+	if err = client.IgnoreNotFound(err); err != nil {
+		return fmt.Errorf("write its status: %w", err)
+	}
+
+	return nil
+}

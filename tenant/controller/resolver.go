@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/cozystack/cozy-install/tenant"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// resolver makes one pass over all tenants for each change, or for many changes that came together.
+type resolver struct {
+	reader  client.Reader
+	tree    *tree
+	changed chan<- event.TypedGenericEvent[types.NamespacedName]
+}
+
+// Reconcile resolves the tree and hands out the tenants whose answer changed. The request says nothing.
+func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
+	var tenants v1alpha1.TenantList
+	if err := r.reader.List(ctx, &tenants); err != nil {
+		return reconcile.Result{}, fmt.Errorf("list tenants: %w", err)
+	}
+
+	for _, key := range r.tree.replace(resolve(tenants.Items)) {
+		select {
+		case r.changed <- event.TypedGenericEvent[types.NamespacedName]{Object: key}:
+		case <-ctx.Done():
+			// The tree goes with this process: the next one starts with an empty tree and hands out everybody.
+			return reconcile.Result{}, ctx.Err()
+		}
+	}
+
+	return reconcile.Result{}, nil
+}
+
+// resolve applies the rules to the objects.
+func resolve(tenants []v1alpha1.Tenant) map[types.NamespacedName]entry {
+	input := make([]tenant.Tenant, len(tenants))
+	children := map[string]int{}
+
+	for i := range tenants {
+		input[i] = rulesInput(&tenants[i])
+		if !input[i].IsRoot() {
+			children[tenants[i].Namespace]++
+		}
+	}
+
+	accepted, refused := tenant.Resolve(input)
+	entries := make(map[types.NamespacedName]entry, len(tenants))
+
+	for _, resolved := range accepted {
+		entries[resolved.Tenant] = entry{resolved: resolved}
+	}
+
+	for _, refusal := range refused {
+		entries[refusal.Tenant] = entry{refusal: refusal}
+	}
+
+	for i := range tenants {
+		t := &tenants[i]
+		one := entries[client.ObjectKeyFromObject(t)]
+		one.uid, one.generation, one.isDeleting = t.UID, t.Generation, !t.DeletionTimestamp.IsZero()
+
+		if one.isDeleting {
+			one.children = children[one.namespace()]
+		}
+
+		entries[client.ObjectKeyFromObject(t)] = one
+	}
+
+	return entries
+}
+
+// rulesInput is what the rules need to know of an object.
+func rulesInput(t *v1alpha1.Tenant) tenant.Tenant {
+	return tenant.Tenant{
+		Namespace:       t.Namespace,
+		Name:            t.Name,
+		UID:             t.UID,
+		Created:         t.CreationTimestamp.Time,
+		Host:            t.Spec.Host,
+		Runs:            flagsOf(t.Spec),
+		SchedulingClass: t.Spec.SchedulingClass,
+	}
+}
+
+func flagsOf(spec v1alpha1.TenantSpec) tenant.Flags {
+	return tenant.Flags{
+		tenant.Etcd: spec.Etcd, tenant.Monitoring: spec.Monitoring,
+		tenant.Ingress: spec.Ingress, tenant.SeaweedFS: spec.SeaweedFS,
+	}
+}
+
+// wholeTree maps every tenant to one request, so that a burst of changes is one pass.
+func wholeTree(context.Context, client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: "tree"}}}
+}
+
+// movesTheTree lets through what can change an answer. Most updates are of a status, which can not.
+func movesTheTree() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() ||
+			e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
+			e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+	}}
+}
+
+// enqueueKey turns a key that the resolver handed out into a request for it.
+func enqueueKey() handler.TypedEventHandler[types.NamespacedName, reconcile.Request] {
+	return handler.TypedFuncs[types.NamespacedName, reconcile.Request]{GenericFunc: func(
+		_ context.Context, e event.TypedGenericEvent[types.NamespacedName],
+		queue workqueue.TypedRateLimitingInterface[reconcile.Request],
+	) {
+		queue.Add(reconcile.Request{NamespacedName: e.Object})
+	}}
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/cozystack/cozy-install/tenant"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// acceptedStatus is what is said of a tenant for which everything was done that can be.
+func acceptedStatus(t *v1alpha1.Tenant, resolved tenant.Resolved, namespace step) v1alpha1.TenantStatus {
+	level := int32(resolved.Level()) //nolint:gosec // bounded by the length of a namespace
+	status := *t.Status.DeepCopy()
+	status.ObservedGeneration = t.Generation
+	status.Namespace = resolved.Namespace
+	status.Host = resolved.Host
+	status.Parent = resolved.Parent()
+	status.Level = &level
+	status.Services = servicesStatus(resolved)
+
+	set(&status, t, v1alpha1.ConditionAccepted, step{isDone: true, reason: "Accepted"})
+	set(&status, t, v1alpha1.ConditionNamespaceReady, namespace)
+	set(&status, t, v1alpha1.ConditionPoliciesReady, step{
+		reason: "PoliciesNotBuilt", message: "this version makes no network policies: nothing isolates the tenant's network",
+	})
+	set(&status, t, v1alpha1.ConditionReady, readiness(t, resolved, namespace))
+
+	return status
+}
+
+// readiness is the first thing that keeps a tenant from being used as its spec asks.
+func readiness(t *v1alpha1.Tenant, resolved tenant.Resolved, namespace step) step {
+	switch {
+	case !t.DeletionTimestamp.IsZero():
+		return step{reason: "RootCannotBeDeleted", message: "the root tenant can't be deleted: it stays and keeps its namespace; " +
+			"to be rid of the mark of deletion, remove the finalizer " + v1alpha1.TenantFinalizer +
+			" and create the tenant again with the same spec"}
+	case !namespace.isDone:
+		return namespace
+	case resolved.Host == "":
+		return step{reason: "HostMissing", message: "neither this tenant nor one above it has a host; set spec.host of tenant " +
+			tenant.RootName + " in " + tenant.RootNamespace}
+	}
+
+	if services := onFlags(t.Spec); len(services) > 0 {
+		return step{reason: "ServiceNotBuilt", message: fmt.Sprintf("this version does not run %s yet; set spec.%s to false, "+
+			"or wait for a version that does", strings.Join(services, ", "), strings.Join(services, ", spec."))}
+	}
+
+	if settings := unusedSettings(t.Spec); len(settings) > 0 {
+		return step{reason: "SettingNotBuilt", message: fmt.Sprintf("this version does not act on %s yet; remove it, "+
+			"or wait for a version that does", strings.Join(settings, ", "))}
+	}
+
+	return step{isDone: true, reason: "Ready"}
+}
+
+// refusedStatus is what is said of a tenant for which nothing may be made. What was made while it was accepted stays, and
+// so do its namespace and place in the status, which others use as a pointer; it holds no host and no services.
+func refusedStatus(t *v1alpha1.Tenant, refusal *tenant.Refusal) v1alpha1.TenantStatus {
+	status := *t.Status.DeepCopy()
+	status.ObservedGeneration = t.Generation
+	status.Host = ""
+	status.Services = nil
+
+	refused := step{reason: string(refusal.Reason), message: fmt.Sprintf("%s (%s)", refusal.Error(), refusal.Hint())}
+
+	set(&status, t, v1alpha1.ConditionAccepted, refused)
+	set(&status, t, v1alpha1.ConditionNamespaceReady, step{
+		reason: "NotAccepted", message: "nothing is made or changed for a tenant until it is accepted",
+	})
+	set(&status, t, v1alpha1.ConditionReady, refused)
+
+	return status
+}
+
+// deletingStatus says what a tenant that is being deleted waits for.
+func deletingStatus(t *v1alpha1.Tenant, reason, message string) v1alpha1.TenantStatus {
+	status := *t.Status.DeepCopy()
+	status.ObservedGeneration = t.Generation
+
+	set(&status, t, v1alpha1.ConditionReady, step{reason: reason, message: message})
+
+	return status
+}
+
+func set(status *v1alpha1.TenantStatus, t *v1alpha1.Tenant, kind string, s step) {
+	state := metav1.ConditionFalse
+	if s.isDone {
+		state = metav1.ConditionTrue
+	}
+
+	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
+		Type: kind, Status: state, ObservedGeneration: t.Generation, Reason: s.reason, Message: s.message,
+	})
+}
+
+// servicesStatus tells who provides what. None is ready: this version runs no service, whoever is to provide it.
+func servicesStatus(resolved tenant.Resolved) *v1alpha1.TenantServices {
+	one := func(service tenant.Service) v1alpha1.TenantService {
+		provision := resolved.Services[service]
+		status := v1alpha1.TenantService{Source: string(provision.Source), Namespace: provision.Namespace}
+
+		if provision.Source == tenant.Own {
+			status.Dependents = &v1alpha1.Dependents{
+				Count: int32(provision.Dependents.Count), //nolint:gosec // a cluster does not hold that many tenants
+				First: provision.Dependents.First,
+			}
+		}
+
+		return status
+	}
+
+	return &v1alpha1.TenantServices{
+		Etcd: one(tenant.Etcd), Monitoring: one(tenant.Monitoring),
+		Ingress: one(tenant.Ingress), SeaweedFS: one(tenant.SeaweedFS),
+	}
+}
+
+// onFlags are the services a tenant shall run itself.
+func onFlags(spec v1alpha1.TenantSpec) []string {
+	var on []string
+
+	flags := flagsOf(spec)
+	for _, service := range tenant.Services() {
+		if flags[service] {
+			on = append(on, service.String())
+		}
+	}
+
+	return on
+}
+
+// unusedSettings are the fields of a spec that are set and have no effect yet.
+func unusedSettings(spec v1alpha1.TenantSpec) []string {
+	var unused []string
+	if spec.SchedulingClass != "" {
+		unused = append(unused, "spec.schedulingClass")
+	}
+
+	if len(spec.ResourceQuotas) > 0 {
+		unused = append(unused, "spec.resourceQuotas")
+	}
+
+	return unused
+}

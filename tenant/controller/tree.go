@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"cmp"
+	"context"
+	"reflect"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/cozystack/cozy-install/tenant"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// entry is what the last pass over the tree found out about one tenant, and about which state of its object.
+type entry struct {
+	uid        types.UID
+	generation int64
+	isDeleting bool
+	// children is how many Tenants live in the tenant's namespace. Counted only while it is being deleted: nobody else asks.
+	children int
+	// resolved is zero if the tenant is refused.
+	resolved tenant.Resolved
+	// refusal is nil if the tenant is accepted.
+	refusal *tenant.Refusal
+}
+
+// describes says whether the entry was found out about the object as it is now. If not, the resolver has yet to see the
+// object's last change, and will hand the tenant out again.
+func (e entry) describes(t *v1alpha1.Tenant) bool {
+	return e.uid == t.UID && e.generation == t.Generation && e.isDeleting == !t.DeletionTimestamp.IsZero()
+}
+
+// namespace is the one the tenant has or, if it is refused, would have. Empty if its name or place gives none.
+func (e entry) namespace() string {
+	if e.refusal != nil {
+		return e.refusal.Namespace
+	}
+
+	return e.resolved.Namespace
+}
+
+// tree is the last pass's result. The zero value is empty. It is safe for concurrent use.
+type tree struct {
+	mu         sync.RWMutex
+	entries    map[types.NamespacedName]entry
+	namespaces map[string]types.NamespacedName // computed namespace -> its tenant
+}
+
+func (t *tree) get(key types.NamespacedName) (entry, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+
+	found, isKnown := t.entries[key]
+
+	return found, isKnown
+}
+
+// replace takes a new result and returns the tenants for which it says something new, those nearer to the root first.
+func (t *tree) replace(entries map[types.NamespacedName]entry) []types.NamespacedName {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	var changed []types.NamespacedName
+
+	namespaces := make(map[string]types.NamespacedName, len(entries))
+
+	for key, now := range entries {
+		if namespace := now.namespace(); namespace != "" {
+			namespaces[namespace] = key
+		}
+
+		if before, isKnown := t.entries[key]; !isKnown || !reflect.DeepEqual(before, now) {
+			changed = append(changed, key)
+		}
+	}
+
+	slices.SortFunc(changed, func(a, b types.NamespacedName) int {
+		return cmp.Or(
+			cmp.Compare(entries[a].resolved.Level(), entries[b].resolved.Level()),
+			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
+		)
+	})
+
+	t.entries, t.namespaces = entries, namespaces
+
+	return changed
+}
+
+// tenantsOf finds the tenants that care for a namespace: the one whose namespace it is by the rules, also where somebody
+// else's stands in its place, and the one it was made for, also where that one has lost its place in the tree.
+func (t *tree) tenantsOf(_ context.Context, namespace client.Object) []reconcile.Request {
+	t.mu.RLock()
+	key, isKnown := t.namespaces[namespace.GetName()]
+	t.mu.RUnlock()
+
+	var requests []reconcile.Request
+	if isKnown {
+		requests = append(requests, reconcile.Request{NamespacedName: key})
+	}
+
+	if marked, isMarked := markedTenant(namespace); isMarked && marked != key {
+		requests = append(requests, reconcile.Request{NamespacedName: marked})
+	}
+
+	return requests
+}
