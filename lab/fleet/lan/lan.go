@@ -63,7 +63,7 @@ type Port interface {
 	// Dial opens a TCP connection from one of the port's addresses.
 	Dial(ctx context.Context, from netip.Addr, to string) (net.Conn, error)
 	// SetCable plugs or unplugs: an unplugged machine is silent, it does not even refuse connections.
-	SetCable(plugged bool) error
+	SetCable(ctx context.Context, plugged bool) error
 	// Close removes the port from the network. It may be called twice.
 	Close() error
 }

@@ -9,8 +9,11 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
+
+	"github.com/cozystack/cozy-install/lab/fleet/clock"
 )
 
 // NetnsConfig says which addresses the fixed ends of the network have. A zero prefix means an end without address.
@@ -36,16 +39,16 @@ type Netns struct {
 
 // NewNetns makes the namespaces, the bridge and the two fixed ends. The error says what is missing where the caller may
 // not make namespaces. Close it.
-func NewNetns(cfg NetnsConfig) (*Netns, error) {
+func NewNetns(ctx context.Context, cfg NetnsConfig) (*Netns, error) {
 	n := &Netns{ports: map[*netnsPort]struct{}{}}
-	if err := n.build(cfg); err != nil {
+	if err := n.build(ctx, cfg); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
 
 	return n, nil
 }
 
-func (n *Netns) build(cfg NetnsConfig) (err error) {
+func (n *Netns) build(ctx context.Context, cfg NetnsConfig) (err error) {
 	if n.bridge, err = newSpace("lan"); err != nil {
 		return err
 	}
@@ -61,35 +64,39 @@ func (n *Netns) build(cfg NetnsConfig) (err error) {
 		return fmt.Errorf("set the bridge up: %w", err)
 	}
 
-	if n.Bastion, err = n.end("bastion", nil, cfg.Bastion); err != nil {
+	if n.Bastion, _, err = n.end(ctx, "bastion", nil, cfg.Bastion); err != nil {
 		return err
 	}
 
-	n.Site, err = n.end("site", nil, cfg.Site)
+	n.Site, _, err = n.end(ctx, "site", nil, cfg.Site)
 
 	return err
 }
 
-// end makes a namespace whose eth0 hangs on the bridge.
-func (n *Netns) end(name string, mac net.HardwareAddr, address netip.Prefix) (*Space, error) {
+// end makes a namespace whose eth0 hangs on the bridge, at the port whose name it returns.
+func (n *Netns) end(
+	ctx context.Context, name string, mac net.HardwareAddr, address netip.Prefix,
+) (*Space, string, error) {
 	space, err := newSpace(name)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 
-	if err := n.connect(space, mac, address); err != nil {
-		return nil, errors.Join(fmt.Errorf("plug %q into the simulated LAN: %w", name, err), space.Close())
-	}
-
-	return space, nil
-}
-
-func (n *Netns) connect(space *Space, mac net.HardwareAddr, address netip.Prefix) error {
 	n.mu.Lock()
 	n.nextID++
 	near := fmt.Sprintf("port%d", n.nextID)
 	n.mu.Unlock()
 
+	if err := n.connect(ctx, space, near, mac, address); err != nil {
+		return nil, "", errors.Join(fmt.Errorf("plug %q into the simulated LAN: %w", name, err), space.Close())
+	}
+
+	return space, near, nil
+}
+
+func (n *Netns) connect(
+	ctx context.Context, space *Space, near string, mac net.HardwareAddr, address netip.Prefix,
+) error {
 	pair := &netlink.Veth{
 		LinkAttrs:        netlink.LinkAttrs{Name: near, MasterIndex: n.master},
 		PeerName:         linkName,
@@ -115,17 +122,51 @@ func (n *Netns) connect(space *Space, mac net.HardwareAddr, address netip.Prefix
 		}
 	}
 
-	return space.handle.LinkSetUp(link)
+	if err := space.handle.LinkSetUp(link); err != nil {
+		return err
+	}
+
+	return n.waitCarrier(ctx, space, near)
+}
+
+// waitCarrier waits until both ends of a pair are up: the kernel tells the bridge so asynchronously, and until then
+// everything sent, a first DHCPDISCOVER or a gratuitous ARP, is lost without a trace.
+func (n *Netns) waitCarrier(ctx context.Context, space *Space, near string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+
+	for {
+		mine, err := space.handle.LinkByName(linkName)
+		if err != nil {
+			return err
+		}
+
+		theirs, err := n.bridge.handle.LinkByName(near)
+		if err != nil {
+			return err
+		}
+
+		if mine.Attrs().OperState == netlink.OperUp && theirs.Attrs().OperState == netlink.OperUp {
+			return nil
+		}
+
+		if err := (clock.Clock{}).Wait(ctx, 2*time.Millisecond); err != nil {
+			return fmt.Errorf("wait for the carrier: this end is %s, the bridge's %s: %w",
+				mine.Attrs().OperState, theirs.Attrs().OperState, err)
+		}
+	}
 }
 
 // Attach plugs a machine in. Its port has no address yet.
-func (n *Netns) Attach(_ context.Context, name string, mac net.HardwareAddr) (Port, error) {
-	space, err := n.end(name, mac, netip.Prefix{})
+func (n *Netns) Attach(ctx context.Context, name string, mac net.HardwareAddr) (Port, error) {
+	space, near, err := n.end(ctx, name, mac, netip.Prefix{})
 	if err != nil {
 		return nil, err
 	}
 
-	port := &netnsPort{Space: space, mac: mac}
+	port := &netnsPort{Space: space, mac: mac, carrier: func(ctx context.Context) error {
+		return n.waitCarrier(ctx, space, near)
+	}}
 
 	n.mu.Lock()
 	n.ports[port] = struct{}{}

@@ -23,7 +23,7 @@ func newNetns(t *testing.T) *lan.Netns {
 		t.Skip("network namespaces need root (or an own user namespace)")
 	}
 
-	n, err := lan.NewNetns(lan.NetnsConfig{
+	n, err := lan.NewNetns(t.Context(), lan.NetnsConfig{
 		Bastion: netip.MustParsePrefix("10.77.0.2/24"),
 		Site:    netip.MustParsePrefix("10.77.0.1/24"),
 	})
@@ -97,7 +97,7 @@ func TestAnAddressThatMovesIsFoundAtItsNewPlaceAtOnce(t *testing.T) {
 		require.Equal(t, string('A'+rune(i)), string(said))
 		require.NoError(t, conn.Close())
 
-		require.NoError(t, port.SetCable(false))
+		require.NoError(t, port.SetCable(t.Context(), false))
 		require.NoError(t, listener.Close())
 		require.NoError(t, port.Release(vip))
 		require.NoError(t, port.Release(vip), "twice")

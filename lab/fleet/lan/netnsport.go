@@ -18,7 +18,8 @@ import (
 type netnsPort struct {
 	*Space
 
-	mac net.HardwareAddr
+	mac     net.HardwareAddr
+	carrier func(context.Context) error // waits until the bridge forwards
 }
 
 func (p *netnsPort) MAC() net.HardwareAddr { return p.mac }
@@ -72,17 +73,21 @@ func (p *netnsPort) Announce(address netip.Addr) error {
 	})
 }
 
-func (p *netnsPort) SetCable(plugged bool) error {
+func (p *netnsPort) SetCable(ctx context.Context, plugged bool) error {
 	link, err := p.handle.LinkByName(linkName)
 	if err != nil {
 		return err
 	}
 
-	if plugged {
-		return p.handle.LinkSetUp(link)
+	if !plugged {
+		return p.handle.LinkSetDown(link)
 	}
 
-	return p.handle.LinkSetDown(link)
+	if err := p.handle.LinkSetUp(link); err != nil {
+		return err
+	}
+
+	return p.carrier(ctx)
 }
 
 // broadcastConn sends to 255.255.255.255, port 67, and takes whatever arrives on port 68.

@@ -97,7 +97,7 @@ func (p *relayPort) Release(netip.Prefix) error { return nil }
 
 func (p *relayPort) Announce(netip.Addr) error { return nil }
 
-func (p *relayPort) SetCable(bool) error { return nil }
+func (p *relayPort) SetCable(context.Context, bool) error { return nil }
 
 func (p *relayPort) Close() error { return nil }
 
