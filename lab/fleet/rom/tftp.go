@@ -106,11 +106,15 @@ func (t *tftpTransfer) run(ctx context.Context, options ...string) (err error) {
 	return nil
 }
 
-// receive waits for a packet of this transfer, and sends the last one again up to five times.
+// tftpSilence is how long a transfer may stand still, in real time: the servers' own repetition, five seconds in the
+// library that most Go servers use, does not run on the simulated clock.
+const tftpSilence = 12 * time.Second
+
+// receive waits for a packet of this transfer, and sends the last one again while nothing comes.
 func (t *tftpTransfer) receive(ctx context.Context, to netip.AddrPort) ([]byte, error) {
 	buf := make([]byte, 4+65464)
 
-	for range 6 {
+	for begun := time.Now(); time.Since(begun) < tftpSilence; {
 		if err := t.conn.SetReadDeadline(time.Now().Add(t.Clock.Patience(2 * time.Second))); err != nil {
 			return nil, err
 		}
@@ -138,12 +142,16 @@ func (t *tftpTransfer) receive(ctx context.Context, to netip.AddrPort) ([]byte, 
 			return nil, err
 		}
 
+		if length < 4 || t.drop(TFTP) {
+			continue
+		}
+
 		peer := from.(*net.UDPAddr)
 		if t.peer == nil {
 			t.peer = peer // RFC 1350 section 4: the server chooses its port with the first answer
 		}
 
-		if peer.String() == t.peer.String() && length >= 4 && !t.drop(TFTP) {
+		if peer.String() == t.peer.String() {
 			return buf[:length], nil
 		}
 	}
