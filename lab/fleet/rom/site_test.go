@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/dhcpv4/server4"
@@ -105,6 +106,8 @@ func (s *bootSite) serveTFTP(conn net.PacketConn) {
 		return err
 	}, nil)
 	server.SetBlockSize(1428)
+	server.SetTimeout(300 * time.Millisecond)
+	server.SetRetries(3)
 
 	go func() { _ = server.Serve(conn.(*net.UDPConn)) }()
 
