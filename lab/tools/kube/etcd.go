@@ -13,8 +13,12 @@ import (
 
 // etcdEndpoint is a Unix socket relative to the data directory, which startEtcd makes the working directory: relative,
 // because a socket's path may have 108 bytes at most; a socket, because a loopback port without TLS is open to every user
-// of the machine.
-const etcdEndpoint = "unix://client.sock"
+// of the machine. etcd wants something like a port in each name; it is part of the file's.
+const (
+	clientSocket = "client.sock:1"
+	peerSocket   = "peer.sock:1"
+	etcdEndpoint = "unix://" + clientSocket
+)
 
 // startEtcd starts a one-member etcd and returns when it serves. The caller closes it. Nothing is synced to disk: a lab's
 // data does not outlive its machine.
@@ -22,7 +26,7 @@ func startEtcd(ctx context.Context, cfg config) (*embed.Etcd, error) {
 	if err := os.Chdir(cfg.data); err != nil {
 		return nil, fmt.Errorf("enter etcd's data directory: %w", err)
 	}
-	client, peer := url.URL{Scheme: "unix", Host: "client.sock"}, url.URL{Scheme: "unix", Host: "peer.sock"}
+	client, peer := url.URL{Scheme: "unix", Host: clientSocket}, url.URL{Scheme: "unix", Host: peerSocket}
 	ec := embed.NewConfig()
 	ec.Name, ec.Dir, ec.LogLevel, ec.UnsafeNoFsync = "lab", "etcd", "warn", true
 	ec.ListenClientUrls, ec.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
