@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
+)
+
+// waitForCRD watches one CRD until the API server serves its resource, and no longer than the timeout. Permission to list
+// and watch that one name is enough.
+func waitForCRD(ctx context.Context, client dynamic.Interface, name string, timeout time.Duration) error {
+	parent := ctx
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+
+	defer cancel()
+
+	crds := client.Resource(schema.GroupVersionResource{
+		Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions",
+	})
+	only := fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
+
+	var last error // of the list or watch, which are tried again: the reason if time runs out
+
+	remember := func(err error) error {
+		if err != nil && ctx.Err() == nil {
+			last = err
+		}
+
+		return err
+	}
+	source := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.FieldSelector = only
+			list, err := crds.List(ctx, o)
+
+			return list, remember(err)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.FieldSelector = only
+			events, err := crds.Watch(ctx, o)
+
+			return events, remember(err)
+		},
+	}
+
+	lists := cache.ToListWatcherWithWatchListSemantics(source, client)
+
+	_, err := watchtools.UntilWithSync(ctx, lists, &unstructured.Unstructured{}, nil, func(event watch.Event) (bool, error) {
+		return isEstablished(event.Object), nil
+	})
+
+	switch {
+	case err == nil:
+		return nil
+	case parent.Err() != nil:
+		return context.Cause(parent)
+	case apierrors.IsForbidden(last):
+		return fmt.Errorf("wait for the custom resource definition %s: %w; the ClusterRole of chart cozy-controller allows it", name, last)
+	}
+
+	return fmt.Errorf("wait for the custom resource definition %s: not established within %s; it is part of chart cozy-controller: %w",
+		name, timeout, errors.Join(context.DeadlineExceeded, last))
+}
+
+// isEstablished reads the condition of that name.
+func isEstablished(object runtime.Object) bool {
+	crd, isObject := object.(*unstructured.Unstructured)
+	if !isObject {
+		return false
+	}
+
+	conditions, _, _ := unstructured.NestedSlice(crd.Object, "status", "conditions")
+	for _, raw := range conditions {
+		if condition, isMap := raw.(map[string]any); isMap && condition["type"] == "Established" {
+			return condition["status"] == string(metav1.ConditionTrue)
+		}
+	}
+
+	return false
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
+)
+
+// options are the flags. Where the cluster is, controller-runtime's own flag --kubeconfig says.
+type options struct {
+	// charts, metrics and health are the addresses to listen on. Empty: that one is not served.
+	charts, metrics, health string
+	leaderElect             bool
+	leaderNamespace         string
+	// crdTimeout bounds the wait for the CRD of tenants.
+	crdTimeout time.Duration
+	isVersion  bool
+}
+
+// usageError says that the command line is wrong.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+// parse reads the command line. Help goes to stdout, and is the error flag.ErrHelp.
+func parse(arguments []string, stdout io.Writer) (options, error) {
+	var o options
+
+	flags := flag.NewFlagSet("cozy-controller", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // it would say each mistake twice
+	config.RegisterFlags(flags)
+	flags.StringVar(&o.charts, "charts-address", ":9680",
+		"address of the HTTP server for the platform's charts (/charts), with /healthz and /readyz; empty: none")
+	flags.StringVar(&o.metrics, "metrics-address", "", "address of Prometheus metrics (/metrics); empty: none")
+	flags.StringVar(&o.health, "health-address", "", "address of a server for /healthz and /readyz alone; empty: none")
+	flags.BoolVar(&o.leaderElect, "leader-elect", false, "elect one of several controllers to do the work; all serve charts")
+	flags.StringVar(&o.leaderNamespace, "leader-elect-namespace", "cozy-system", "namespace of the leader's lease")
+	flags.DurationVar(&o.crdTimeout, "crd-timeout", 5*time.Minute, "how long to wait for the CRD of tenants at the start")
+	flags.BoolVar(&o.isVersion, "version", false, "print the version and stop")
+
+	err := flags.Parse(arguments)
+
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+
+		return options{}, err
+	case err != nil:
+		return options{}, &usageError{err}
+	}
+
+	if flags.NArg() > 0 {
+		return options{}, &usageError{fmt.Errorf("%q: the program takes flags only; see --help", strings.Join(flags.Args(), " "))}
+	}
+
+	for name, address := range map[string]string{
+		"charts-address": o.charts, "metrics-address": o.metrics, "health-address": o.health,
+	} {
+		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
+			return options{}, &usageError{fmt.Errorf("--%s: %q: want an address like :9680 or 127.0.0.1:9680", name, address)}
+		}
+	}
+
+	return o, nil
+}
+
+// addressOrNone is how controller-runtime is told not to listen.
+func addressOrNone(address string) string {
+	if address == "" {
+		return "0"
+	}
+
+	return address
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/cozystack/cozy-install/manifests"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller"
+)
+
+// leaseName is the lease that the leader holds.
+const leaseName = "cozy-controller"
+
+// shutdownTimeout bounds how long running reconciles and requests may take after a signal.
+const shutdownTimeout = 20 * time.Second
+
+// start runs the program until the context ends, which is no error.
+func start(ctx context.Context, arguments []string, stdout, stderr io.Writer) error {
+	o, err := parse(arguments, stdout)
+	if err != nil {
+		return err
+	}
+
+	if o.isVersion {
+		_, err = fmt.Fprintln(stdout, "cozy-controller", version)
+
+		return err
+	}
+
+	logger := logr.FromSlogHandler(slog.NewJSONHandler(stderr, nil))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger.WithName("client-go"))
+
+	cluster, err := config.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster: %w; run in a cluster, or name a file with --kubeconfig", err)
+	}
+
+	mgr, err := assemble(cluster, o, logger)
+	if err != nil {
+		return err
+	}
+
+	logger.Info("starting", "version", version, "cluster", cluster.Host, "charts", o.charts)
+
+	if err := mgr.Start(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+
+	return nil
+}
+
+// assemble puts the parts together; nothing runs yet.
+func assemble(cluster *rest.Config, o options, logger logr.Logger) (manager.Manager, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("make the resource types known: %w", err)
+		}
+	}
+
+	timeout := shutdownTimeout
+
+	mgr, err := ctrl.NewManager(cluster, manager.Options{
+		Scheme:                        scheme,
+		Logger:                        logger,
+		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Metrics:                       metricsserver.Options{BindAddress: addressOrNone(o.metrics)},
+		HealthProbeBindAddress:        addressOrNone(o.health),
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       o.leaderNamespace,
+		LeaderElectionReleaseOnCancel: true, // the process ends with the manager, so the next leader need not wait
+		GracefulShutdownTimeout:       &timeout,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("assemble the manager: %w", err)
+	}
+
+	if err := addServers(mgr, o.charts); err != nil {
+		return nil, err
+	}
+
+	crds, err := dynamic.NewForConfigAndClient(cluster, mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("make a client for custom resource definitions: %w", err)
+	}
+
+	// The reconcilers come when their CRD is there. Until then charts are served: the one with the CRD may be among them.
+	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		logger.Info("waiting for the custom resource definition", "name", v1alpha1.TenantCRD, "timeout", o.crdTimeout.String())
+
+		err := waitForCRD(ctx, crds, v1alpha1.TenantCRD, o.crdTimeout)
+
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+
+		return controller.Setup(mgr, controller.Options{})
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("add the tenant controller: %w", err)
+	}
+
+	return mgr, nil
+}
+
+// addServers adds the health checks, and the server of charts unless its address is empty.
+func addServers(mgr manager.Manager, address string) error {
+	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
+		return fmt.Errorf("add the health check: %w", err)
+	}
+
+	if err := mgr.AddReadyzCheck("alive", healthz.Ping); err != nil {
+		return fmt.Errorf("add the readiness check: %w", err)
+	}
+
+	if address == "" {
+		return nil
+	}
+
+	charts, err := manifests.NewRepository(manifests.Charts())
+	if err != nil {
+		return fmt.Errorf("pack the charts: %w", err)
+	}
+
+	timeout := shutdownTimeout
+	server := &manager.Server{Name: "charts", ShutdownTimeout: &timeout, Server: &http.Server{
+		Addr:              address,
+		Handler:           routes(charts),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      2 * time.Minute, // a chart over a slow line
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}}
+	if err := mgr.Add(server); err != nil {
+		return fmt.Errorf("add the server of charts: %w", err)
+	}
+
+	return nil
+}
+
+// routes are the paths of the server of charts. It is ready as soon as it answers: the charts are in memory.
+func routes(charts http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/charts/", http.StripPrefix("/charts", charts))
+
+	for _, path := range []string{"/healthz", "/readyz"} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "ok\n") // whoever asked has gone; nothing to do about it
+		})
+	}
+
+	return mux
+}
