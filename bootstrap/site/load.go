@@ -109,8 +109,10 @@ func (d *document) foreign() []Problem {
 		got, ok := d.root[own.key].(string)
 		if ok && got != own.want {
 			at := d.locate(own.key)
-			problems = append(problems, Problem{Path: own.key, Value: show(got), Rule: "not " + own.want,
-				Line: at.line, Column: at.column, Hint: "this version of cozy-install reads " + APIVersion + ", kind " + Kind})
+			problems = append(problems, Problem{
+				Path: own.key, Value: show(got), Rule: "not " + own.want,
+				Line: at.line, Column: at.column, Hint: "this version of cozy-install reads " + APIVersion + ", kind " + Kind,
+			})
 		}
 	}
 	return problems

@@ -3,7 +3,6 @@
 package site
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"net/netip"
@@ -110,7 +109,8 @@ func TestParseRefusesWhatTheTypesDoNotHold(t *testing.T) {
 		"a patch that is text":       {"disk:", "patches: [x]\n    disk:", []string{"17:15 nodes[0].patches[0]: text where a mapping belongs"}},
 		"key given twice":            {"domain:", "domain: a.example.org\ndomain:", []string{"6:1 domain: given twice, first on line 5"}},
 		"alias": {"disk: {serial: D1}", "disk: &d {serial: D1}\n    storage: *d", []string{
-			"17:11 nodes[0].disk: an anchor or alias, which a site file can't have", "18:14 nodes[0].storage: an anchor or alias, which a site file can't have"}},
+			"17:11 nodes[0].disk: an anchor or alias, which a site file can't have", "18:14 nodes[0].storage: an anchor or alias, which a site file can't have",
+		}},
 		"merge key":      {"    role:", "    <<: {a: b}\n    role:", []string{`14:5 nodes[0]["<<"]: a key that is not a plain string: "<<"`}},
 		"number as key":  {"    role:", "    7: x\n    role:", []string{`14:5 nodes[0].7: a key that is not a plain string: "7"`}},
 		"not a number":   {"disk:", "patches: [{a: .nan}]\n    disk:", []string{"17:19 nodes[0].patches[0].a: a value of kind !!float, which a site file can't have"}},
@@ -173,7 +173,8 @@ netboot:`, 1)))
 	require.NoError(t, err)
 	require.Equal(t, "v1.34.4", s.Kubernetes.Version)
 	require.Equal(t, Patch{"machine": map[string]any{
-		"install": nil, "count": int64(1048576), "ratio": 0.5, "on": true, "date": "2026-01-02"}}, s.Talos.Patches[0])
+		"install": nil, "count": int64(1048576), "ratio": 0.5, "on": true, "date": "2026-01-02",
+	}}, s.Talos.Patches[0])
 }
 
 func TestLoadNormalisesIdentities(t *testing.T) {
@@ -201,7 +202,7 @@ func TestLoadSaysWhichFileItCouldNotRead(t *testing.T) {
 	require.EqualError(t, err, "read the site file "+path+": no such file or directory")
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	var fileError *FileError
-	require.True(t, errors.As(err, &fileError))
+	require.ErrorAs(t, err, &fileError)
 	require.Contains(t, fileError.Hint(), "config init")
 
 	dir := t.TempDir()

@@ -23,6 +23,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // generateSchema makes the JSON schema from the types and their comments.
 func generateSchema(t *testing.T) []byte {
+	t.Helper()
 	reflector := &jsonschema.Reflector{
 		RequiredFromJSONSchemaTags: true,
 		ExpandedStruct:             true,

@@ -3,7 +3,6 @@
 package site
 
 import (
-	"errors"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -88,8 +87,10 @@ func TestValidateNeedsNoFile(t *testing.T) {
 	s, err := Parse("x", []byte(full))
 	require.NoError(t, err)
 	s.Domain = "1.2.3.4"
-	require.Equal(t, []Problem{{Path: "domain", Value: "1.2.3.4", Rule: "not a DNS name of two or more labels",
-		Hint: "write the apex in lower case, without a final dot: example.org"}}, Validate(s))
+	require.Equal(t, []Problem{{
+		Path: "domain", Value: "1.2.3.4", Rule: "not a DNS name of two or more labels",
+		Hint: "write the apex in lower case, without a final dot: example.org",
+	}}, Validate(s))
 	require.NotEmpty(t, Validate(&Site{}))
 	require.NotEmpty(t, Validate(&Site{Bundle: PaaSFull})) // also without defaults
 }
@@ -97,8 +98,10 @@ func TestValidateNeedsNoFile(t *testing.T) {
 func TestUnusedNamesWhatTheFileSetsInVain(t *testing.T) {
 	s, err := Load(filepath.FromSlash("../../examples/paas-full/site.yaml"))
 	require.NoError(t, err)
-	require.Equal(t, []string{"network.loadBalancer", "netboot.approve", "nodes[].bmc", "nodes[].storage",
-		"certificates", "registries.auth", "access", "backup", "tenantRoot"}, s.Unused())
+	require.Equal(t, []string{
+		"network.loadBalancer", "netboot.approve", "nodes[].bmc", "nodes[].storage",
+		"certificates", "registries.auth", "access", "backup", "tenantRoot",
+	}, s.Unused())
 
 	s, err = Parse("x", []byte(full))
 	require.NoError(t, err)
@@ -155,7 +158,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		var all *Problems
-		require.True(t, errors.As(err, &all), "%v", err)
+		require.ErrorAs(t, err, &all)
 		require.NotEmpty(t, all.List)
 		require.NotEmpty(t, err.Error())
 		for _, problem := range all.List {

@@ -58,17 +58,13 @@ func (c *checker) fail(path, value, rule, hint string) {
 	}
 }
 
-// require reports an empty value as missing, and one that breaks its rule. It tells whether the value is good.
-func (c *checker) require(path, value string, good func(string) bool, rule, hint string) bool {
-	switch {
-	case value == "":
+// require reports an empty value as missing, and one that breaks its rule.
+func (c *checker) require(path, value string, good func(string) bool, rule, hint string) {
+	if value == "" {
 		c.fail(path, "", missing, hint)
-	case !good(value):
+	} else if !good(value) {
 		c.fail(path, value, rule, hint)
-	default:
-		return true
 	}
-	return false
 }
 
 // optional is require for a value that may be left out.
@@ -94,12 +90,14 @@ func (c *checker) oneOf(path, value string, known ...string) {
 
 // names checks a list of distinct texts.
 func (c *checker) names(path string, values []string, good func(string) bool, rule string) {
+	seen := map[string]bool{}
 	for i, value := range values {
 		item := fmt.Sprintf("%s[%d]", path, i)
 		c.require(item, value, good, rule, "")
-		if slices.Contains(values[:i], value) {
+		if seen[value] {
 			c.fail(item, value, "listed twice", "")
 		}
+		seen[value] = true
 	}
 }
 
@@ -151,10 +149,16 @@ func (c *checker) hosted() {
 		name  string
 		given bool
 	}{
-		{"vip", n.VIP.IsValid()}, {"nodeSubnet", n.NodeSubnet.IsValid()}, {"podSubnet", n.PodSubnet.IsValid()},
-		{"nodePodSubnet", n.NodePodSubnet.IsValid()}, {"serviceSubnet", n.ServiceSubnet.IsValid()},
-		{"joinSubnet", n.JoinSubnet.IsValid()}, {"loadBalancer", n.LoadBalancer != ""}, {"gateway", n.Gateway.IsValid()},
-		{"dnsServers", len(n.DNSServers) > 0}, {"ntpServers", len(n.NTPServers) > 0},
+		{"vip", n.VIP.IsValid()},
+		{"nodeSubnet", n.NodeSubnet.IsValid()},
+		{"podSubnet", n.PodSubnet.IsValid()},
+		{"nodePodSubnet", n.NodePodSubnet.IsValid()},
+		{"serviceSubnet", n.ServiceSubnet.IsValid()},
+		{"joinSubnet", n.JoinSubnet.IsValid()},
+		{"loadBalancer", n.LoadBalancer != ""},
+		{"gateway", n.Gateway.IsValid()},
+		{"dnsServers", len(n.DNSServers) > 0},
+		{"ntpServers", len(n.NTPServers) > 0},
 	} {
 		if field.given {
 			c.fail("network."+field.name, "", "not possible with bundle "+s.Bundle,

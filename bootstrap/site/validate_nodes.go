@@ -113,8 +113,10 @@ func hardwareAddress(text string) bool {
 
 // serial refuses what firmware reports when the vendor wrote no serial number (belief: seen on many boards, in no standard).
 func serial(text string) bool {
-	for _, placeholder := range []string{"to be filled by o.e.m.", "default string", "system serial number", "not specified",
-		"not applicable", "none", "0", "0123456789", "1234567890", "123456789"} {
+	for _, placeholder := range []string{
+		"to be filled by o.e.m.", "default string", "system serial number", "not specified",
+		"not applicable", "none", "0", "0123456789", "1234567890", "123456789",
+	} {
 		if strings.EqualFold(text, placeholder) {
 			return false
 		}

@@ -52,7 +52,8 @@ func TestNodeRules(t *testing.T) {
 		"no address":        {"    address: 10.77.0.11\n", "", []string{"13:5 nodes[0].address: missing"}},
 		"address outside":   {"10.77.0.11", "10.77.1.11", []string{`16:14 nodes[0].address: "10.77.1.11": outside network.nodeSubnet 10.77.0.0/24`}},
 		"address of the network": {"10.77.0.11", "10.77.0.0", []string{
-			`16:14 nodes[0].address: "10.77.0.0": the network or broadcast address of network.nodeSubnet 10.77.0.0/24`}},
+			`16:14 nodes[0].address: "10.77.0.0": the network or broadcast address of network.nodeSubnet 10.77.0.0/24`,
+		}},
 		"address is the VIP":  {"10.77.0.11", "10.77.0.10", []string{`16:14 nodes[0].address: "10.77.0.10": already used by network.vip`}},
 		"no disk":             {"    disk: {serial: D1}\n", "", []string{"13:5 nodes[0].disk: nothing selects the disk to install on"}},
 		"only wipe":           {"{serial: D1}", "{wipe: true}", []string{"17:5 nodes[0].disk: nothing selects the disk to install on"}},

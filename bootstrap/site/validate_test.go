@@ -60,13 +60,17 @@ func TestBundleRules(t *testing.T) {
 		"netboot with a hosted bundle": {"exposure:", "netboot: {mode: off}\nexposure:", []string{"7:1 netboot: not possible with bundle paas-hosted"}},
 		"nodes with a hosted bundle":   {"exposure:", "nodes: [{name: a}]\nexposure:", []string{"7:1 nodes: not possible with bundle paas-hosted"}},
 		"kubernetes version":           {"exposure:", "kubernetes: {version: v1.34.4}\nexposure:", []string{"7:1 kubernetes: not possible with bundle paas-hosted"}},
-		"network of nodes": {"exposure:", "network: {vip: 10.0.0.1, endpoint: 'https://a.example.org'}\nexposure:",
-			[]string{"7:16 network.vip: not possible with bundle paas-hosted"}},
+		"network of nodes": {
+			"exposure:", "network: {vip: 10.0.0.1, endpoint: 'https://a.example.org'}\nexposure:",
+			[]string{"7:16 network.vip: not possible with bundle paas-hosted"},
+		},
 		"tenant-root with a distro": {"paas-hosted\n", "distro-hosted\ntenantRoot: {}\n", []string{"7:1 tenantRoot: not possible with bundle distro-hosted, which has no tenants"}},
 		"no exposure": {"exposure:\n  hostPort: true\n", "", []string{
-			"1:1 exposure: missing: exactly one of loadBalancer, nodePort, hostPort and externalIPs must be set"}},
+			"1:1 exposure: missing: exactly one of loadBalancer, nodePort, hostPort and externalIPs must be set",
+		}},
 		"two exposures": {"hostPort: true", "hostPort: true\n  externalIPs: [192.0.2.1]", []string{
-			"7:1 exposure: exactly one of loadBalancer, nodePort, hostPort and externalIPs must be set"}},
+			"7:1 exposure: exactly one of loadBalancer, nodePort, hostPort and externalIPs must be set",
+		}},
 		"exposure that is off":     {"hostPort: true", "hostPort: false", []string{"7:1 exposure: exactly one of loadBalancer, nodePort, hostPort and externalIPs must be set"}},
 		"exposure of a wrong type": {"hostPort: true", "hostPort: maybe", []string{"8:13 exposure.hostPort: text where true or false belongs"}},
 		"external address twice":   {"hostPort: true", "externalIPs: [192.0.2.1, 192.0.2.1]", []string{`8:28 exposure.externalIPs[1]: "192.0.2.1": listed twice`}},

@@ -115,7 +115,7 @@ func TestTerminalRepaintsTheRunningPhase(t *testing.T) {
 		require.Equal(t, []string{"skipped  make the secrets", "a log line", "running  3s  bootstrap etcd: cp1 boots"}, screen(out.String()))
 
 		progress.Report(event(phase.Waiting, strings.Repeat("long ", 20), 4*time.Second))
-		require.Equal(t, 39, len(screen(out.String())[2]), "a line that wraps could not be erased")
+		require.Len(t, screen(out.String())[2], 39, "a line that wraps could not be erased")
 
 		progress.Report(event(phase.Done, "", 4*time.Second))
 		progress.Report(event(phase.Started, "", 0))
