@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cozystack/cozy-install/bootstrap/phase"
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bootstrap/wait"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
+	"github.com/cozystack/cozy-install/talos"
+)
+
+// applyTimeout bounds one dry run or apply: the node validates the config and answers before it installs.
+const applyTimeout = 2 * time.Minute
+
+func (b *bringup) applyConfigs() phase.Phase {
+	return phase.Phase{
+		ID: "apply", Title: "apply the machine configs",
+		Done: b.allOurs,
+		Plan: func(context.Context) ([]string, error) {
+			return []string{"on each machine in maintenance mode: check its identity, dry run, apply its config"}, nil
+		},
+		Run: func(ctx context.Context, say phase.Say) error {
+			seen, err := b.observe(ctx)
+			if err != nil {
+				return err
+			}
+			return b.applyAll(ctx, seen, say)
+		},
+	}
+}
+
+// applyAll applies to all machines in maintenance mode side by side. One that fails does not stop the others. Those that
+// are silent now are installing already, or are waited for by the next phase. A machine goes on answering for a while
+// after it took its config; its certificate, new at each boot, tells whether it is still the same boot.
+func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase.Say) error {
+	if b.given == nil {
+		b.given = map[string]string{}
+	}
+	var lock sync.Mutex
+	var errs []error
+	group := errgroup.Group{}
+	group.SetLimit(nodesAtOnce)
+	for _, node := range b.site.Nodes {
+		machine := seen[node.Name]
+		if machine.state != talos.Maintenance || b.given[node.Name] == machine.fingerprint {
+			continue
+		}
+		group.Go(func() error {
+			err := b.apply(ctx, node, machine)
+			lock.Lock()
+			defer lock.Unlock()
+			if err != nil {
+				errs = append(errs, fmt.Errorf("node %s (%s): %w", node.Name, machine.addr, err))
+				return nil
+			}
+			b.given[node.Name] = machine.fingerprint
+			say("%s took its config and installs", node.Name)
+			errs = append(errs, b.noteApplied(ctx, node))
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are collected, so that one node does not stop another
+	return errors.Join(errs...)
+}
+
+func (b *bringup) apply(ctx context.Context, node site.Node, machine sight) error {
+	config, err := b.machineConfig(node)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	defer cancel()
+	client, err := talos.DialMaintenance(ctx, machine.addr, machine.fingerprint)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	inventory, err := client.Inventory(ctx)
+	if err != nil {
+		return err
+	}
+	if !isNode(node, inventory) {
+		return fmt.Errorf("the machine there is another one now (serial %q, uuid %s)", inventory.Serial, inventory.UUID)
+	}
+	input, err := talosNode(b.site, node)
+	if err != nil {
+		return err
+	}
+	if _, err := input.Disk.Pick(inventory.Disks); err != nil {
+		return err
+	}
+	if _, err := client.DryRun(ctx, config); err != nil {
+		return settled(err)
+	}
+	return settled(client.Apply(ctx, config))
+}
+
+// settled takes "another apply is in progress" for what it is: the config has arrived, perhaps by a run that was killed.
+func settled(err error) error {
+	if errors.Is(err, talos.ErrAlreadyApplying) {
+		return nil
+	}
+	return err
+}
+
+// noteApplied writes down that a node has its config, and lets it boot from its disk from now on.
+func (b *bringup) noteApplied(ctx context.Context, node site.Node) error {
+	if b.netboot != nil {
+		b.netboot.server.BootFromDisk(node.Name)
+	}
+	return b.dir.UpdateJournal(ctx, func(j *workdir.Journal) {
+		if j.Applied == nil {
+			j.Applied = map[string]bool{}
+		}
+		j.Applied[node.Name] = true
+	})
+}
+
+// awaitInstallation waits until every node answers with the cluster's own certificates: an open port alone may still be
+// the maintenance service of a machine about to reboot (turing-rk1-cluster#39).
+func (b *bringup) awaitInstallation() phase.Phase {
+	return phase.Phase{
+		ID: "install", Title: "wait for the nodes to install and reboot",
+		Done: b.allOurs,
+		Run: func(ctx context.Context, say phase.Say) error {
+			return wait.Until(ctx, wait.Check{
+				Title: "the nodes to come back installed", Timeout: b.opts.nodeTimeout(),
+				Changed: func(reason error) { say("%v", reason) },
+				Probe:   func(ctx context.Context) error { return b.assertInstalled(ctx, say) },
+			})
+		},
+	}
+}
+
+// assertInstalled checks that every node is ours. A machine that is back in maintenance mode without a config, because it
+// lost power before it was written, is given it again.
+func (b *bringup) assertInstalled(ctx context.Context, say phase.Say) error {
+	err := b.assertAll(ctx, "have not come back installed", talos.Ours)
+	if missing := (*MissingNodesError)(nil); !errors.As(err, &missing) {
+		return err
+	}
+	seen, lookErr := b.observe(ctx)
+	if lookErr != nil {
+		return lookErr
+	}
+	if applyErr := b.applyAll(ctx, seen, say); applyErr != nil {
+		b.log.Debug("apply again", "error", applyErr)
+	}
+	return err
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+
+	"github.com/cozystack/cozy-install/bootstrap/kube"
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
+	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/talos"
+)
+
+// bringup is one run: what the phases share. Values that a phase makes and a later one needs are made on demand, since
+// after a resume the earlier phase has nothing to do.
+type bringup struct {
+	opts     Options
+	site     *site.Site
+	dir      *workdir.Dir
+	log      *slog.Logger
+	plan     *bundles.Plan
+	endpoint *url.URL
+
+	secrets *talos.Secrets     // nil until read
+	creds   *talos.Credentials // nil until made of the secrets
+	cluster *kube.Client       // nil until the kubeconfig is there
+	netboot *netboot           // nil while nothing is served
+	// given holds, by node, the fingerprint of the machine that took its config in this run.
+	given map[string]string
+}
+
+func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {
+	plan, err := ResolveBundle(o.Site, o.ControllerImage)
+	if err != nil {
+		return nil, err
+	}
+	endpoint, err := endpoint(o.Site)
+	if err != nil {
+		return nil, err
+	}
+	return &bringup{
+		opts: o, site: o.Site, dir: dir, log: o.log(), plan: plan, endpoint: endpoint,
+	}, nil
+}
+
+// close ends what runs in the background.
+func (b *bringup) close() error {
+	if b.netboot == nil {
+		return nil
+	}
+	return b.netboot.stop()
+}
+
+// NoSecretsError says that a phase needs secrets that have not been created.
+type NoSecretsError struct{ Path string }
+
+func (e *NoSecretsError) Error() string {
+	return fmt.Sprintf("the cluster's secrets do not exist yet (%s)", e.Path)
+}
+
+// credentials are those of an administrator of the Talos API, signed with the cluster's own secrets.
+func (b *bringup) credentials() (*talos.Credentials, error) {
+	if b.creds != nil {
+		return b.creds, nil
+	}
+	config, err := b.talosconfig()
+	if err != nil {
+		return nil, err
+	}
+	creds, err := talos.ParseCredentials(config)
+	if err != nil {
+		return nil, err
+	}
+	b.creds = creds
+	return creds, nil
+}
+
+func (b *bringup) talosconfig() ([]byte, error) {
+	secrets, err := b.loadSecrets()
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := b.talosCluster()
+	if err != nil {
+		return nil, err
+	}
+	return talos.Talosconfig(cluster, secrets, addresses(b.controlPlanes()))
+}
+
+// kube is a client of the cluster, from the kubeconfig in the work directory.
+func (b *bringup) kube() (*kube.Client, error) {
+	if b.cluster != nil {
+		return b.cluster, nil
+	}
+	config, err := b.dir.Read(workdir.KubeconfigFile)
+	if err != nil {
+		return nil, errors.Join(errors.New("there is no kubeconfig yet"), err)
+	}
+	client, err := kube.FromKubeconfig(config)
+	if err != nil {
+		return nil, err
+	}
+	b.cluster = client
+	return client, nil
+}
+
+func (b *bringup) controlPlanes() []site.Node {
+	var out []site.Node
+	for _, n := range b.site.Nodes {
+		if n.Role == site.ControlPlane {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func names(nodes []site.Node) []string {
+	out := make([]string, len(nodes))
+	for i, n := range nodes {
+		out[i] = n.Name
+	}
+	return out
+}
+
+func addresses(nodes []site.Node) []string {
+	out := make([]string, len(nodes))
+	for i, n := range nodes {
+		out[i] = n.Address.String()
+	}
+	return out
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/manifests"
+)
+
+// ResolveBundle decides what the site's bundle installs. An empty controller image means the chart's own.
+func ResolveBundle(s *site.Site, controllerImage string) (*bundles.Plan, error) {
+	charts, err := manifests.NewRepository(manifests.Charts())
+	if err != nil {
+		return nil, err
+	}
+	catalog, err := bundles.Load(bundles.Data())
+	if err != nil {
+		return nil, err
+	}
+	facts := bundles.Facts{
+		bundles.FactDomain:        s.Domain,
+		bundles.FactClusterDomain: s.Network.ClusterDomain,
+		bundles.FactPodSubnet:     s.Network.PodSubnet.String(),
+		bundles.FactNodePodSubnet: s.Network.NodePodSubnet.String(),
+		bundles.FactServiceSubnet: s.Network.ServiceSubnet.String(),
+		bundles.FactJoinSubnet:    s.Network.JoinSubnet.String(),
+	}
+	if controllerImage != "" {
+		facts[bundles.FactControllerImage] = controllerImage
+	}
+	return bundles.Resolve(catalog, s.Bundle, bundles.Choices{
+		Enable: s.Packages.Enable, Disable: s.Packages.Disable, Values: s.Packages.Values,
+		Facts: facts, Charts: charts,
+	})
+}
+
+func packageNames(plan *bundles.Plan) []string {
+	out := make([]string, len(plan.Packages))
+	for i, p := range plan.Packages {
+		out[i] = p.Name
+	}
+	return out
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/cozystack/cozy-install/bootstrap/phase"
+	"github.com/cozystack/cozy-install/bootstrap/wait"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
+)
+
+func (b *bringup) fetchKubeconfig() phase.Phase {
+	return phase.Phase{
+		ID: "kubeconfig", Title: "fetch the kubeconfig",
+		Done: func(ctx context.Context) (bool, error) {
+			there, err := b.dir.Exists(workdir.KubeconfigFile)
+			if err != nil || !there {
+				return false, err
+			}
+			return b.assertKubernetes(ctx) == nil, nil
+		},
+		Plan: func(context.Context) ([]string, error) {
+			return []string{"write " + b.dir.Path(workdir.KubeconfigFile)}, nil
+		},
+		Run: func(ctx context.Context, say phase.Say) error {
+			if err := b.saveKubeconfig(ctx, say); err != nil {
+				return err
+			}
+			return wait.Until(ctx, wait.Check{
+				Title: "the Kubernetes API at " + b.endpoint.Host, Timeout: b.opts.nodeTimeout(), ProbeTimeout: lookTimeout,
+				Changed: func(reason error) { say("%v", reason) },
+				Probe:   b.assertKubernetes,
+			})
+		},
+	}
+}
+
+// saveKubeconfig asks the node on which etcd was bootstrapped, as one node alone may be asked.
+func (b *bringup) saveKubeconfig(ctx context.Context, say phase.Say) error {
+	node, err := b.bootstrapNode()
+	if err != nil {
+		return err
+	}
+	var config []byte
+	err = wait.Until(ctx, wait.Check{
+		Title: "the kubeconfig from " + node.Name, Timeout: b.opts.nodeTimeout(), ProbeTimeout: time.Minute,
+		Changed: func(reason error) { say("%v", reason) },
+		Probe: func(ctx context.Context) error {
+			client, err := b.dial(ctx, node)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			config, err = client.Kubeconfig(ctx)
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	b.cluster = nil
+	return b.dir.Write(ctx, workdir.KubeconfigFile, config)
+}
+
+func (b *bringup) assertKubernetes(ctx context.Context) error {
+	client, err := b.kube()
+	if err != nil {
+		return err
+	}
+	return client.AssertAnswering(ctx)
+}
+
+// awaitRegistration waits until Kubernetes knows every node.
+func (b *bringup) awaitRegistration() phase.Phase {
+	want := names(b.site.Nodes)
+	return phase.Phase{
+		ID: "register", Title: "wait for the nodes to register in Kubernetes",
+		Done: func(ctx context.Context) (bool, error) { return b.holds(b.assertRegistered(ctx, want)) },
+		Run: func(ctx context.Context, say phase.Say) error {
+			return b.awaitCluster(ctx, say, "the nodes to register", func(ctx context.Context) error {
+				return b.assertRegistered(ctx, want)
+			})
+		},
+	}
+}
+
+func (b *bringup) assertRegistered(ctx context.Context, nodes []string) error {
+	client, err := b.kube()
+	if err != nil {
+		return err
+	}
+	return client.AssertRegistered(ctx, nodes)
+}
+
+// awaitNodes waits until every node is Ready, which takes the CNI of the core.
+func (b *bringup) awaitNodes() phase.Phase {
+	want := names(b.site.Nodes)
+	assert := func(ctx context.Context) error {
+		client, err := b.kube()
+		if err != nil {
+			return err
+		}
+		return client.AssertReady(ctx, want)
+	}
+	return phase.Phase{
+		ID: "nodes", Title: "wait for the nodes to be Ready",
+		Done: func(ctx context.Context) (bool, error) { return b.holds(assert(ctx)) },
+		Run: func(ctx context.Context, say phase.Say) error {
+			return b.awaitCluster(ctx, say, "the nodes to be Ready", assert)
+		},
+	}
+}
+
+// awaitCluster waits for something that the Kubernetes API tells.
+func (b *bringup) awaitCluster(ctx context.Context, say phase.Say, title string, assert func(context.Context) error) error {
+	return wait.Until(ctx, wait.Check{
+		Title: title, Timeout: b.opts.nodeTimeout(), ProbeTimeout: time.Minute,
+		Changed: func(reason error) { say("%v", reason) },
+		Probe:   assert,
+	})
+}
+
+// holds turns an assertion into "is this phase done?". A cluster that does not exist yet is no error: the phase is not
+// done.
+func (b *bringup) holds(err error) (bool, error) {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return err == nil, nil
+	}
+	b.log.Debug("not done yet", "reason", err)
+	return false, nil
+}

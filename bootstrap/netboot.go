@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+
+	"github.com/cozystack/cozy-install/bootstrap/phase"
+	"github.com/cozystack/cozy-install/bootstrap/wait"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
+	"github.com/cozystack/cozy-install/pxe"
+	"github.com/cozystack/cozy-install/pxe/assets"
+	"github.com/cozystack/cozy-install/talos"
+)
+
+// netbootOff is the mode in which machines are started by somebody else.
+const netbootOff = "off"
+
+// netbootMachines serves netboot until every machine answers the Talos API. The server goes on serving until the run ends,
+// since machines whose firmware asks the network first ask again at each reboot.
+func (b *bringup) netbootMachines() phase.Phase {
+	return phase.Phase{
+		ID: "netboot", Title: "bring the machines into maintenance mode",
+		Done: b.allOurs,
+		Plan: func(context.Context) ([]string, error) {
+			if b.site.Netboot.Mode == netbootOff {
+				return []string{"netboot is off: wait for machines that somebody else starts"}, nil
+			}
+			return []string{
+				fmt.Sprintf("serve DHCP (%s), TFTP and HTTP on %s", b.site.Netboot.Mode, b.site.Netboot.Interface),
+				fmt.Sprintf("wait for %d machines in maintenance mode", len(b.site.Nodes)),
+			}, nil
+		},
+		Run: func(ctx context.Context, say phase.Say) error {
+			if err := b.startNetboot(ctx, say); err != nil {
+				return err
+			}
+			return wait.Until(ctx, wait.Check{
+				Title: "the machines to appear", Timeout: b.opts.nodeTimeout(),
+				Changed: func(reason error) { say("%v", reason) },
+				Probe: func(ctx context.Context) error {
+					if err := b.netboot.failed(); err != nil {
+						return wait.Final(err)
+					}
+					return b.assertAll(ctx, "have not appeared", talos.Maintenance, talos.Ours)
+				},
+			})
+		},
+	}
+}
+
+func (b *bringup) startNetboot(ctx context.Context, say phase.Say) error {
+	if b.site.Netboot.Mode == netbootOff || b.netboot != nil {
+		return nil
+	}
+	server, err := b.netbootServer(ctx, func(line string) { say("%s", line) })
+	if err != nil {
+		return err
+	}
+	journal, err := b.dir.Journal()
+	if err != nil {
+		return err
+	}
+	for name := range journal.Applied {
+		server.BootFromDisk(name)
+	}
+	b.netboot = serve(ctx, server)
+	select {
+	case <-server.Ready():
+		return nil
+	case <-b.netboot.ended:
+		return b.netboot.failed()
+	}
+}
+
+// netbootServer assembles the netboot server with its boot assets, fetching those that are missing.
+func (b *bringup) netbootServer(ctx context.Context, say func(string)) (*pxe.Server, error) {
+	boot, err := b.bootAssets(ctx, say)
+	if err != nil {
+		return nil, err
+	}
+	machines, err := pxeMachines(b.site)
+	if err != nil {
+		return nil, err
+	}
+	return pxe.New(pxe.Config{
+		Interface: b.site.Netboot.Interface, Ports: b.opts.Ports, Mode: pxe.Mode(b.site.Netboot.Mode),
+		Machines: machines, IPXEDir: b.opts.IPXEDir, Assets: boot, Log: b.log,
+	})
+}
+
+func (b *bringup) bootAssets(ctx context.Context, say func(string)) (assets.Assets, error) {
+	if b.opts.AssetsDir != "" {
+		return assets.FromDir(b.opts.AssetsDir)
+	}
+	id, yaml, err := b.schematic()
+	if err != nil {
+		return assets.Assets{}, err
+	}
+	say("boot assets of Talos " + b.site.Talos.Version + " from " + b.site.Talos.Factory)
+	return assets.Fetch(ctx, assets.Factory{
+		URL: b.site.Talos.Factory, Schematic: yaml, ID: id, Version: b.site.Talos.Version, Arch: "amd64",
+	}, b.dir.Path(workdir.AssetsDir))
+}
+
+// ServeNetboot runs the netboot server of a site until the context ends, and nothing else.
+func ServeNetboot(ctx context.Context, o Options, say func(string)) (err error) {
+	dir, err := workdir.Open(o.WorkDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	b, err := newBringup(o, dir)
+	if err != nil {
+		return err
+	}
+	server, err := b.netbootServer(ctx, say)
+	if err != nil {
+		return err
+	}
+	return server.Run(ctx)
+}
+
+// netboot is a running netboot server and how to end it.
+type netboot struct {
+	server *pxe.Server
+	cancel context.CancelFunc
+	ended  chan struct{}
+
+	lock sync.Mutex
+	err  error
+}
+
+// serve runs a server in the background until stop. It outlives the phase that started it, not the run: the context is
+// the run's own.
+func serve(ctx context.Context, server *pxe.Server) *netboot {
+	ctx, cancel := context.WithCancel(ctx)
+	n := &netboot{server: server, cancel: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(n.ended)
+		err := server.Run(ctx)
+		n.lock.Lock()
+		defer n.lock.Unlock()
+		if !errors.Is(err, context.Canceled) {
+			n.err = err
+		}
+	}()
+	return n
+}
+
+func (n *netboot) stop() error {
+	n.cancel()
+	<-n.ended
+	return n.failed()
+}
+
+// failed is the error with which the server ended; nil while it runs and after a clean end. A nil receiver serves nothing.
+func (n *netboot) failed() error {
+	if n == nil {
+		return nil
+	}
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	return n.err
+}
+
+// lastAddr is the address from which a node last asked for something.
+func (n *netboot) lastAddr(node string) (netip.Addr, bool) {
+	for _, s := range n.server.Sightings() {
+		if s.Machine == node && s.LastAddr.IsValid() {
+			return s.LastAddr, true
+		}
+	}
+	return netip.Addr{}, false
+}

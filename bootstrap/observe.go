@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bootstrap/wait"
+	"github.com/cozystack/cozy-install/talos"
+)
+
+const (
+	talosPort = 50000
+	// nodesAtOnce bounds how many nodes are talked to side by side.
+	nodesAtOnce = 32
+	// lookTimeout bounds one look at one node: it is silent while it reboots.
+	lookTimeout = 10 * time.Second
+)
+
+// sight is what was seen of a node: where it answers and how.
+type sight struct {
+	state       talos.State
+	addr        netip.AddrPort
+	fingerprint string
+}
+
+// observe looks at every node of the site, side by side. A node that does not answer is in the result as unreachable;
+// an error means that looking cannot help: a foreign node, or one that is not who it should be.
+func (b *bringup) observe(ctx context.Context) (map[string]sight, error) {
+	var lock sync.Mutex
+	out := make(map[string]sight, len(b.site.Nodes))
+	var errs []error
+	group := errgroup.Group{}
+	group.SetLimit(nodesAtOnce)
+	for _, node := range b.site.Nodes {
+		group.Go(func() error {
+			seen, err := b.look(ctx, node)
+			lock.Lock()
+			defer lock.Unlock()
+			out[node.Name] = seen
+			if err != nil {
+				errs = append(errs, err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // no member returns an error: they are collected, so that one node does not hide another
+	return out, errors.Join(errs...)
+}
+
+// look finds a node at its own address, where it answers once it has its config, or else where it netbooted from.
+func (b *bringup) look(ctx context.Context, node site.Node) (sight, error) {
+	creds, err := b.credentials()
+	if err != nil {
+		return sight{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	for _, addr := range b.candidates(node) {
+		answer, err := talos.Probe(ctx, addr, creds)
+		if err != nil {
+			return sight{}, fmt.Errorf("look at %s (%s): %w", node.Name, addr, err)
+		}
+		seen := sight{state: answer.State, addr: addr, fingerprint: answer.Fingerprint}
+		switch answer.State {
+		case talos.Foreign:
+			return seen, &ForeignNodeError{Node: node.Name, Addr: addr}
+		case talos.Ours:
+			return seen, nil
+		case talos.Maintenance:
+			same, err := b.recognise(ctx, node, seen)
+			if err != nil {
+				b.log.Debug("could not read a machine's identity", "node", node.Name, "addr", addr, "error", err)
+				continue
+			}
+			if same {
+				return seen, nil
+			}
+		}
+	}
+	return sight{state: talos.Unreachable}, nil
+}
+
+// candidates are the addresses at which a node may answer, its own first.
+func (b *bringup) candidates(node site.Node) []netip.AddrPort {
+	addrs := []netip.AddrPort{netip.AddrPortFrom(node.Address, talosPort)}
+	if b.netboot == nil {
+		return addrs
+	}
+	if seen, ok := b.netboot.lastAddr(node.Name); ok && seen != node.Address {
+		addrs = append(addrs, netip.AddrPortFrom(seen, talosPort))
+	}
+	return addrs
+}
+
+// recognise checks that the machine in maintenance mode at an address is the node: every identifier that the site file
+// gives must be the machine's.
+func (b *bringup) recognise(ctx context.Context, node site.Node, seen sight) (bool, error) {
+	client, err := talos.DialMaintenance(ctx, seen.addr, seen.fingerprint)
+	if err != nil {
+		return false, err
+	}
+	defer client.Close()
+	inventory, err := client.Inventory(ctx)
+	if err != nil {
+		return false, err
+	}
+	return isNode(node, inventory), nil
+}
+
+func isNode(node site.Node, inventory talos.Inventory) bool {
+	if node.Serial != "" && !strings.EqualFold(node.Serial, inventory.Serial) {
+		return false
+	}
+	if node.UUID != "" && !strings.EqualFold(node.UUID, inventory.UUID) {
+		return false
+	}
+	if node.MAC == "" {
+		return true
+	}
+	for _, link := range inventory.Links {
+		if strings.EqualFold(link.MAC.String(), node.MAC) {
+			return true
+		}
+	}
+	return false
+}
+
+// ForeignNodeError says that a node has been configured by somebody else's cluster. It is never touched.
+type ForeignNodeError struct {
+	Node string
+	Addr netip.AddrPort
+}
+
+func (e *ForeignNodeError) Error() string {
+	return fmt.Sprintf("node %s (%s) belongs to another Talos cluster: it does not accept this site's certificates", e.Node, e.Addr)
+}
+
+// Hint says what may have happened and what to do.
+func (e *ForeignNodeError) Hint() string {
+	return "if this is the right machine, wipe it with its own cluster's talosctl reset; if it is yours, you are using another work directory than the one it was installed with"
+}
+
+// MissingNodesError names the nodes that are not where they should be yet.
+type MissingNodesError struct {
+	What  string // completes "nodes that ...": "have not appeared"
+	Nodes []string
+}
+
+func (e *MissingNodesError) Error() string {
+	return fmt.Sprintf("nodes that %s: %s", e.What, strings.Join(e.Nodes, ", "))
+}
+
+// Hint says what to look at.
+func (e *MissingNodesError) Hint() string {
+	return "check that they are powered on, that network boot comes first in their boot order, and that mac, serial or uuid in the site file are theirs; then run up again: it goes on from here"
+}
+
+// assertAll observes every node and checks that each is in one of the wanted states.
+func (b *bringup) assertAll(ctx context.Context, what string, want ...talos.State) error {
+	seen, err := b.observe(ctx)
+	if err != nil {
+		if foreign := (*ForeignNodeError)(nil); errors.As(err, &foreign) {
+			return wait.Final(err)
+		}
+		return err
+	}
+	var missing []string
+	for _, node := range b.site.Nodes {
+		if !oneOf(seen[node.Name].state, want) {
+			missing = append(missing, node.Name)
+		}
+	}
+	if len(missing) > 0 {
+		return &MissingNodesError{What: what, Nodes: missing}
+	}
+	return nil
+}
+
+func oneOf(state talos.State, want []talos.State) bool {
+	for _, w := range want {
+		if state == w {
+			return true
+		}
+	}
+	return false
+}
+
+// allOurs says that every node answers with the cluster's certificates.
+func (b *bringup) allOurs(ctx context.Context) (bool, error) {
+	err := b.assertAll(ctx, "are not configured", talos.Ours)
+	if missing, unknown := (*MissingNodesError)(nil), (*NoSecretsError)(nil); errors.As(err, &missing) || errors.As(err, &unknown) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// dial connects to a configured node at its own address.
+func (b *bringup) dial(ctx context.Context, node site.Node) (*talos.Client, error) {
+	creds, err := b.credentials()
+	if err != nil {
+		return nil, err
+	}
+	client, err := talos.Dial(ctx, netip.AddrPortFrom(node.Address, talosPort), creds)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", node.Name, err)
+	}
+	return client, nil
+}

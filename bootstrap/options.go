@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/cozystack/cozy-install/bootstrap/phase"
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/pxe"
+)
+
+// Options is everything a bring-up is told by its caller.
+type Options struct {
+	// Site is a loaded and valid site file.
+	Site *site.Site
+	// WorkDir is the work directory; made if it is missing.
+	WorkDir string
+	// IPXEDir holds the iPXE binaries. Empty: where Debian's package "ipxe" puts them.
+	IPXEDir string
+	// AssetsDir holds Talos's kernel and initramfs. Empty: they are fetched from the site's image factory.
+	AssetsDir string
+	// Ports are the netboot server's. The zero value means the real ones.
+	Ports pxe.Ports
+	// NodeTimeout bounds each wait for machines: to appear, to install, to become Ready. Servers take 5 to 12 minutes for
+	// a reboot with its self-test. Zero: DefaultNodeTimeout.
+	NodeTimeout time.Duration
+	// From and Until are the first and last phase to run. Empty: all.
+	From, Until string
+	// ControllerImage names another image of cozy-controller. Empty: the chart's.
+	ControllerImage string
+	// Reporter receives the progress. Nil: nobody listens.
+	Reporter phase.Reporter
+	// Log receives details. Nil: they are dropped.
+	Log *slog.Logger
+}
+
+// DefaultNodeTimeout is how long machines may take for one step when Options names no time.
+const DefaultNodeTimeout = 30 * time.Minute
+
+func (o Options) nodeTimeout() time.Duration {
+	if o.NodeTimeout > 0 {
+		return o.NodeTimeout
+	}
+	return DefaultNodeTimeout
+}
+
+func (o Options) log() *slog.Logger {
+	if o.Log != nil {
+		return o.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/cozystack/cozy-install/bootstrap/kube"
+	"github.com/cozystack/cozy-install/bootstrap/phase"
+	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/manifests"
+)
+
+// packagesTimeout bounds the wait for all packages beyond the core, which install side by side.
+const packagesTimeout = time.Hour
+
+// installCore installs from here what the cluster cannot pull through itself: without a CNI no pod of a chart server runs
+// (design decision 8). It always looks at every package; one that is as it should be is left alone.
+func (b *bringup) installCore() phase.Phase {
+	return phase.Phase{
+		ID: "core", Title: "install the core packages",
+		Plan: func(context.Context) ([]string, error) {
+			return []string{"install or upgrade with Helm, in this order: " + strings.Join(b.plan.Core, ", ")}, nil
+		},
+		Run: func(ctx context.Context, say phase.Say) error {
+			core, err := b.core()
+			if err != nil {
+				return err
+			}
+			return core.Install(ctx, b.plan, reportTo(say))
+		},
+	}
+}
+
+// installPackages installs the rest of the bundle as HelmReleases, which Flux keeps from then on. It always looks at every
+// release; one that is as it should be is left alone.
+func (b *bringup) installPackages() phase.Phase {
+	return phase.Phase{
+		ID: "packages", Title: "install the bundle's packages",
+		Plan: func(context.Context) ([]string, error) {
+			rest := packageNames(b.plan)[len(b.plan.Core):]
+			return []string{"one HelmRelease each, created when what it needs is healthy: " + strings.Join(rest, ", ")}, nil
+		},
+		Run: func(ctx context.Context, say phase.Say) error {
+			client, err := b.kube()
+			if err != nil {
+				return err
+			}
+			flux, err := bundles.NewFlux(client.Config, "")
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(ctx, packagesTimeout)
+			defer cancel()
+			return flux.Install(ctx, b.plan, reportTo(say))
+		},
+	}
+}
+
+func (b *bringup) core() (*bundles.Core, error) {
+	client, err := b.kube()
+	if err != nil {
+		return nil, err
+	}
+	charts, err := manifests.NewRepository(manifests.Charts())
+	if err != nil {
+		return nil, err
+	}
+	return bundles.NewCore(client.Config, charts, nil, b.log)
+}
+
+func reportTo(say phase.Say) bundles.Report {
+	return func(s bundles.PackageStatus) {
+		if s.Message == "" {
+			say("%s is %s", s.Name, s.State)
+			return
+		}
+		say("%s is %s: %s", s.Name, s.State, s.Message)
+	}
+}
+
+// packageStatuses gives every package of the plan, in its order, as Helm and Flux see it.
+func (b *bringup) packageStatuses(ctx context.Context, client *kube.Client, clusterErr error) []PackageStatus {
+	found, err := map[string]bundles.PackageStatus{}, clusterErr
+	if err == nil {
+		found, err = b.readPackages(ctx, client)
+	}
+	out := make([]PackageStatus, 0, len(b.plan.Packages))
+	for _, name := range packageNames(b.plan) {
+		p := PackageStatus{Name: name}
+		seen, known := found[name]
+		switch {
+		case known:
+			p.State, p.Message = string(seen.State), seen.Message
+			p.Ready = seen.State == bundles.StateReady || seen.State == bundles.StatePresent
+		case err != nil:
+			p.State, p.Message = "unknown", err.Error()
+		default:
+			p.State = string(bundles.StateAbsent)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+func (b *bringup) readPackages(ctx context.Context, client *kube.Client) (map[string]bundles.PackageStatus, error) {
+	core, err := b.core()
+	if err != nil {
+		return nil, err
+	}
+	statuses, err := core.Status(ctx, b.plan)
+	if err != nil {
+		return nil, err
+	}
+	flux, err := bundles.NewFlux(client.Config, "")
+	if err != nil {
+		return nil, err
+	}
+	rest, err := flux.Status(ctx, b.plan)
+	out := map[string]bundles.PackageStatus{}
+	for _, s := range append(statuses, rest...) {
+		out[s.Name] = s
+	}
+	return out, err
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bootstrap takes a site from bare servers to a Ready tenant-root. It is the only package that knows the order of
+// things: it translates the site file into the input of each domain package, introduces them to each other, and waits.
+//
+// Still missing in this version: the hosted and distro bundles, netboot modes other than proxy and off, finding machines
+// by a scan of the network, BMC power control, worker-by-worker failure budgets, the services of tenant-root and the
+// probe of its URL, upgrades, reset and support bundles.
+package bootstrap
+
+import "github.com/cozystack/cozy-install/bootstrap/phase"
+
+// phases is the whole program, in order. Each phase looks at the world first and does only what is missing, so running
+// the list again is going on.
+func (b *bringup) phases() []phase.Phase {
+	return []phase.Phase{
+		b.createSecrets(),     // once per cluster, kept in the work directory
+		b.generateConfigs(),   // one machine config per node, validated before anything is touched
+		b.netbootMachines(),   // serve DHCP, TFTP and HTTP until every machine answers in maintenance mode
+		b.applyConfigs(),      // push each config over the Talos API to the machine whose identity was checked
+		b.awaitInstallation(), // machines install, reboot and answer with the cluster's own certificates
+		b.bootstrapEtcd(),     // on one control plane, once, ever
+		b.fetchKubeconfig(),   // and wait until the Kubernetes API answers
+		b.awaitRegistration(), // every node known to Kubernetes
+		b.installCore(),       // CNI, Flux and cozy-controller from here, by the Helm SDK
+		b.awaitNodes(),        // every node Ready, now that there is a network
+		b.installPackages(),   // the rest of the bundle as HelmReleases, each when what it needs is healthy
+		b.createTenantRoot(),  // the first tenant, Ready
+	}
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/pxe"
+	"github.com/cozystack/cozy-install/talos"
+)
+
+// kubernetesPort is where the Kubernetes API listens when the site file names no endpoint.
+const kubernetesPort = "6443"
+
+// endpoint is the URL of the Kubernetes API.
+func endpoint(s *site.Site) (*url.URL, error) {
+	if s.Network.Endpoint == "" {
+		return &url.URL{Scheme: "https", Host: net.JoinHostPort(s.Network.VIP.String(), kubernetesPort)}, nil
+	}
+	u, err := url.Parse(s.Network.Endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("network.endpoint %q: %w", s.Network.Endpoint, err)
+	}
+	return u, nil
+}
+
+// requirements are what the bundle asks of Talos, in the words of package talos.
+func requirements(r bundles.TalosRequirements) talos.Requirements {
+	out := talos.Requirements{
+		Extensions: r.Extensions, Sysctls: r.Sysctls, KernelArgs: r.KernelArgs,
+		KubeletExtraConfig: r.KubeletExtraConfig, DisableKubeProxy: r.DisableKubeProxy, CNI: r.CNI,
+	}
+	for _, m := range r.KernelModules {
+		out.KernelModules = append(out.KernelModules, talos.KernelModule(m))
+	}
+	for _, f := range r.Files {
+		out.Files = append(out.Files, talos.File(f))
+	}
+	return out
+}
+
+// schematic is the boot image's recipe: the bundle's extensions and the site's.
+func (b *bringup) schematic() (id string, yaml []byte, err error) {
+	return talos.Schematic(requirements(b.plan.Talos), b.site.Talos.Extensions, b.site.Talos.KernelArgs)
+}
+
+func (b *bringup) talosCluster() (talos.Cluster, error) {
+	s := b.site
+	id, _, err := b.schematic()
+	if err != nil {
+		return talos.Cluster{}, err
+	}
+	sans := []string{b.endpoint.Hostname()}
+	for _, node := range b.controlPlanes() {
+		sans = append(sans, node.Address.String())
+	}
+	return talos.Cluster{
+		Name: s.Metadata.Name, Endpoint: b.endpoint,
+		TalosVersion: s.Talos.Version, KubernetesVersion: s.Kubernetes.Version,
+		NodeSubnet: s.Network.NodeSubnet, PodSubnets: []netip.Prefix{s.Network.NodePodSubnet},
+		ServiceSubnets: []netip.Prefix{s.Network.ServiceSubnet}, DNSDomain: s.Network.ClusterDomain,
+		VIP: s.Network.VIP, Gateway: s.Network.Gateway, DNSServers: s.Network.DNSServers, NTPServers: s.Network.NTPServers,
+		InstallImage:    talos.InstallImage(s.Talos.Factory, id, s.Talos.Version),
+		RegistryMirrors: s.Registries.Mirrors, Requirements: requirements(b.plan.Talos), SANs: sans,
+		AllowSchedulingOnControlPlanes: true, Patches: patches(s.Talos.Patches),
+	}, nil
+}
+
+func talosNode(s *site.Site, n site.Node) (talos.Node, error) {
+	out := talos.Node{
+		Name: n.Name, Role: talos.Role(n.Role), Address: netip.PrefixFrom(n.Address, s.Network.NodeSubnet.Bits()),
+		Disk: talos.DiskSelector{
+			Serial: n.Disk.Serial, WWID: n.Disk.WWID, Model: n.Disk.Model, Size: n.Disk.Size, Transport: n.Disk.Transport,
+		},
+		Patches: patches(n.Patches),
+	}
+	if n.MAC == "" {
+		return out, nil
+	}
+	mac, err := net.ParseMAC(n.MAC)
+	if err != nil {
+		return talos.Node{}, fmt.Errorf("node %s: mac %q: %w", n.Name, n.MAC, err)
+	}
+	out.MAC = mac
+	return out, nil
+}
+
+func patches(in []site.Patch) []map[string]any {
+	out := make([]map[string]any, len(in))
+	for i, p := range in {
+		out[i] = p
+	}
+	return out
+}
+
+// pxeMachines are the site's nodes as the netboot server knows them.
+func pxeMachines(s *site.Site) ([]pxe.Machine, error) {
+	out := make([]pxe.Machine, 0, len(s.Nodes))
+	for _, n := range s.Nodes {
+		node, err := talosNode(s, n)
+		if err != nil {
+			return nil, err
+		}
+		m := pxe.Machine{Name: n.Name, Serial: n.Serial, UUID: n.UUID}
+		if node.MAC != nil {
+			m.MACs = []net.HardwareAddr{node.MAC}
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}

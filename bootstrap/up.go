@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cozystack/cozy-install/bootstrap/phase"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
+)
+
+// Outcome is what a bring-up leaves behind.
+type Outcome struct {
+	Site       string         `json:"site"`
+	Bundle     string         `json:"bundle"`
+	Phases     []phase.Result `json:"phases"`
+	Packages   []string       `json:"packages"`
+	Kubeconfig string         `json:"kubeconfig"`
+	// Complete says that the last phase of all has run: false with Options.Until, or after an error.
+	Complete bool `json:"complete"`
+}
+
+// Up brings the site up, or goes on where an earlier run ended. The outcome is returned also with an error.
+func Up(ctx context.Context, o Options) (out Outcome, err error) {
+	dir, err := workdir.Open(o.WorkDir)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	b, err := newBringup(o, dir)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+
+	all := b.phases()
+	chosen, err := phase.Between(all, o.From, o.Until)
+	if err != nil {
+		return Outcome{}, err
+	}
+	results, err := phase.Runner{Reporter: o.Reporter}.Run(ctx, chosen)
+	return Outcome{
+		Site: o.Site.Metadata.Name, Bundle: o.Site.Bundle, Phases: results, Packages: packageNames(b.plan),
+		Kubeconfig: dir.Path(workdir.KubeconfigFile),
+		Complete:   err == nil && chosen[len(chosen)-1].ID == all[len(all)-1].ID,
+	}, err
+}
+
+// Planned is what Up would do.
+type Planned struct {
+	Site     string          `json:"site"`
+	Bundle   string          `json:"bundle"`
+	Phases   []phase.Preview `json:"phases"`
+	Packages []string        `json:"packages"`
+	// NotYetUsed names the fields of the site file that are valid but whose stage this version does not have.
+	NotYetUsed []string `json:"notYetUsed,omitempty"`
+}
+
+// Plan says what Up would do, changing nothing.
+func Plan(ctx context.Context, o Options) (Planned, error) {
+	dir, err := workdir.OpenForReading(o.WorkDir)
+	if err != nil {
+		return Planned{}, err
+	}
+	b, err := newBringup(o, dir)
+	if err != nil {
+		return Planned{}, err
+	}
+	return Planned{
+		Site: o.Site.Metadata.Name, Bundle: o.Site.Bundle, Packages: packageNames(b.plan),
+		Phases: phase.PreviewAll(ctx, b.phases()), NotYetUsed: o.Site.Unused(),
+	}, nil
+}

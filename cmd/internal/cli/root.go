@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cli turns flags into one library call each, and what comes back into output and an exit code. It decides
+// nothing about sites, machines or clusters.
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+)
+
+// Run runs one command line and returns its exit code: 0 done, 1 failed, 2 usage or invalid file, 130 interrupted.
+func Run(ctx context.Context, streams Streams, version string, args []string) int {
+	root := newRoot(streams, version)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	PrintError(streams.Err, err)
+	return ExitCode(err)
+}
+
+func newRoot(streams Streams, version string) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "cozy-install",
+		Short: "From bare servers to a cloud platform with one site file",
+		Long: "cozy-install reads one site file and brings up what it describes: it netboots the servers, installs Talos Linux,\n" +
+			"forms the management cluster, installs a bundle and creates tenant-root. Killed at any moment and run again,\n" +
+			"it goes on from where the world is.",
+		SilenceUsage: true, SilenceErrors: true,
+		Args: usageArgs(cobra.NoArgs),
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &UsageError{Err: err} })
+	root.AddCommand(
+		newUpCommand(streams),
+		newPlanCommand(streams),
+		newStatusCommand(streams),
+		newConfigCommand(streams),
+		newTalosCommand(streams),
+		newPXECommand(streams),
+		newBundleCommand(streams),
+		newTenantCommand(streams),
+		newVersionCommand(streams, version),
+	)
+	return root
+}

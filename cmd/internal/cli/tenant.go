@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/list"
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/cozystack/cozy-install/bootstrap/kube"
+	"github.com/cozystack/cozy-install/cmd/internal/ui"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+func newTenantCommand(streams Streams) *cobra.Command {
+	c := &cobra.Command{Use: "tenant", Short: "Look at the tenants of a cluster", Args: usageArgs(cobra.NoArgs)}
+	c.AddCommand(
+		tenantView(streams, "list", "List all tenants", tenantTable),
+		tenantView(streams, "tree", "Show the tenants as a tree", tenantTree),
+	)
+	return c
+}
+
+// tenantView is a command that shows all tenants in one way.
+func tenantView(streams Streams, use, short string, text func([]tenantRow) string) *cobra.Command {
+	var kubeconfig, contextName string
+	var output outputFlag
+	c := &cobra.Command{
+		Use: use, Short: short, Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := kube.FromFile(kubeconfig, contextName)
+			if err != nil {
+				return err
+			}
+			rows, err := readTenants(cmd.Context(), client)
+			if err != nil {
+				return err
+			}
+			return output.print(streams.Out, rows, func() string { return text(rows) })
+		},
+	}
+	c.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the cluster (default: where kubectl looks)")
+	c.Flags().StringVar(&contextName, "context", "", "context in the kubeconfig (default: the current one)")
+	output.add(c)
+	return c
+}
+
+// tenantRow is a tenant as these commands show it. Everything but the name is the controller's word.
+type tenantRow struct {
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+	// Parent is the namespace of the tenant above; empty for the root.
+	Parent string `json:"parent,omitempty"`
+	Host   string `json:"host"`
+	Ready  bool   `json:"ready"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func readTenants(ctx context.Context, client *kube.Client) ([]tenantRow, error) {
+	gvr := v1alpha1.GroupVersion.WithResource(v1alpha1.TenantPlural)
+	found, err := client.Dynamic.Resource(gvr).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list tenants: %w", err)
+	}
+	rows := make([]tenantRow, 0, len(found.Items))
+	for _, item := range found.Items {
+		var t v1alpha1.Tenant
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(item.Object, &t); err != nil {
+			return nil, fmt.Errorf("read tenant %s/%s: %w", item.GetNamespace(), item.GetName(), err)
+		}
+		rows = append(rows, rowOf(t))
+	}
+	slices.SortFunc(rows, func(a, b tenantRow) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
+	return rows, nil
+}
+
+func rowOf(t v1alpha1.Tenant) tenantRow {
+	row := tenantRow{Name: t.Name, Namespace: t.Status.Namespace, Parent: t.Status.Parent, Host: t.Status.Host}
+	ready := meta.FindStatusCondition(t.Status.Conditions, v1alpha1.ConditionReady)
+	switch {
+	case ready == nil:
+		row.Reason = "its controller has not looked at it yet"
+	case ready.Status == metav1.ConditionTrue:
+		row.Ready = true
+	default:
+		row.Reason = ready.Reason + ": " + ready.Message
+	}
+	return row
+}
+
+func tenantTable(rows []tenantRow) string {
+	cells := make([][]string, 0, len(rows))
+	for _, r := range rows {
+		cells = append(cells, []string{r.Name, r.Namespace, r.Host, yesNo(r.Ready), r.Reason})
+	}
+	return ui.Table([]string{"NAME", "NAMESPACE", "HOST", "READY", "REASON"}, cells) + "\n"
+}
+
+// tenantTree draws each tenant below its parent. A tenant whose parent is not there, or which has no namespace because it
+// was not accepted, stands at the top: it must not be lost from sight.
+func tenantTree(rows []tenantRow) string {
+	known := map[string]bool{}
+	for _, r := range rows {
+		known[r.Namespace] = true
+	}
+	children := map[string][]tenantRow{}
+	for _, r := range rows {
+		parent := r.Parent
+		if !known[parent] || parent == r.Namespace {
+			parent = ""
+		}
+		children[parent] = append(children[parent], r)
+	}
+	w := list.NewWriter()
+	w.SetStyle(list.StyleConnectedLight)
+	drawTenants(w, children, "")
+	return w.Render() + "\n"
+}
+
+func drawTenants(w list.Writer, children map[string][]tenantRow, parent string) {
+	for _, r := range children[parent] {
+		line := fmt.Sprintf("%s  %s  %s  %s", r.Name, r.Namespace, r.Host, readyWord(r))
+		w.AppendItem(strings.TrimSpace(line))
+		if r.Namespace == "" {
+			continue
+		}
+		w.Indent()
+		drawTenants(w, children, r.Namespace)
+		w.UnIndent()
+	}
+}
+
+func readyWord(r tenantRow) string {
+	if r.Ready {
+		return "Ready"
+	}
+	return "not Ready: " + r.Reason
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cozystack/cozy-install/bootstrap"
+	"github.com/cozystack/cozy-install/bootstrap/phase"
+	"github.com/cozystack/cozy-install/cmd/internal/ui"
+)
+
+func newUpCommand(streams Streams) *cobra.Command {
+	var flags siteFlags
+	var output outputFlag
+	var progress, from, until string
+	var nodeTimeout time.Duration
+	c := &cobra.Command{
+		Use: "up", Short: "Bring a site up, or go on where an earlier run ended", Args: usageArgs(cobra.NoArgs),
+		Long: "Bring a site up, or go on where an earlier run ended. It may be interrupted or killed at any moment and run again:\n" +
+			"each phase looks at the world first and does what is missing.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := output.check(); err != nil {
+				return err
+			}
+			options, err := flags.load(streams)
+			if err != nil {
+				return err
+			}
+			shown, err := ui.New(streams.Err, ui.Form(progress))
+			if err != nil {
+				return &UsageError{Err: err}
+			}
+			defer shown.Close()
+			options.From, options.Until, options.NodeTimeout, options.Reporter = from, until, nodeTimeout, shown
+			options.Log = slog.New(slog.NewTextHandler(shown, &slog.HandlerOptions{Level: flags.level()}))
+			outcome, err := bootstrap.Up(cmd.Context(), options)
+			shown.Close()
+			if err != nil {
+				return err
+			}
+			return output.print(streams.Out, outcome, func() string { return outcomeText(outcome) })
+		},
+	}
+	flags.add(c)
+	flags.addNetboot(c)
+	flags.addController(c)
+	output.add(c)
+	c.Flags().StringVar(&progress, "progress", string(ui.Auto), "form of the progress on stderr: auto, plain or json")
+	c.Flags().StringVar(&from, "from", "", "first phase to run (default: the first of all)")
+	c.Flags().StringVar(&until, "until", "", "last phase to run (default: the last of all)")
+	c.Flags().DurationVar(&nodeTimeout, "node-timeout", bootstrap.DefaultNodeTimeout, "how long machines may take for one step")
+	return c
+}
+
+// outcomeText says what was built, how long each phase took, and how to look at it.
+func outcomeText(o bootstrap.Outcome) string {
+	var b strings.Builder
+	rows := make([][]string, 0, len(o.Phases))
+	var total time.Duration
+	for _, p := range o.Phases {
+		took := p.Elapsed.Round(100 * time.Millisecond).String()
+		if p.State == phase.Skipped {
+			took = "was done"
+		}
+		rows = append(rows, []string{p.ID, p.Title, took})
+		total += p.Elapsed
+	}
+	b.WriteString(ui.Table([]string{"PHASE", "WHAT", "TOOK"}, rows) + "\n\n")
+	if !o.Complete {
+		fmt.Fprintf(&b, "Site %s is part of the way up, after %s.\n", o.Site, total.Round(time.Second))
+		return b.String()
+	}
+	fmt.Fprintf(&b, "Site %s is up with %s, after %s: %s; tenant-root is Ready.\n\n",
+		o.Site, o.Bundle, total.Round(time.Second), strings.Join(o.Packages, ", "))
+	fmt.Fprintf(&b, "  export KUBECONFIG=%s\n  kubectl get tenants -A\n", o.Kubeconfig)
+	return b.String()
+}
