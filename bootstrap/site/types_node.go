@@ -28,8 +28,8 @@ type Node struct {
 
 // Disk is a selector over hardware facts. All given fields must match.
 type Disk struct {
-	Serial    string `json:"serial,omitempty"`
-	WWID      string `json:"wwid,omitempty"`
+	Serial    string `json:"serial,omitempty"`    // glob
+	WWID      string `json:"wwid,omitempty"`      // glob
 	Model     string `json:"model,omitempty"`     // glob
 	Size      string `json:"size,omitempty"`      // ">= 100GB"
 	Transport string `json:"transport,omitempty"` // nvme, sata, virtio ...

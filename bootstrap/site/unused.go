@@ -26,7 +26,7 @@ func (s *Site) Unused() []string {
 			}
 		}
 		switch {
-		case path == "netboot.mode" && s.Netboot.Mode == ModeServer, path == "netboot.approve" && s.Netboot.Approve == ApproveFingerprint:
+		case path == "netboot.mode" && s.Netboot.Mode == ModeServer, path == "netboot.approve" && s.Netboot.Approve != ApproveSite:
 			add(path)
 		}
 	}
@@ -37,7 +37,7 @@ func (s *Site) Unused() []string {
 func unbuilt() []string {
 	return []string{
 		"network.podSubnet", "network.joinSubnet", "network.loadBalancer", // Kube-OVN and address pools
-		"nodes[].storage", "nodes[].bmc",
+		"nodes[].storage", "nodes[].bmc", "nodes[].disk.wipe",
 		"cluster", "storage", "exposure", // the hosted bundles
 		"certificates", "registries.auth", "registries.ca", "proxy", "access", "backup", "tenantRoot",
 	}

@@ -27,8 +27,10 @@ func (c *checker) nodes() {
 		if node.Address.IsValid() {
 			hosts.check(at+".address", node.Address.String())
 		}
-		disks.check(at+".disk.serial", node.Disk.Serial)
-		disks.check(at+".disk.wwid", node.Disk.WWID)
+		if !strings.ContainsAny(node.Disk.Serial+node.Disk.WWID, "*?[") { // a glob may match a disk in each machine
+			disks.check(at+".disk.serial", node.Disk.Serial)
+			disks.check(at+".disk.wwid", node.Disk.WWID)
+		}
 		if node.BMC != nil {
 			bmcs.check(at+".bmc.address", node.BMC.Address)
 		}
@@ -132,7 +134,10 @@ func (c *checker) disk(at string, disk Disk) {
 	if selector == (Disk{}) && !c.broken.touches(at) {
 		c.fail(at, "", "nothing selects the disk to install on", "give its serial, wwid, model, size or transport: cozy-install never guesses a disk")
 	}
-	c.optional(at+".model", disk.Model, glob, "not a pattern", "* stands for any text: Samsung SSD 980*")
+	const notGlob, star = "not a pattern", "* stands for any text: Samsung SSD 980*"
+	c.optional(at+".serial", disk.Serial, glob, notGlob, star)
+	c.optional(at+".wwid", disk.WWID, glob, notGlob, star)
+	c.optional(at+".model", disk.Model, glob, notGlob, star)
 	c.optional(at+".size", disk.Size, diskSize, "not a comparison of sizes", `write it as ">= 100GB"`)
 	c.optional(at+".transport", disk.Transport, func(v string) bool { return madeOf(v, "") }, "not a transport", "nvme, sata, sas, virtio, usb or mmc")
 }

@@ -87,6 +87,7 @@ func TestWhatMachinesCannotShare(t *testing.T) {
 		"address":     {"10.77.0.12", "10.77.0.11", []string{`18:70 nodes[1].address: "10.77.0.11": already used by nodes[0].address`}},
 		"disk serial": {"D2", "D1", []string{`18:97 nodes[1].disk.serial: "D1": already used by nodes[0].disk.serial`}},
 	})
+	require.Empty(t, problems(t, strings.NewReplacer("D1", "'D*'", "D2", "'D*'").Replace(two)), "globs may match a disk in each machine")
 	for _, field := range []string{"serial: 7J4ZK53", "uuid: 4c4c4544-0051-3010-8056-b9c04f4a3733", "bmc: {address: ipmi://10.0.0.1}"} {
 		text := strings.Replace(two, "    mac:", "    "+field+"\n    mac:", 1)
 		text = strings.Replace(text, "role: worker", "role: worker, "+field, 1)
