@@ -29,18 +29,17 @@ type Reply struct {
 	SkipDiscovery bool
 }
 
-// encode builds the packet that answers r in the name of server. The error says why r can't be answered so.
-func encode(r Request, server netip.Addr, reply Reply) ([]byte, error) {
+// Encode builds the packet that answers r in the name of server, which is IPv4. R must come from Parse. The error says
+// why r can't be answered so.
+func (r Request) Encode(server netip.Addr, reply Reply) ([]byte, error) {
 	if reply.BootFile == "" || len(reply.BootFile) > maxBootFile || strings.ContainsRune(reply.BootFile, 0) {
 		return nil, fmt.Errorf("name boot file %q to %s: must be 1 to %d bytes", reply.BootFile, r.MAC, maxBootFile)
 	}
-	message, flags := dhcpv4.MessageTypeOffer, uint16(0)
+	// yiaddr is 0.0.0.0 in a proxy's offer, so neither we nor a relay could send it to the machine alone; iPXE in a ROM
+	// asks for that nevertheless.
+	message, flags := dhcpv4.MessageTypeOffer, r.packet.Flags|broadcastFlag
 	if r.Service == ServiceBoot {
 		message, flags = dhcpv4.MessageTypeAck, r.packet.Flags
-	} else {
-		// yiaddr is 0.0.0.0 in a proxy's offer, so neither we nor a relay could send it to the machine alone; some
-		// iPXE builds ask for that nevertheless.
-		flags = r.packet.Flags | broadcastFlag
 	}
 	p := &dhcpv4.DHCPv4{
 		OpCode:        dhcpv4.OpcodeBootReply,
@@ -77,12 +76,12 @@ func echo(to, from *dhcpv4.DHCPv4, code dhcpv4.OptionCode) {
 	}
 }
 
-// destination says where the answer to r goes. A relay listens on the DHCP port; firmware asks the boot service from
+// Destination says where the answer to r goes. A relay listens on the DHCP port, given as relayPort; firmware asks the boot service from
 // ports 68 (iPXE) and 4011 (EDK2) and wants the answer there; everyone else has no address yet.
-func destination(r Request, dhcpPort uint16) netip.AddrPort {
+func (r Request) Destination(relayPort uint16) netip.AddrPort {
 	switch {
 	case r.Relay.IsValid():
-		return netip.AddrPortFrom(r.Relay, dhcpPort)
+		return netip.AddrPortFrom(r.Relay, relayPort)
 	case r.Service == ServiceBoot && !r.From.Addr().IsUnspecified():
 		return r.From
 	default:

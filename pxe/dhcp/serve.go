@@ -60,11 +60,11 @@ func (c *Conn) serve(ctx context.Context, socket *net.UDPConn, relayPort uint16,
 }
 
 func (c *Conn) send(request Request, reply Reply, relayPort uint16) error {
-	payload, err := encode(request, c.address, reply)
+	payload, err := request.Encode(c.address, reply)
 	if err != nil {
 		return err
 	}
-	to := destination(request, relayPort)
+	to := request.Destination(relayPort)
 	if _, err := c.sockets[0].WriteToUDPAddrPort(payload, to); err != nil {
 		return fmt.Errorf("send to %s: %w", to, err)
 	}

@@ -59,8 +59,8 @@ type Server struct {
 }
 
 // New makes a server of files by name. Names are matched without regard to case, because some ROMs send capitals.
-// Finished is told the end of each request, from the transfer's goroutine; nil means nobody asks. The map and the bytes
-// must not be changed afterwards.
+// Finished is told the end of each request, from the transfer's goroutine, which it must not hold up; nil means nobody
+// asks. The map and the bytes must not be changed afterwards.
 func New(files map[string][]byte, finished func(Transfer)) *Server {
 	served := make(map[string][]byte, len(files))
 	for name, data := range files {
