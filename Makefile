@@ -92,11 +92,12 @@ generate: $(CONTROLLER_GEN) ## Make deepcopy code, CRDs and the site schema agai
 	$(GO) test -count=1 -run '$(SCHEMA_TEST)' ./bootstrap/site -update
 
 .PHONY: verify-generated
-verify-generated: $(CONTROLLER_GEN) ## Fail when a generated file is not what make generate makes
+verify-generated: $(CONTROLLER_GEN) ## Fail when a generated file or go.mod is not up to date
 	@again=$$(mktemp -d); trap 'rm -rf "$$again"' EXIT; \
 	$(call generate-api,"$$again"); \
 	for file in $(DEEPCOPY) $(TENANT_CRD); do diff -u "$$file" "$$again/$$file"; done
 	$(GO) test -count=1 -run '$(SCHEMA_TEST)' ./bootstrap/site
+	$(GO) mod tidy -diff
 
 API := tenant/api/v1alpha1
 DEEPCOPY := $(API)/zz_generated.deepcopy.go

@@ -56,16 +56,14 @@ func libraries() []library {
 			"bootstrap/kube", "bundles", "tenant/controller", "cmd/...", "lab/...",
 		}, why: "clients are made in bootstrap/kube and handed on"},
 
-		{path: "filippo.io/age", in: []string{"talos"}, why: "the cluster's keys are what is worth encrypting"},
-		{path: "github.com/google/renameio", in: []string{"bootstrap/workdir"}, why: "files are written in one place"},
-		{path: "github.com/gofrs/flock", in: []string{"bootstrap/workdir"}, why: "the lock is the work directory's"},
+		{path: "filippo.io/age", in: []string{"talos", "bootstrap/site"}, why: "talos seals secrets, and the site file checks who may open them"},
+		{path: "github.com/gofrs/flock", in: []string{"bootstrap/workdir", "lab/..."}, why: "what is locked is the work directory; the lab locks its builds"},
 
 		{path: "github.com/vishvananda/", in: []string{"lab/..."}, why: "the product changes no network set-up"},
 		{path: "github.com/google/gopacket", in: []string{"lab/..."}, why: "captures are read by tests"},
 		{path: "github.com/stretchr/testify", in: []string{"lab/..."}, why: "test code stays out of the programs"},
 		{path: "github.com/invopop/jsonschema", why: "the schema is made by a test, and embedded"},
-		{path: "github.com/santhosh-tekuri/jsonschema", in: []string{"bootstrap/site"}, why: "only the site file has a schema to keep"},
-		{path: "github.com/goccy/go-yaml", in: []string{"bootstrap/site"}, why: "positions matter in the file that people write"},
+		{path: "github.com/santhosh-tekuri/jsonschema", in: []string{"bootstrap/site", "bundles"}, why: "what people write is checked by schema: site files, and values of packages"},
 		{path: "pgregory.net/rapid", in: nil, why: "test code stays out of the programs"},
 	}
 }
