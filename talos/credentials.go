@@ -13,6 +13,7 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/client"
 	clientconfig "github.com/siderolabs/talos/pkg/machinery/client/config"
 	"github.com/siderolabs/talos/pkg/machinery/role"
+	"go.yaml.in/yaml/v3"
 )
 
 // Credentials are an administrator's key for the Talos API of one cluster, with the authorities its nodes are signed
@@ -45,8 +46,9 @@ func Talosconfig(c Cluster, s *Secrets, endpoints []string) ([]byte, error) {
 
 // ParseCredentials reads the current context of a talosconfig. Errors never quote the data.
 func ParseCredentials(talosconfig []byte) (*Credentials, error) {
-	parsed, err := clientconfig.FromBytes(talosconfig)
-	if err != nil {
+	// The library's own reader panics on a context that is null.
+	var parsed clientconfig.Config
+	if err := yaml.Unmarshal(talosconfig, &parsed); err != nil {
 		return nil, fmt.Errorf("read talosconfig: not a talosconfig%s", yamlLine(err))
 	}
 

@@ -3,8 +3,10 @@
 package talos
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 
 	"github.com/siderolabs/talos/pkg/machinery/config"
@@ -12,6 +14,7 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/config/generate"
 	"github.com/siderolabs/talos/pkg/machinery/config/machine"
 	"github.com/siderolabs/talos/pkg/machinery/config/types/v1alpha1"
+	"golang.org/x/sync/errgroup"
 )
 
 // Generate writes the machine config of one node. Equal inputs give equal bytes, on every run and machine. The config
@@ -26,6 +29,32 @@ func Generate(c Cluster, s *Secrets, n Node) ([]byte, error) {
 	}
 
 	return data, nil
+}
+
+// GenerateAll writes the machine configs of many nodes, on all processors, in the order of the nodes. It reports the
+// errors of all nodes.
+func GenerateAll(c Cluster, s *Secrets, nodes []Node) ([][]byte, error) {
+	configs := make([][]byte, len(nodes))
+	errs := make([]error, len(nodes))
+
+	var running errgroup.Group
+	running.SetLimit(runtime.GOMAXPROCS(0))
+
+	for i, node := range nodes {
+		running.Go(func() error {
+			configs[i], errs[i] = Generate(c, s, node)
+
+			return nil
+		})
+	}
+
+	_ = running.Wait() // errors are kept by node
+
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+
+	return configs, nil
 }
 
 func build(c Cluster, s *Secrets, n Node) ([]byte, error) {

@@ -134,6 +134,23 @@ func TestGenerateGivesTheSameBytesConcurrently(t *testing.T) {
 	require.Equal(t, float64(512), cluster.Requirements.KubeletExtraConfig["maxPods"], "a patch changed the bundle")
 }
 
+func TestGenerateAllKeepsTheOrderAndReportsEveryNode(t *testing.T) {
+	cluster, secrets := testCluster(), testSecrets(t)
+	first, second := testNode(talos.ControlPlane), testNode(talos.Worker)
+	second.Name = "node2"
+
+	got, err := talos.GenerateAll(cluster, secrets, []talos.Node{first, second})
+	require.NoError(t, err)
+	require.Len(t, got, 2)
+	require.Contains(t, string(got[0]), "hostname: node1")
+	require.Contains(t, string(got[1]), "hostname: node2")
+
+	first.Role, second.Disk = "", talos.DiskSelector{}
+	_, err = talos.GenerateAll(cluster, secrets, []talos.Node{first, second})
+	require.ErrorContains(t, err, `machine config of node "node1": role`)
+	require.ErrorContains(t, err, `machine config of node "node2": disk`)
+}
+
 func generated(t *testing.T, cluster talos.Cluster, node talos.Node) config.Provider {
 	t.Helper()
 

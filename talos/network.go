@@ -5,8 +5,6 @@ package talos
 import (
 	"fmt"
 
-	"github.com/siderolabs/talos/pkg/machinery/cel"
-	"github.com/siderolabs/talos/pkg/machinery/cel/celenv"
 	configtypes "github.com/siderolabs/talos/pkg/machinery/config/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
 	"github.com/siderolabs/talos/pkg/machinery/config/generate/stdpatches"
@@ -28,7 +26,7 @@ func networkDocuments(c Cluster, n Node, version contract) ([]configtypes.Docume
 
 	alias, err := aliasDocument(n)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("select the link %s: %w", n.MAC, err)
 	}
 
 	link := network.NewLinkConfigV1Alpha1(linkAlias)
@@ -91,15 +89,10 @@ func aliasDocument(n Node) (configtypes.Document, error) {
 		name, match = "net%d", "true"
 	}
 
-	expression, err := cel.ParseBooleanExpression(match, celenv.LinkLocator())
-	if err != nil {
-		return nil, fmt.Errorf("select the link of %s: %w", n.MAC, err)
-	}
-
 	alias := network.NewLinkAliasConfigV1Alpha1(name)
-	alias.Selector.Match = expression
 
-	return alias, nil
+	// It is parsed when the whole config is validated, and once is enough: it is the slowest part of a config.
+	return alias, alias.Selector.Match.UnmarshalText([]byte(match))
 }
 
 // legacyNetwork is the same for Talos 1.11, in the main document.

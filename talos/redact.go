@@ -4,6 +4,7 @@ package talos
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
@@ -78,7 +79,7 @@ func configSecrets(config []byte) []string {
 
 	const mark = "cozy-install-redacted"
 
-	hidden, err := provider.RedactSecrets(mark).EncodeBytes()
+	hidden, err := encode(provider.RedactSecrets(mark))
 	if err != nil {
 		return nil
 	}
@@ -118,11 +119,23 @@ func appendMarked(found []string, plain, marked any, mark string) []string {
 		// Talos writes the mark as it is, or base64 where it wants bytes: any change is a redaction. An empty value
 		// would match everywhere.
 		if text, ok := marked.(string); ok && text != value && value != "" {
-			found = append(found, value)
+			found = append(append(found, value), pemLines(value)...)
 		}
 	}
 
 	return found
+}
+
+// pemLines are the lines of key in a PEM file that is written as base64, as machine configs have their keys.
+func pemLines(encoded string) []string {
+	plain, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || !bytes.HasPrefix(plain, []byte("-----BEGIN")) {
+		return nil
+	}
+
+	return slices.DeleteFunc(strings.Split(string(plain), "\n"), func(line string) bool {
+		return line == "" || strings.HasPrefix(line, "-----")
+	})
 }
 
 // clean makes text of a node fit for a terminal: no control characters but tab and newline, and a bounded length.
