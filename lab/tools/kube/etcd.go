@@ -29,6 +29,8 @@ func startEtcd(ctx context.Context, cfg config) (*embed.Etcd, error) {
 	client, peer := url.URL{Scheme: "unix", Host: clientSocket}, url.URL{Scheme: "unix", Host: peerSocket}
 	ec := embed.NewConfig()
 	ec.Name, ec.Dir, ec.LogLevel, ec.UnsafeNoFsync = "lab", "etcd", "warn", true
+	// Left at zero, every request would be logged as a slow one.
+	ec.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
 	ec.ListenClientUrls, ec.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	ec.ListenPeerUrls, ec.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	ec.InitialCluster = ec.InitialClusterFromName(ec.Name)

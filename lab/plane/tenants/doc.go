@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package tenants tests the tenant system on a real control plane: the program cozy-controller as its own ServiceAccount,
+// with the CRD, the roles and the admission policies of the charts, and users' own tools.
+//
+// It holds tests only. What the rules are is tested in tenant, without a cluster.
+//
+// Still missing: everything that the controller does not do yet (see tenant/controller), the release of cozy-controller as
+// Helm and its pod run it, and large trees.
+package tenants

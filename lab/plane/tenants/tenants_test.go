@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tenants
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// The parts build on each other and share one plane.
+func TestTenants(t *testing.T) {
+	w := newWorld(t)
+
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T, *world)
+	}{
+		{"controller waits for its CRD and serves charts meanwhile", waitsForItsCRD},
+		{"root is adopted", rootIsAdopted},
+		{"children get namespaces, hosts and services", childrenAreResolved},
+		{"kubectl prints what tenants are", kubectlPrints},
+		{"bad tenants are refused at the door", badTenantsAreRefused},
+		{"change at the root reaches the leaves", changeReachesLeaves},
+		{"of fifty conflicting tenants one is accepted", oneOfFiftyIsAccepted},
+		{"foreign namespace is left alone", foreignNamespaceIsLeftAlone},
+		{"labels that policies trust are kept", labelsAreKept},
+		{"namespace that was deleted comes back", namespaceComesBack},
+		{"restart writes nothing", restartWritesNothing},
+		{"deletion goes from the leaves up", deletionGoesUp},
+		{"root can not be deleted", rootStays},
+	} {
+		if !t.Run(part.name, func(t *testing.T) { part.run(t, w) }) {
+			return
+		}
+	}
+
+	w.stopController(t)
+}
+
+func waitsForItsCRD(t *testing.T, w *world) {
+	w.startController(t)
+	w.await(t, func() bool { return w.chartsStatus(t, "/charts/index.yaml") == http.StatusOK },
+		func() string { return "no charts at " + w.charts })
+	require.Equal(t, http.StatusOK, w.chartsStatus(t, "/readyz"))
+	w.install(t, "cozy-controller")
+	w.install(t, "tenant-admission")
+}
+
+func rootIsAdopted(t *testing.T, w *world) {
+	w.createNamespace(t, "tenant-root")
+	w.await(t, func() bool {
+		root := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "root"},
+			Spec: v1alpha1.TenantSpec{Host: "example.org"}}
+
+		return w.client.Create(t.Context(), root) == nil
+	}, func() string { return "tenants are not served" })
+	w.awaitReady(t, "tenant-root", "root")
+	require.Equal(t, "tenant-root", w.get(t, "tenant-root", "root").Status.Namespace)
+}
+
+func childrenAreResolved(t *testing.T, w *world) {
+	w.create(t, "tenant-root", "alpha", v1alpha1.TenantSpec{})
+	w.awaitReady(t, "tenant-root", "alpha")
+	w.create(t, "tenant-alpha", "beta", v1alpha1.TenantSpec{Monitoring: true})
+	w.awaitReason(t, "tenant-alpha", "beta", "Ready", "ServiceNotBuilt")
+	w.create(t, "tenant-alpha-beta", "gamma", v1alpha1.TenantSpec{Host: "gamma.example.com"})
+	w.awaitReady(t, "tenant-alpha-beta", "gamma")
+
+	gamma := w.get(t, "tenant-alpha-beta", "gamma").Status
+	require.Equal(t, []any{"tenant-alpha-beta-gamma", "gamma.example.com", "tenant-alpha-beta", int32(3)},
+		[]any{gamma.Namespace, gamma.Host, gamma.Parent, *gamma.Level})
+	require.Equal(t, v1alpha1.TenantService{Source: "inherited", Namespace: "tenant-alpha-beta"}, gamma.Services.Monitoring)
+	require.Equal(t, "beta.alpha.example.org", w.get(t, "tenant-alpha", "beta").Status.Host)
+	require.Equal(t, "tenant-alpha-beta", w.labels(t, "tenant-alpha-beta-gamma")["namespace.cozystack.io/monitoring"])
+}
+
+func kubectlPrints(t *testing.T, w *world) {
+	out, err := w.kubectl(t, "get", "tenants", "--namespace", "tenant-alpha")
+	require.NoError(t, err, out)
+	require.Regexp(t, `^NAME +NAMESPACE +HOST +READY +AGE\nbeta +tenant-alpha-beta +beta.alpha.example.org +False +\S+\n$`, out)
+
+	out, err = w.kubectl(t, "get", "tenants", "--namespace", "tenant-alpha-beta", "--output", "wide")
+	require.NoError(t, err, out)
+	require.Regexp(t, `ETCD +MONITORING +INGRESS +SEAWEEDFS +AGE\n.* tenant-alpha-beta `, out)
+
+	out, err = w.kubectl(t, "explain", "tenants.spec.host")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "Domain of the tenant")
+}
+
+func badTenantsAreRefused(t *testing.T, w *world) {
+	for name, tc := range map[string]struct{ namespace, name, spec, says string }{
+		"a dash":               {"tenant-root", "foo-bar", `{}`, `"foo-bar"`},
+		"a reserved name":      {"tenant-root", "super", `{}`, `"super" is reserved`},
+		"a cluster service":    {"tenant-root", "etcd", `{}`, `"etcd" is reserved`},
+		"a long name":          {"tenant-alpha-beta-gamma", strings.Repeat("a", 40), `{}`, "64 characters"},
+		"nobody's namespace":   {"default", "foo", `{}`, `"default" belongs to no tenant`},
+		"a host with capitals": {"tenant-root", "foo", `{"host": "Foo.org"}`, "a host is a DNS name"},
+		"a long label":         {"tenant-root", "foo", `{"host": "` + strings.Repeat("a", 64) + `.org"}`, "a host is a DNS name"},
+		"a word for a flag":    {"tenant-root", "foo", `{"etcd": "yes"}`, "spec.etcd"},
+		"a quantity of apples": {"tenant-root", "foo", `{"resourceQuotas": {"cpu": "apples"}}`, "spec.resourceQuotas.cpu"},
+		"an unknown field":     {"tenant-root", "foo", `{"isolated": true}`, `unknown field "spec.isolated"`},
+	} {
+		out, err := w.apply(t, fmt.Sprintf(`{"apiVersion": "apps.cozystack.io/v1alpha1", "kind": "Tenant",
+			"metadata": {"namespace": %q, "name": %q}, "spec": %s}`, tc.namespace, tc.name, tc.spec))
+		require.Error(t, err, name)
+		require.Contains(t, out, tc.says, name)
+	}
+}
+
+func changeReachesLeaves(t *testing.T, w *world) {
+	w.change(t, "tenant-root", "root", func(spec *v1alpha1.TenantSpec) { spec.Host, spec.Etcd = "example.net", true })
+	w.await(t, func() bool {
+		return w.get(t, "tenant-alpha", "beta").Status.Host == "beta.alpha.example.net" &&
+			w.get(t, "tenant-alpha-beta", "gamma").Status.Services.Etcd.Namespace == "tenant-root" &&
+			w.labels(t, "tenant-alpha-beta-gamma")["namespace.cozystack.io/etcd"] == "tenant-root"
+	}, func() string { return "the leaves did not change" })
+	require.Equal(t, "gamma.example.com", w.get(t, "tenant-alpha-beta", "gamma").Status.Host)
+	require.EqualValues(t, 3, w.get(t, "tenant-root", "root").Status.Services.Etcd.Dependents.Count)
+
+	w.change(t, "tenant-root", "root", func(spec *v1alpha1.TenantSpec) { spec.Host, spec.Etcd = "example.org", false })
+	w.awaitReady(t, "tenant-root", "root")
+	w.await(t, func() bool {
+		_, isThere := w.labels(t, "tenant-alpha-beta-gamma")["namespace.cozystack.io/etcd"]
+
+		return !isThere
+	}, func() string { return "the label of a service that is gone stays" })
+}
+
+func oneOfFiftyIsAccepted(t *testing.T, w *world) {
+	var group sync.WaitGroup
+	for i := range 50 {
+		group.Go(func() {
+			one := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: fmt.Sprintf("host%d", i)},
+				Spec: v1alpha1.TenantSpec{Host: "shop.example.com"}}
+			if err := w.client.Create(t.Context(), one); err != nil {
+				t.Errorf("create %s: %v", one.Name, err)
+			}
+		})
+	}
+
+	group.Wait()
+
+	reasons := map[string]int{}
+
+	w.await(t, func() bool {
+		clear(reasons)
+
+		for i := range 50 {
+			for _, condition := range w.get(t, "tenant-root", fmt.Sprintf("host%d", i)).Status.Conditions {
+				if condition.Type == "Accepted" {
+					reasons[condition.Reason]++
+				}
+			}
+		}
+
+		return reasons["Accepted"] == 1 && reasons["HostTaken"] == 49
+	}, func() string { return fmt.Sprint("reasons: ", reasons) })
+
+	var namespaces corev1.NamespaceList
+	require.NoError(t, w.client.List(t.Context(), &namespaces, client.MatchingLabels{"cozystack.io/tenant-namespace": "tenant-root"}))
+
+	var held []string
+
+	for _, namespace := range namespaces.Items {
+		if strings.HasPrefix(namespace.Name, "tenant-host") {
+			held = append(held, namespace.Name)
+		}
+	}
+
+	require.Len(t, held, 1, "nothing is made for a tenant that is not accepted")
+	require.NoError(t, w.client.DeleteAllOf(t.Context(), &v1alpha1.Tenant{}, client.InNamespace("tenant-root"),
+		client.MatchingFields{"metadata.name": w.labels(t, held[0])["cozystack.io/tenant-name"]}))
+	w.awaitGone(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: held[0]}})
+
+	// The host went on to the next, and so to the last.
+	for i := range 50 {
+		one := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: fmt.Sprintf("host%d", i)}}
+		require.NoError(t, client.IgnoreNotFound(w.client.Delete(t.Context(), one)))
+	}
+
+	for i := range 50 {
+		w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: fmt.Sprintf("host%d", i)}})
+		w.awaitGone(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("tenant-host%d", i)}})
+	}
+}
+
+func foreignNamespaceIsLeftAlone(t *testing.T, w *world) {
+	w.createNamespace(t, "tenant-foreign")
+	w.create(t, "tenant-root", "foreign", v1alpha1.TenantSpec{})
+	w.awaitReason(t, "tenant-root", "foreign", "NamespaceReady", "NamespaceForeign")
+	require.Equal(t, map[string]string{"kubernetes.io/metadata.name": "tenant-foreign"}, w.labels(t, "tenant-foreign"))
+
+	// The tenant goes on as soon as the name is free.
+	require.NoError(t, w.client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "tenant-foreign"}}))
+	w.awaitReady(t, "tenant-root", "foreign")
+}
+
+func labelsAreKept(t *testing.T, w *world) {
+	out, err := w.kubectl(t, "label", "namespace", "tenant-foreign", "tenant.cozystack.io/tenant-alpha=", "team=x")
+	require.NoError(t, err, out)
+	out, err = w.kubectl(t, "label", "namespace", "tenant-foreign", "tenant.cozystack.io/tenant-root-")
+	require.NoError(t, err, out)
+
+	w.await(t, func() bool {
+		labels := w.labels(t, "tenant-foreign")
+		_, isForged := labels["tenant.cozystack.io/tenant-alpha"]
+		_, isKept := labels["tenant.cozystack.io/tenant-root"]
+
+		return !isForged && isKept && labels["team"] == "x"
+	}, func() string { return fmt.Sprint("labels: ", w.labels(t, "tenant-foreign")) })
+}
+
+func namespaceComesBack(t *testing.T, w *world) {
+	var before corev1.Namespace
+	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: "tenant-foreign"}, &before))
+	require.NoError(t, w.client.Delete(t.Context(), before.DeepCopy()))
+	w.await(t, func() bool {
+		var after corev1.Namespace
+
+		return w.client.Get(t.Context(), client.ObjectKey{Name: "tenant-foreign"}, &after) == nil && after.UID != before.UID
+	}, func() string { return "the namespace is not made again" })
+	w.awaitReady(t, "tenant-root", "foreign")
+}
+
+func restartWritesNothing(t *testing.T, w *world) {
+	before := w.versions(t)
+	w.stopController(t)
+	w.startController(t)
+
+	// A new tenant shows that the new process has gone through all the others: the first pass hands out everybody.
+	w.create(t, "tenant-root", "fresh", v1alpha1.TenantSpec{})
+	w.awaitReady(t, "tenant-root", "fresh")
+	w.delete(t, "tenant-root", "fresh")
+	w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "fresh"}})
+	require.Equal(t, before, w.versions(t))
+}
+
+func deletionGoesUp(t *testing.T, w *world) {
+	w.delete(t, "tenant-root", "alpha")
+	condition := w.awaitReason(t, "tenant-root", "alpha", "Ready", "ChildrenExist")
+	require.Contains(t, condition.Message, "beta")
+	require.Empty(t, w.labels(t, "tenant-alpha")["deleted"])
+
+	w.delete(t, "tenant-alpha", "beta")
+	w.awaitReason(t, "tenant-alpha", "beta", "Ready", "ChildrenExist")
+	w.delete(t, "tenant-alpha-beta", "gamma")
+
+	for _, name := range []string{"tenant-alpha-beta-gamma", "tenant-alpha-beta", "tenant-alpha"} {
+		w.awaitGone(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	}
+
+	w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "alpha"}})
+}
+
+func rootStays(t *testing.T, w *world) {
+	out, err := w.kubectl(t, "delete", "tenant", "root", "--namespace", "tenant-root", "--wait=false")
+	require.Error(t, err, out)
+	require.Contains(t, out, "the root tenant can't be deleted")
+
+	// Should the policy be away, the controller holds on to it.
+	out, err = w.kubectl(t, "delete", "validatingadmissionpolicybinding", "tenant-root.cozystack.io")
+	require.NoError(t, err, out)
+	w.await(t, func() bool {
+		_, err := w.kubectl(t, "delete", "tenant", "root", "--namespace", "tenant-root", "--wait=false")
+
+		return err == nil
+	}, func() string { return "the policy still holds" })
+	w.awaitReason(t, "tenant-root", "root", "Ready", "RootCannotBeDeleted")
+	require.NotEmpty(t, w.labels(t, "tenant-root"))
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tenants
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/cozystack/cozy-install/lab/plane"
+	"github.com/cozystack/cozy-install/manifests"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+const (
+	systemNamespace = "cozy-system"
+	// patience is how long anything may take that the controller does by itself. It is long because a test machine is slow,
+	// not because the controller is.
+	patience = time.Minute
+)
+
+// world is a plane with the platform's charts and a controller.
+type world struct {
+	plane      *plane.Plane
+	client     client.Client // the cluster's administrator
+	program    string
+	charts     string // address of the controller's server
+	controller *process
+}
+
+type process struct {
+	cmd    *exec.Cmd
+	output *bytes.Buffer // read only after the end
+	ended  chan error
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+
+	w := &world{plane: plane.Start(t, plane.WithoutFlux()), program: filepath.Join(t.TempDir(), "cozy-controller")}
+
+	scheme := runtime.NewScheme()
+	require.NoError(t, corev1.AddToScheme(scheme))
+	require.NoError(t, v1alpha1.AddToScheme(scheme))
+
+	var err error
+
+	w.client, err = client.New(w.plane.RESTConfig(), client.Options{Scheme: scheme})
+	require.NoError(t, err)
+
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", w.program,
+		"github.com/cozystack/cozy-install/cmd/cozy-controller").CombinedOutput()
+	require.NoError(t, err, string(out))
+
+	w.charts = freeAddress(t)
+	w.createNamespace(t, systemNamespace)
+
+	return w
+}
+
+// install applies what a chart makes, but for what would run in pods.
+func (w *world) install(t *testing.T, chart string) {
+	t.Helper()
+
+	repository, err := manifests.NewRepository(manifests.Charts())
+	require.NoError(t, err)
+
+	archive, err := repository.Archive(chart)
+	require.NoError(t, err)
+
+	loaded, err := loader.LoadArchive(bytes.NewReader(archive))
+	require.NoError(t, err)
+
+	render := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
+	render.ClientOnly, render.DryRun, render.ReleaseName, render.Namespace = true, true, chart, systemNamespace
+	render.KubeVersion = &chartutil.KubeVersion{Version: "v1.34.4", Major: "1", Minor: "34"}
+
+	release, err := render.Run(loaded, nil)
+	require.NoError(t, err)
+
+	for document := range strings.SplitSeq("\n"+release.Manifest, "\n---\n") {
+		object := &unstructured.Unstructured{}
+		require.NoError(t, yaml.Unmarshal([]byte(document), &object.Object), document)
+
+		if len(object.Object) == 0 || object.GetKind() == "Deployment" || object.GetKind() == "Service" {
+			continue
+		}
+
+		require.NoError(t, w.client.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object),
+			client.FieldOwner("test"), client.ForceOwnership), "%s %s", object.GetKind(), object.GetName())
+	}
+}
+
+// startController runs the program as its ServiceAccount.
+func (w *world) startController(t *testing.T) {
+	t.Helper()
+
+	config, err := clientcmd.LoadFromFile(w.plane.Kubeconfig())
+	require.NoError(t, err)
+
+	for _, user := range config.AuthInfos {
+		user.Impersonate = "system:serviceaccount:" + systemNamespace + ":cozy-controller"
+		user.ImpersonateGroups = []string{"system:serviceaccounts", "system:serviceaccounts:" + systemNamespace, "system:authenticated"}
+	}
+
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	require.NoError(t, clientcmd.WriteToFile(*config, kubeconfig))
+
+	p := &process{output: &bytes.Buffer{}, ended: make(chan error, 1)}
+	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), w.program,
+		"--kubeconfig", kubeconfig, "--charts-address", w.charts, "--leader-elect")
+	p.cmd.Stderr = p.output
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	require.NoError(t, p.cmd.Start())
+
+	go func() { p.ended <- p.cmd.Wait() }()
+
+	w.controller = p
+
+	t.Cleanup(func() {
+		w.stopController(t)
+
+		if t.Failed() {
+			t.Logf("the controller said:\n%s", p.output)
+		}
+	})
+}
+
+// stopController asks the program to end, which it must do cleanly and soon.
+func (w *world) stopController(t *testing.T) {
+	t.Helper()
+
+	if w.controller == nil {
+		return
+	}
+
+	p := w.controller
+	w.controller = nil
+	_ = p.cmd.Process.Signal(os.Interrupt) // it may have ended by itself, which the next lines find out
+
+	select {
+	case err := <-p.ended:
+		require.NoError(t, err, "a signal is no failure; the controller said:\n%s", p.output)
+	case <-time.After(30 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+		t.Fatalf("the controller did not stop; it said:\n%s", p.output)
+	}
+}
+
+func (w *world) createNamespace(t *testing.T, name string) {
+	t.Helper()
+	require.NoError(t, w.client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))
+}
+
+// create makes a tenant. Its parent must be there.
+func (w *world) create(t *testing.T, namespace, name string, spec v1alpha1.TenantSpec) {
+	t.Helper()
+
+	one := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: spec}
+	require.NoError(t, w.client.Create(t.Context(), one), "%s in %s", name, namespace)
+}
+
+func (w *world) get(t *testing.T, namespace, name string) *v1alpha1.Tenant {
+	t.Helper()
+
+	var found v1alpha1.Tenant
+	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &found))
+
+	return &found
+}
+
+func (w *world) delete(t *testing.T, namespace, name string) {
+	t.Helper()
+	require.NoError(t, w.client.Delete(t.Context(), w.get(t, namespace, name)))
+}
+
+func (w *world) change(t *testing.T, namespace, name string, edit func(*v1alpha1.TenantSpec)) {
+	t.Helper()
+
+	one := w.get(t, namespace, name)
+	before := one.DeepCopy()
+	edit(&one.Spec)
+	require.NoError(t, w.client.Patch(t.Context(), one, client.MergeFrom(before)))
+}
+
+// awaitReason waits until a condition of a tenant, as found for its present spec, has a reason.
+func (w *world) awaitReason(t *testing.T, namespace, name, kind, reason string) metav1.Condition {
+	t.Helper()
+
+	var condition *metav1.Condition
+
+	w.await(t, func() bool {
+		var one v1alpha1.Tenant
+		if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &one); err != nil {
+			return false
+		}
+
+		condition = meta.FindStatusCondition(one.Status.Conditions, kind)
+
+		return condition != nil && condition.Reason == reason && condition.ObservedGeneration == one.Generation
+	}, func() string { return name + " in " + namespace + ": " + kind + " is not " + reason })
+
+	return *condition
+}
+
+func (w *world) awaitReady(t *testing.T, namespace, name string) {
+	t.Helper()
+	require.Equal(t, metav1.ConditionTrue, w.awaitReason(t, namespace, name, "Ready", "Ready").Status)
+}
+
+func (w *world) awaitGone(t *testing.T, object client.Object) {
+	t.Helper()
+	w.await(t, func() bool {
+		return apierrors.IsNotFound(w.client.Get(t.Context(), client.ObjectKeyFromObject(object), object))
+	}, func() string { return "still there: " + client.ObjectKeyFromObject(object).String() })
+}
+
+// await asks often: the controller needs milliseconds.
+func (w *world) await(t *testing.T, holds func() bool, complaint func() string) {
+	t.Helper()
+
+	deadline := time.Now().Add(patience)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatal(complaint())
+		}
+
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// kubectl runs the command as an operator would, and returns all that it prints.
+func (w *world) kubectl(t *testing.T, arguments ...string) (string, error) {
+	t.Helper()
+
+	cmd := exec.CommandContext(t.Context(), w.plane.Tools().Kubectl, arguments...)
+	cmd.Env = []string{"KUBECONFIG=" + w.plane.Kubeconfig(), "HOME=" + t.TempDir()}
+	out, err := cmd.CombinedOutput()
+
+	return string(out), err
+}
+
+// apply hands a manifest to kubectl apply, which asks for strict validation as it always does.
+func (w *world) apply(t *testing.T, manifest string) (string, error) {
+	t.Helper()
+
+	file := filepath.Join(t.TempDir(), "manifest.json")
+	require.NoError(t, os.WriteFile(file, []byte(manifest), 0o600))
+
+	return w.kubectl(t, "apply", "--filename", file)
+}
+
+func (w *world) labels(t *testing.T, namespace string) map[string]string {
+	t.Helper()
+
+	var found corev1.Namespace
+	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: namespace}, &found))
+
+	return found.Labels
+}
+
+// versions are the resource versions of all tenants and of the namespaces made for them.
+func (w *world) versions(t *testing.T) map[string]string {
+	t.Helper()
+
+	var (
+		tenants    v1alpha1.TenantList
+		namespaces corev1.NamespaceList
+	)
+
+	require.NoError(t, w.client.List(t.Context(), &tenants))
+	require.NoError(t, w.client.List(t.Context(), &namespaces, client.HasLabels{"cozystack.io/tenant-name"}))
+
+	versions := map[string]string{}
+	for i := range tenants.Items {
+		versions[client.ObjectKeyFromObject(&tenants.Items[i]).String()] = tenants.Items[i].ResourceVersion
+	}
+
+	for i := range namespaces.Items {
+		versions[namespaces.Items[i].Name] = namespaces.Items[i].ResourceVersion
+	}
+
+	return versions
+}
+
+func (w *world) chartsStatus(t *testing.T, path string) int {
+	t.Helper()
+
+	answer, err := http.Get("http://" + w.charts + path)
+	if err != nil {
+		return 0
+	}
+
+	require.NoError(t, answer.Body.Close())
+
+	return answer.StatusCode
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+
+	return listener.Addr().String()
+}
