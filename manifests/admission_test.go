@@ -10,6 +10,8 @@ import (
 	"github.com/google/cel-go/ext"
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
+
+	"github.com/cozystack/cozy-install/tenant"
 )
 
 // policy is the part of a ValidatingAdmissionPolicy that decides.
@@ -117,6 +119,30 @@ func TestAdmissionOfTenantNames(t *testing.T) {
 			require.Empty(t, got, name)
 		} else {
 			require.Contains(t, got, test.refusal, name)
+		}
+	}
+}
+
+func TestAdmissionReservesTheNamesThatTheRulesDo(t *testing.T) {
+	c, err := readChart(Charts(), "tenant-admission")
+	require.NoError(t, err)
+	raw, ok := c.file(valuesFile)
+	require.True(t, ok)
+	var values struct{ ReservedNames []string }
+	require.NoError(t, yaml.Unmarshal(raw, &values))
+	require.Equal(t, tenant.ReservedNames(), values.ReservedNames)
+}
+
+// TestAdmissionAgreesWithTheRules holds the policy against the controller's own check, name by name.
+func TestAdmissionAgreesWithTheRules(t *testing.T) {
+	parents := []string{"tenant-root", "tenant-alpha", "tenant-" + strings.Repeat("a", 30)}
+	names := append(tenant.ReservedNames(), "", "a", "a-b", "A", "9a", "a9", "ä", "a b",
+		strings.Repeat("b", 25), strings.Repeat("b", 26), strings.Repeat("b", 46), strings.Repeat("b", 47), strings.Repeat("b", 60))
+	for _, parent := range parents {
+		for _, name := range names {
+			refusal := judge(t, "tenant-names.cozystack.io",
+				creation(parent, name, map[string]any{tenant.AncestorLabel + parent: ""}))
+			require.Equal(t, tenant.Check(parent, name) == nil, refusal == "", "%q in %q: %s", name, parent, refusal)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 const (
 	chartFile  = "Chart.yaml"
+	valuesFile = "values.yaml"
 	schemaFile = "values.schema.json"
 	// markLength is how many hexadecimal digits of the content's hash a version carries: 32 bits are plenty to tell the
 	// few contents one version of a chart ever has.

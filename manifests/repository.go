@@ -26,6 +26,7 @@ type Repository struct {
 type packed struct {
 	version string
 	archive []byte
+	values  []byte
 	schema  []byte // nil: the chart has none
 }
 
@@ -49,8 +50,9 @@ func NewRepository(charts fs.FS) (*Repository, error) {
 		if err != nil {
 			return nil, err
 		}
+		values, _ := c.file(valuesFile)
 		schema, _ := c.file(schemaFile)
-		r.charts[c.name] = packed{version: c.version, archive: archive, schema: schema}
+		r.charts[c.name] = packed{version: c.version, archive: archive, values: values, schema: schema}
 		r.served[c.archiveName()] = archive
 		index[c.name] = []any{c.indexEntry(archive)}
 	}
@@ -85,6 +87,13 @@ func (r *Repository) Version(name string) (string, error) {
 func (r *Repository) Archive(name string) ([]byte, error) {
 	c, err := r.chart(name)
 	return c.archive, err
+}
+
+// Values is values.yaml of the chart of that name; nil if it has none. The caller must not change it.
+// An unknown name is an error that matches fs.ErrNotExist.
+func (r *Repository) Values(name string) ([]byte, error) {
+	c, err := r.chart(name)
+	return c.values, err
 }
 
 // Schema is the JSON schema of the values of the chart of that name; nil if it has none. The caller must not change it.

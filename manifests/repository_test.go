@@ -111,6 +111,8 @@ func TestUnknownChartsDoNotExist(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = repository.Archive("flanel")
 	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = repository.Values("flanel")
+	require.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = repository.Schema("flanel")
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = ChartVersion("flanel")

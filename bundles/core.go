@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// Core installs a plan's core from here, one package after the other: until it is there, the cluster can't pull charts,
+// nor reconcile releases, by itself.
+type Core struct {
+	helm    *Helm
+	kube    kubernetes.Interface
+	dynamic dynamic.Interface
+	charts  Charts
+	web     *http.Client
+}
+
+// NewCore makes a Core for the cluster of that config. Charts are our own; other charts are downloaded with web, whose
+// nil means http.DefaultClient. A nil log drops the Helm SDK's messages.
+func NewCore(config *rest.Config, charts Charts, web *http.Client, log *slog.Logger) (*Core, error) {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	objects, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	if web == nil {
+		web = http.DefaultClient
+	}
+	return &Core{helm: NewHelm(config, log), kube: client, dynamic: objects, charts: charts, web: web}, nil
+}
+
+// Install makes every package of the core what the plan says, each ready before the next begins. It may be run again and
+// goes on. The error names the package; its Unwrap chain holds the cause.
+func (c *Core) Install(ctx context.Context, plan *Plan, report Report) error {
+	if err := applyNamespaces(ctx, c.kube, plan); err != nil {
+		return err
+	}
+	for _, p := range plan.Packages[:len(plan.Core)] {
+		if err := c.installOne(ctx, p, report); err != nil {
+			report.say(p.Name, StateFailed, err.Error())
+			return fmt.Errorf("install package %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+func (c *Core) installOne(ctx context.Context, p Package, report Report) error {
+	present, err := c.isPresent(ctx, p)
+	if err != nil {
+		return err
+	}
+	if present {
+		report.say(p.Name, StatePresent, "installed by somebody else; used as it is")
+		return nil
+	}
+	report.say(p.Name, StateInstalling, "")
+	archive, err := c.archive(ctx, p.Chart)
+	if err != nil {
+		return err
+	}
+	changed, err := c.helm.InstallOrUpgrade(ctx, p, archive, true, p.timeout())
+	if err != nil {
+		return err
+	}
+	message := "unchanged"
+	if changed {
+		message = "chart " + p.Chart.Version
+	}
+	report.say(p.Name, StateReady, message)
+	return nil
+}
+
+// Status tells the state of each package of the core, without changing anything.
+func (c *Core) Status(ctx context.Context, plan *Plan) ([]PackageStatus, error) {
+	var out []PackageStatus
+	for _, p := range plan.Packages[:len(plan.Core)] {
+		present, err := c.isPresent(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		if present {
+			out = append(out, PackageStatus{p.Name, StatePresent, "installed by somebody else; used as it is"})
+			continue
+		}
+		found, err := c.helm.Status(ctx, p.Release, p.Namespace)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, PackageStatus{p.Name, helmState(found.State), found.Message})
+	}
+	return out, nil
+}
+
+func helmState(state string) State {
+	switch state {
+	case "", "uninstalled":
+		return StateAbsent
+	case "deployed":
+		return StateReady
+	case "failed":
+		return StateFailed
+	}
+	return StateInstalling
+}
+
+func (c *Core) archive(ctx context.Context, chart Chart) ([]byte, error) {
+	if chart.Embedded != "" {
+		return c.charts.Archive(chart.Embedded)
+	}
+	return fetchChart(ctx, c.web, chart)
+}
+
+// isPresent reports whether somebody else has installed the package: its marks are established, and there is no release
+// of ours.
+func (c *Core) isPresent(ctx context.Context, p Package) (bool, error) {
+	if len(p.Presence) == 0 {
+		return false, nil
+	}
+	for _, name := range p.Presence {
+		established, err := isEstablished(ctx, c.dynamic, name)
+		if err != nil || !established {
+			return false, err
+		}
+	}
+	ours, err := c.helm.Status(ctx, p.Release, p.Namespace)
+	return ours.State == "", err
+}
+
+func isEstablished(ctx context.Context, client dynamic.Interface, crd string) (bool, error) {
+	definitions := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	object, err := client.Resource(definitions).Get(ctx, crd, metav1.GetOptions{})
+	if errors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read CRD %s: %w", crd, err)
+	}
+	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
+	for _, one := range conditions {
+		condition, _ := one.(map[string]any)
+		if condition["type"] == "Established" && condition["status"] == "True" {
+			return true, nil
+		}
+	}
+	return false, nil
+}

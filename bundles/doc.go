@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bundles says what a platform consists of, and installs it.
+//
+// A package is one YAML file: a Helm chart, where it goes, what it needs and brings. A bundle (a set) is one YAML file
+// too: which packages, in layers. Load reads and checks both, Resolve turns a bundle and an operator's choices into a
+// Plan, provable before anything runs, and two installers carry a plan out: Core by the Helm SDK, while the cluster
+// has neither network nor Flux, and Flux for the rest, as HelmReleases that each appear when what they need is Ready.
+//
+// The package refuses to know site files, machines and tenants: what differs from site to site arrives as Facts, charts
+// of our own through the interface Charts, and a cluster as a rest.Config.
+//
+// Still missing: three of the four bundles and most packages of the first; charts from OCI registries and from plain
+// manifests; Custom Resource Definitions that a program registers while it runs; host network for Flux, which its chart
+// has no value for; removal of what was disabled; images and the air gap.
+package bundles

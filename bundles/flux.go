@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	helmv2 "github.com/fluxcd/helm-controller/api/v2"
+	"github.com/fluxcd/pkg/apis/meta"
+	sourcev1 "github.com/fluxcd/source-controller/api/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// DefaultChartsURL is where the controller serves our own charts inside the cluster.
+const DefaultChartsURL = "http://cozy-controller.cozy-system.svc/charts"
+
+// Flux installs what a plan has beyond its core: one HelmRelease for each package, made the moment everything it depends
+// on is ready, all that can at the same time.
+type Flux struct {
+	kube      kubernetes.Interface
+	dynamic   dynamic.Interface
+	chartsURL string
+	now       func() time.Time
+}
+
+// NewFlux makes a Flux for the cluster of that config. An empty chartsURL means DefaultChartsURL.
+func NewFlux(config *rest.Config, chartsURL string) (*Flux, error) {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	objects, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	if chartsURL == "" {
+		chartsURL = DefaultChartsURL
+	}
+	return &Flux{kube: client, dynamic: objects, chartsURL: chartsURL, now: time.Now}, nil
+}
+
+// ErrNoFlux says that the cluster knows no HelmReleases or HelmRepositories.
+var ErrNoFlux = errors.New("flux is not installed: the cluster knows no such kind")
+
+// Install returns nil when every package beyond the core is ready. It goes on while one fails and independent ones do
+// not, and returns an *UnfinishedError when ctx ends, or when no package that is not ready will be tried again. It may be
+// run again at any time and goes on; what is as it should be already is not touched.
+func (f *Flux) Install(ctx context.Context, plan *Plan, report Report) error {
+	if err := applyNamespaces(ctx, f.kube, plan); err != nil {
+		return err
+	}
+	for _, repository := range helmRepositories(plan.Packages[len(plan.Core):], f.chartsURL) {
+		object, err := toApply(repository)
+		if err == nil {
+			_, err = f.apply(ctx, repositories(), object)
+		}
+		if err != nil {
+			return fmt.Errorf("apply chart repository %s: %w", repository.Name, err)
+		}
+	}
+	watched, err := watchReleases(ctx, f.dynamic, plan.Bundle)
+	if err != nil {
+		return err
+	}
+	defer watched.stop()
+	return f.drive(ctx, plan, watched, newProgress(plan, report))
+}
+
+// drive applies what can be applied after every change of any HelmRelease, until all is done or ctx ends.
+func (f *Flux) drive(ctx context.Context, plan *Plan, watched *watchedReleases, p *progress) error {
+	for {
+		seen, err := watched.releases()
+		if err != nil {
+			return err
+		}
+		startable := p.observe(seen)
+		for _, pkg := range startable {
+			started, err := f.applyRelease(ctx, plan, pkg, seen[pkg.Name])
+			if ctx.Err() != nil {
+				return p.unfinished(context.Cause(ctx))
+			}
+			if err != nil {
+				return err
+			}
+			p.start(pkg.Name, started)
+		}
+		if len(startable) > 0 {
+			continue // a release that is as it should be already gives no event
+		}
+		if done, err := p.finished(); done {
+			return err
+		}
+		select {
+		case <-watched.changed:
+		case <-ctx.Done():
+			return p.unfinished(context.Cause(ctx))
+		}
+	}
+}
+
+// Status tells the state of each package beyond the core, without changing anything.
+func (f *Flux) Status(ctx context.Context, plan *Plan) ([]PackageStatus, error) {
+	list, err := f.dynamic.Resource(releases()).List(ctx, metav1.ListOptions{LabelSelector: packageLabel})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("list helm releases: %w", err)
+	}
+	found := map[string]*helmv2.HelmRelease{}
+	if err == nil {
+		for i := range list.Items {
+			release, err := toRelease(&list.Items[i])
+			if err != nil {
+				return nil, err
+			}
+			found[release.Labels[packageLabel]] = release
+		}
+	}
+	var out []PackageStatus
+	for _, p := range plan.Packages[len(plan.Core):] {
+		status := PackageStatus{Name: p.Name, State: StateAbsent}
+		if release := found[p.Name]; release != nil {
+			status.State, status.Message = stateOf(release, start{generation: release.Generation})
+		}
+		out = append(out, status)
+	}
+	return out, nil
+}
+
+// applyRelease makes or changes the package's HelmRelease. One that Flux has given up, or tries again only after a pause,
+// is asked to go on at once: the operator has just done so.
+func (f *Flux) applyRelease(ctx context.Context, plan *Plan, p Package, existing *helmv2.HelmRelease) (start, error) {
+	release, err := helmRelease(plan, p)
+	if err != nil {
+		return start{}, err
+	}
+	request := ""
+	if existing != nil {
+		if state, _ := stateOf(existing, start{generation: existing.Generation}); state == StateFailed || state == StateStalled {
+			request = f.now().UTC().Format(time.RFC3339Nano)
+			release.Annotations = map[string]string{
+				meta.ReconcileRequestAnnotation: request, helmv2.ResetRequestAnnotation: request,
+			}
+		}
+	}
+	object, err := toApply(release)
+	if err != nil {
+		return start{}, fmt.Errorf("helm release %s: %w", p.Name, err)
+	}
+	applied, err := f.apply(ctx, releases(), object)
+	if err != nil {
+		return start{}, fmt.Errorf("apply helm release %s/%s: %w", p.Namespace, p.Name, err)
+	}
+	return start{generation: applied.GetGeneration(), request: request}, nil
+}
+
+func (f *Flux) apply(
+	ctx context.Context, kind schema.GroupVersionResource, object *unstructured.Unstructured,
+) (applied *unstructured.Unstructured, err error) {
+	err = persist(ctx, func(ctx context.Context) (err error) {
+		applied, err = f.dynamic.Resource(kind).Namespace(object.GetNamespace()).Apply(ctx, object.GetName(), object,
+			metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
+		return err
+	})
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("%w (%w)", ErrNoFlux, err)
+	}
+	return applied, err
+}
+
+func releases() schema.GroupVersionResource {
+	return helmv2.GroupVersion.WithResource("helmreleases")
+}
+
+func repositories() schema.GroupVersionResource {
+	return sourcev1.GroupVersion.WithResource("helmrepositories")
+}

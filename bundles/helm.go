@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/kube"
+	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage/driver"
+	"k8s.io/client-go/rest"
+)
+
+const (
+	// digestLabel marks a release with what it was made of. A label value has at most 63 characters, so half of a SHA-256
+	// must do.
+	digestLabel = "cozystack.io/digest"
+	// maxHistory is how many revisions of a release are kept: each is a Secret with the whole chart in it.
+	maxHistory = 5
+)
+
+// ReleaseStatus is what the cluster says of one Helm release.
+type ReleaseStatus struct {
+	// State is Helm's word: deployed, failed, pending-install ... Empty: there is no such release.
+	State        string
+	Revision     int
+	ChartVersion string
+	Updated      time.Time
+	Message      string
+	digest       string
+}
+
+// Helm installs releases with the Helm SDK, which nothing else of this program touches. Nothing it does uninstalls or
+// rolls back: a release that failed is upgraded, so objects that hold data stay.
+type Helm struct {
+	config *rest.Config
+	log    *slog.Logger
+}
+
+// NewHelm makes a Helm for the cluster of that config. A nil log drops the SDK's messages.
+func NewHelm(config *rest.Config, log *slog.Logger) *Helm {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Helm{config: config, log: log}
+}
+
+// Status reads the newest revision of a release.
+func (h *Helm) Status(ctx context.Context, name, namespace string) (ReleaseStatus, error) {
+	if err := ctx.Err(); err != nil { // the SDK's storage takes no context
+		return ReleaseStatus{}, err
+	}
+	cfg, err := h.configuration(name, namespace)
+	if err != nil {
+		return ReleaseStatus{}, err
+	}
+	last, err := cfg.Releases.Last(name)
+	if errors.Is(err, driver.ErrReleaseNotFound) {
+		return ReleaseStatus{}, nil
+	}
+	if err != nil {
+		return ReleaseStatus{}, fmt.Errorf("read helm release %s/%s: %w", namespace, name, err)
+	}
+	return ReleaseStatus{
+		State: last.Info.Status.String(), Revision: last.Version, ChartVersion: last.Chart.Metadata.Version,
+		Updated: last.Info.LastDeployed.Time, Message: last.Info.Description, digest: last.Labels[digestLabel],
+	}, nil
+}
+
+// InstallOrUpgrade makes the release of p what p says, from the packed chart, and with wait returns when everything in it
+// is ready, or after timeout with an error. If the same chart with the same values is deployed and ready already, it
+// does nothing and returns false. The namespace must exist.
+//
+// A revision that is pending was left by a process that died, since the caller holds the site's lock: it is marked as
+// failed, and upgraded. When ctx ends, the revision is marked as failed too, and the call returns, but the SDK may go on
+// in the background for up to timeout: end the process soon.
+func (h *Helm) InstallOrUpgrade(ctx context.Context, p Package, archive []byte, wait bool, timeout time.Duration) (bool, error) {
+	loaded, err := loader.LoadArchive(bytes.NewReader(archive))
+	if err != nil {
+		return false, fmt.Errorf("load chart %s: %w", p.Chart.ChartName(), err)
+	}
+	mark, err := releaseDigest(archive, p.Values)
+	if err != nil {
+		return false, fmt.Errorf("values of package %s: %w", p.Name, err)
+	}
+	cfg, err := h.configuration(p.Release, p.Namespace)
+	if err != nil {
+		return false, err
+	}
+	last, err := cfg.Releases.Last(p.Release)
+	switch {
+	case errors.Is(err, driver.ErrReleaseNotFound):
+		err = h.install(ctx, cfg, p, loaded, mark, wait, timeout)
+	case err != nil:
+	case last.Info.Status == release.StatusUninstalled:
+		err = h.install(ctx, cfg, p, loaded, mark, wait, timeout)
+	case last.Info.Status == release.StatusDeployed && last.Labels[digestLabel] == mark && (!wait || isReady(ctx, cfg, last)):
+		return false, nil
+	default:
+		if err = recoverRelease(cfg, last); err == nil {
+			err = h.upgrade(ctx, cfg, p, loaded, mark, wait, timeout)
+		}
+	}
+	if err != nil {
+		return true, fmt.Errorf("helm release %s/%s: %w", p.Namespace, p.Release, err)
+	}
+	return true, nil
+}
+
+func (h *Helm) install(
+	ctx context.Context, cfg *action.Configuration, p Package, c *chart.Chart, mark string, wait bool, timeout time.Duration,
+) error {
+	install := action.NewInstall(cfg)
+	install.ReleaseName, install.Namespace = p.Release, p.Namespace
+	install.Labels = map[string]string{digestLabel: mark}
+	install.Wait, install.WaitForJobs, install.Timeout = wait, wait, timeout
+	install.Replace = true       // a name whose last revision was uninstalled
+	install.TakeOwnership = true // objects that an earlier, interrupted run made
+	_, err := install.RunWithContext(ctx, c, p.Values)
+	return err
+}
+
+func (h *Helm) upgrade(
+	ctx context.Context, cfg *action.Configuration, p Package, c *chart.Chart, mark string, wait bool, timeout time.Duration,
+) error {
+	upgrade := action.NewUpgrade(cfg)
+	upgrade.Namespace = p.Namespace
+	upgrade.Labels = map[string]string{digestLabel: mark}
+	upgrade.Wait, upgrade.WaitForJobs, upgrade.Timeout = wait, wait, timeout
+	upgrade.ResetValues = true // else a package whose last value was taken away would keep it
+	upgrade.TakeOwnership = true
+	upgrade.MaxHistory = maxHistory
+	_, err := upgrade.RunWithContext(ctx, p.Release, c, p.Values)
+	return err
+}
+
+// recoverRelease makes a release that was left in the middle of something one that can be upgraded.
+func recoverRelease(cfg *action.Configuration, last *release.Release) error {
+	if !last.Info.Status.IsPending() && last.Info.Status != release.StatusUnknown {
+		return nil
+	}
+	last.SetStatus(release.StatusFailed, "interrupted while "+last.Info.Status.String())
+	if err := cfg.Releases.Update(last); err != nil {
+		return fmt.Errorf("mark revision %d as failed: %w", last.Version, err)
+	}
+	return nil
+}
+
+// isReady looks once whether every object of the release is there and ready.
+func isReady(ctx context.Context, cfg *action.Configuration, r *release.Release) bool {
+	objects, err := cfg.KubeClient.Build(bytes.NewBufferString(r.Manifest), false)
+	if err != nil {
+		return false
+	}
+	client, err := cfg.KubernetesClientSet()
+	if err != nil {
+		return false
+	}
+	checker := kube.NewReadyChecker(client, cfg.Log, kube.PausedAsReady(true), kube.CheckJobs(true))
+	for _, object := range objects {
+		if err := object.Get(); err != nil {
+			return false
+		}
+		if ready, err := checker.IsReady(ctx, object); err != nil || !ready {
+			return false
+		}
+	}
+	return true
+}
+
+func (h *Helm) configuration(name, namespace string) (*action.Configuration, error) {
+	getter, err := newClusterGetter(h.config, namespace)
+	if err != nil {
+		return nil, fmt.Errorf("helm release %s/%s: %w", namespace, name, err)
+	}
+	log := h.log.With("release", namespace+"/"+name)
+	cfg := &action.Configuration{}
+	say := func(format string, args ...any) { log.Debug(fmt.Sprintf(format, args...)) }
+	if err := cfg.Init(getter, namespace, "secret", say); err != nil {
+		return nil, fmt.Errorf("helm release %s/%s: %w", namespace, name, err)
+	}
+	cfg.Releases.MaxHistory = maxHistory
+	return cfg, nil
+}
+
+// releaseDigest tells releases made of other charts or values apart.
+func releaseDigest(archive []byte, values map[string]any) (string, error) {
+	canonical, err := json.Marshal(values) // with its keys sorted
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	for _, part := range [][]byte{archive, canonical} {
+		fmt.Fprintf(sum, "%d\n", len(part))
+		sum.Write(part)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:32], nil
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// State is where a package stands.
+type State string
+
+// The states of a package, in the order in which it goes through them.
+const (
+	StateAbsent     State = "absent"     // there is no release
+	StateWaiting    State = "waiting"    // for packages it depends on
+	StateInstalling State = "installing" // or upgrading, or becoming ready
+	StateFailed     State = "failed"     // the last attempt; another one follows
+	StateStalled    State = "stalled"    // failed, and nobody tries again
+	StateReady      State = "ready"
+	StatePresent    State = "present" // somebody else has installed it; it is used as it is
+)
+
+// PackageStatus is one package's state, and in words for people why.
+type PackageStatus struct {
+	Name    string
+	State   State
+	Message string // of the last attempt, or what is waited for; may be empty
+}
+
+// Report takes what is new. It is called from one goroutine at a time, and must not block for long. Nil: nobody listens.
+type Report func(PackageStatus)
+
+func (r Report) say(name string, state State, message string) {
+	if r != nil {
+		r(PackageStatus{Name: name, State: state, Message: message})
+	}
+}
+
+// DefaultTimeout is how long one attempt to install a package may take until its objects are ready.
+const DefaultTimeout = 10 * time.Minute
+
+// timeout of one attempt at p.
+func (p *Package) timeout() time.Duration {
+	if p.Health.Timeout.Duration == 0 {
+		return DefaultTimeout
+	}
+	return p.Health.Timeout.Duration
+}
+
+// UnfinishedError says which packages did not become ready, and why the waiting ended.
+type UnfinishedError struct {
+	Culprits []PackageStatus // failed, stalled or still installing: never those that only wait for others
+	Waiting  []string        // for the culprits
+	Cause    error           // what ended the waiting; nil: no culprit will be tried again
+}
+
+func (e *UnfinishedError) Error() string {
+	var out strings.Builder
+	out.WriteString("packages are not ready: ")
+	for i, culprit := range e.Culprits {
+		if i > 0 {
+			out.WriteString("; ")
+		}
+		fmt.Fprintf(&out, "%s is %s", culprit.Name, culprit.State)
+		if culprit.Message != "" {
+			fmt.Fprintf(&out, " (%s)", culprit.Message)
+		}
+	}
+	if len(e.Waiting) > 0 {
+		fmt.Fprintf(&out, "; waiting for them: %s", strings.Join(e.Waiting, ", "))
+	}
+	if e.Cause != nil {
+		fmt.Fprintf(&out, ": %v", e.Cause)
+	}
+	return out.String()
+}
+
+// Unwrap gives the cause, so that callers see a cancelled or expired context.
+func (e *UnfinishedError) Unwrap() error { return e.Cause }
+
+// Hint tells where to look.
+func (e *UnfinishedError) Hint() string {
+	return "look at the releases with `kubectl get helmreleases -A`, and run the same command again: it goes on where it stands"
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	helmv2 "github.com/fluxcd/helm-controller/api/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/tools/cache"
+)
+
+// watchedReleases keeps the HelmReleases of one bundle as the cluster has them. A watch that breaks, as with a restart of
+// the API server, is taken up again.
+type watchedReleases struct {
+	// changed gets a token after any change; several changes may share one.
+	changed  chan struct{}
+	informer cache.SharedIndexInformer
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+}
+
+// watchReleases returns when the present state is known. The caller must call stop.
+func watchReleases(ctx context.Context, client dynamic.Interface, bundle string) (*watchedReleases, error) {
+	selector := bundleLabel + "=" + bundle
+	w := &watchedReleases{
+		changed: make(chan struct{}, 1),
+		informer: dynamicinformer.NewFilteredDynamicInformer(client, releases(), metav1.NamespaceAll, 0, cache.Indexers{},
+			func(o *metav1.ListOptions) { o.LabelSelector = selector }).Informer(),
+	}
+	signal := func() {
+		select {
+		case w.changed <- struct{}{}:
+		default: // a token is there already
+		}
+	}
+	if _, err := w.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: func(any) { signal() }, UpdateFunc: func(_, _ any) { signal() }, DeleteFunc: func(any) { signal() },
+	}); err != nil {
+		return nil, fmt.Errorf("watch helm releases: %w", err)
+	}
+	ctx, w.cancel = context.WithCancel(ctx)
+	w.running.Go(func() { w.informer.RunWithContext(ctx) })
+	if !cache.WaitForCacheSync(ctx.Done(), w.informer.HasSynced) {
+		w.stop()
+		return nil, fmt.Errorf("watch helm releases: %w", context.Cause(ctx))
+	}
+	return w, nil
+}
+
+// stop ends the watch and waits until it has ended.
+func (w *watchedReleases) stop() {
+	w.cancel()
+	w.running.Wait()
+}
+
+// releases returns the HelmReleases by package.
+func (w *watchedReleases) releases() (map[string]*helmv2.HelmRelease, error) {
+	out := map[string]*helmv2.HelmRelease{}
+	for _, item := range w.informer.GetStore().List() {
+		object, ok := item.(*unstructured.Unstructured)
+		if !ok {
+			return nil, fmt.Errorf("watch helm releases: got a %T", item)
+		}
+		release, err := toRelease(object)
+		if err != nil {
+			return nil, err
+		}
+		out[release.Labels[packageLabel]] = release
+	}
+	return out, nil
+}
+
+func toRelease(object *unstructured.Unstructured) (*helmv2.HelmRelease, error) {
+	release := &helmv2.HelmRelease{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, release); err != nil {
+		return nil, fmt.Errorf("read helm release %s/%s: %w", object.GetNamespace(), object.GetName(), err)
+	}
+	return release, nil
+}
