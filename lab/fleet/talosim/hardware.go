@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package talosim
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path"
+	"strings"
+
+	"github.com/cosi-project/runtime/pkg/resource"
+	"github.com/siderolabs/talos/pkg/machinery/nethelpers"
+	"github.com/siderolabs/talos/pkg/machinery/resources/block"
+	"github.com/siderolabs/talos/pkg/machinery/resources/hardware"
+	"github.com/siderolabs/talos/pkg/machinery/resources/network"
+	"github.com/siderolabs/talos/pkg/machinery/resources/runtime"
+	timeres "github.com/siderolabs/talos/pkg/machinery/resources/time"
+)
+
+// linkName is the name of the machine's one network link. It is not eth0, so that nothing gets used to that.
+const linkName = "enp1s0"
+
+// Hardware is what the kernel finds.
+type Hardware struct {
+	MAC          net.HardwareAddr
+	UUID         string // as SMBIOS tools print it
+	Serial       string
+	Manufacturer string
+	Product      string
+	Disks        []Disk
+}
+
+// Disk is one block device.
+type Disk struct {
+	Path       string // /dev/vda
+	Size       uint64 // bytes
+	Model      string
+	Serial     string
+	WWID       string
+	Transport  string // virtio, nvme, sata; empty for devices that are no disks
+	Rotational bool
+	ReadOnly   bool
+	// Content is what is on it: empty for a blank disk, "gpt" for a partitioned one.
+	Content string
+}
+
+// publishHardware fills the resources that everybody may read, before and after there is a config.
+func (o *osRun) publishHardware(ctx context.Context) error {
+	system := hardware.NewSystemInformation(hardware.SystemInformationID)
+	*system.TypedSpec() = hardware.SystemInformationSpec{
+		Manufacturer: o.Hardware.Manufacturer, ProductName: o.Hardware.Product,
+		SerialNumber: o.Hardware.Serial, UUID: o.Hardware.UUID, WakeUpType: "Power Switch",
+	}
+
+	version := runtime.NewVersion()
+	*version.TypedSpec() = runtime.VersionSpec{Name: "Talos", Version: o.version()}
+
+	synced := timeres.NewStatus()
+	synced.TypedSpec().Synced = true
+
+	errs := []error{
+		o.resources.Create(ctx, system), o.resources.Create(ctx, version), o.resources.Create(ctx, synced),
+	}
+	for _, link := range o.links() {
+		errs = append(errs, o.resources.Create(ctx, link))
+	}
+
+	for _, disk := range o.Hardware.Disks {
+		for _, r := range diskResources(disk) {
+			errs = append(errs, o.resources.Create(ctx, r))
+		}
+	}
+
+	if path := o.Disks.systemDisk(); path != "" {
+		system := block.NewSystemDisk(block.NamespaceName, block.SystemDiskID)
+		*system.TypedSpec() = block.SystemDiskSpec{DiskID: diskID(path), DevPath: path}
+		errs = append(errs, o.resources.Create(ctx, system))
+	}
+
+	return errors.Join(errs...)
+}
+
+// version is the installed system's, or the netbooted one's where nothing is installed.
+func (o *osRun) version() string {
+	if installed := o.Disks.version(); installed != "" {
+		return installed
+	}
+
+	return o.Version
+}
+
+// links are the physical one and the loopback, which must not be taken for a network card.
+func (o *osRun) links() []*network.LinkStatus {
+	card := network.NewLinkStatus(network.NamespaceName, linkName)
+	*card.TypedSpec() = network.LinkStatusSpec{
+		Index: 2, Type: nethelpers.LinkEther, MTU: 1500, Driver: "virtio_net", BusPath: "0000:01:00.0",
+		HardwareAddr: nethelpers.HardwareAddr(o.Hardware.MAC), PermanentAddr: nethelpers.HardwareAddr(o.Hardware.MAC),
+		OperationalState: nethelpers.OperStateUp, LinkState: true, SpeedMegabits: 10_000,
+	}
+
+	lo := network.NewLinkStatus(network.NamespaceName, "lo")
+	*lo.TypedSpec() = network.LinkStatusSpec{
+		Index: 1, Type: nethelpers.LinkLoopbck, MTU: 65536, OperationalState: nethelpers.OperStateUnknown, LinkState: true,
+	}
+
+	return []*network.LinkStatus{lo, card}
+}
+
+func diskResources(d Disk) []resource.Resource {
+	disk := block.NewDisk(block.NamespaceName, diskID(d.Path))
+	*disk.TypedSpec() = block.DiskSpec{
+		DevPath: d.Path, IOSize: 512, SectorSize: 512, Readonly: d.ReadOnly, Model: d.Model, Serial: d.Serial,
+		WWID: d.WWID, Transport: d.Transport, Rotational: d.Rotational, SubSystem: "/sys/class/block",
+		BusPath: "/simulated/" + diskID(d.Path),
+	}
+	disk.TypedSpec().SetSize(d.Size)
+
+	volume := block.NewDiscoveredVolume(block.NamespaceName, diskID(d.Path))
+	*volume.TypedSpec() = block.DiscoveredVolumeSpec{
+		DevPath: d.Path, Type: "disk", DevicePath: "/simulated/" + diskID(d.Path), SectorSize: 512, Name: d.Content,
+	}
+	volume.TypedSpec().SetSize(d.Size)
+
+	return []resource.Resource{disk, volume}
+}
+
+func diskID(devPath string) string { return strings.TrimPrefix(path.Clean(devPath), "/dev/") }

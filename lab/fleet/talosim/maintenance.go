@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package talosim
+
+import (
+	"context"
+	"errors"
+
+	"github.com/siderolabs/talos/pkg/machinery/config"
+)
+
+// runMaintenance waits for a machine config with everything open to read, installs it and reboots.
+func (o *osRun) runMaintenance(ctx context.Context) (Outcome, error) {
+	lease, err := o.Wire.Lease(ctx)
+	if err != nil {
+		return "", err
+	}
+
+	if err := o.Wire.Assign(lease); err != nil {
+		return "", err
+	}
+	defer o.Wire.Release(lease) //nolint:errcheck // the port may be gone with the machine's power
+
+	identity, err := maintenanceIdentity(lease.Addr())
+	if err != nil {
+		return "", err
+	}
+
+	server := o.newServer(maintenanceTLS(identity.certificate))
+	defer server.Stop() // breaks the connections, as a reboot does
+
+	if err := errors.Join(
+		o.setService(ctx, serviceAPID, stateRunning, "Health check successful"),
+		o.setStage(ctx, StageMaintenance),
+		o.listen(ctx, server, lease.Addr()),
+	); err != nil {
+		return "", err
+	}
+
+	o.report("maintenance", map[string]string{
+		"address": lease.Addr().String(), "fingerprint": identity.fingerprint,
+	})
+
+	select {
+	case provider := <-o.applied:
+		if err := o.install(ctx, provider); err != nil {
+			return "", err
+		}
+
+		o.finish(Reboot)
+	case outcome := <-o.done:
+		o.finish(outcome)
+	case <-ctx.Done():
+	}
+
+	return o.shutDown(ctx)
+}
+
+// install takes the time of an installation, during which the API goes on answering, and ends with a bootable disk. The
+// loss of power before its end leaves nothing installed.
+func (o *osRun) install(ctx context.Context, provider config.Provider) error {
+	if err := o.setStage(ctx, StageInstalling); err != nil {
+		return err
+	}
+
+	disk, err := o.installDisk(ctx, provider)
+	if err != nil {
+		return err
+	}
+
+	o.report("install", map[string]string{"disk": disk, "image": provider.Machine().Install().Image()})
+
+	if err := o.Clock.Wait(ctx, o.Timing.Install); err != nil {
+		return err
+	}
+
+	data, err := provider.Bytes()
+	if err != nil {
+		return err
+	}
+
+	o.Disks.Install(data, disk)
+
+	return nil
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package talosim simulates Talos Linux 1.13 as seen over its API: maintenance mode, taking and carrying out a machine
+// config (decoded and validated by Talos's own code), the boot into it, etcd's bootstrap and joining, and the node's
+// appearance in Kubernetes. It speaks real TLS and gRPC on the machine's own address, port 50000.
+//
+// It refuses to know how a machine boots or what its network is made of: those are given to it. Nothing is run: etcd is a
+// list of members, Kubernetes is whatever Config.Kubernetes leads to.
+//
+// Still missing: node routing through another node's apid, upgrades, reset, logs and files, quorum (an etcd of one
+// survivor of three goes on answering), the node's readiness in its MachineStatus, bonds, VLANs and routes, IPv6, and
+// configs that arrive in parts.
+package talosim
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/cosi-project/runtime/pkg/state"
+	"github.com/cosi-project/runtime/pkg/state/impl/inmem"
+	"github.com/cosi-project/runtime/pkg/state/impl/namespaced"
+	"github.com/siderolabs/talos/pkg/machinery/config"
+
+	"github.com/cozystack/cozy-install/lab/fleet/clock"
+)
+
+// Wire is the machine's network port, as the operating system uses it.
+type Wire interface {
+	// Lease asks for an address by DHCP.
+	Lease(ctx context.Context) (netip.Prefix, error)
+	Assign(address netip.Prefix) error
+	Release(address netip.Prefix) error
+	// Announce tells the neighbours that an address lives here now.
+	Announce(address netip.Addr) error
+	Listen(ctx context.Context, at netip.AddrPort) (net.Listener, error)
+}
+
+// Config is everything that one boot of the operating system needs.
+type Config struct {
+	Hardware Hardware
+	Disks    *Storage // what survives a reboot
+	Wire     Wire
+	Peers    *Peers // shared by all machines of one LAN
+	// Kubernetes is what the control planes' API leads to. Nil: there is none, and no node appears anywhere.
+	Kubernetes Kubernetes
+	// NodeAddress translates an address for Kubernetes. Nil: unchanged.
+	NodeAddress func(netip.Addr) netip.Addr
+	// Version is the Talos version that was netbooted: v1.13.9.
+	Version string
+	Clock   clock.Clock
+	Timing  Timing
+	// Faults are asked before each call. Nil: nothing goes wrong.
+	Faults Faults
+	// OnStage is told each new stage. Nil: nobody listens.
+	OnStage func(Stage)
+	// Report is told what happens. Nil: nobody listens.
+	Report func(event string, details map[string]string)
+	Log    *slog.Logger // nil: nothing is logged
+}
+
+// Timing is how long things take on a real machine. A zero field means the value beside it.
+type Timing struct {
+	Kernel     time.Duration // 15 s: kernel and initramfs, until apid listens
+	Install    time.Duration // 60 s: from an accepted config to the installed disk
+	Shutdown   time.Duration // 5 s: from "rebooting" to the reset
+	CRI        time.Duration // 8 s: until containers can run, and etcd can be bootstrapped
+	EtcdPull   time.Duration // 10 s: fetching etcd's image; before it ends a bootstrap is only in memory
+	EtcdStart  time.Duration // 3 s
+	EtcdJoin   time.Duration // 5 s: from being added to being a voter
+	Kubernetes time.Duration // 20 s: the static pods of a control plane
+	Kubelet    time.Duration // 6 s: from a reachable API to a registered node
+}
+
+// WithDefaults fills in the zero fields.
+func (t Timing) WithDefaults() Timing {
+	for _, field := range []struct {
+		value    *time.Duration
+		fallback time.Duration
+	}{
+		{&t.Kernel, 15 * time.Second},
+		{&t.Install, 60 * time.Second},
+		{&t.Shutdown, 5 * time.Second},
+		{&t.CRI, 8 * time.Second},
+		{&t.EtcdPull, 10 * time.Second},
+		{&t.EtcdStart, 3 * time.Second},
+		{&t.EtcdJoin, 5 * time.Second},
+		{&t.Kubernetes, 20 * time.Second},
+		{&t.Kubelet, 6 * time.Second},
+	} {
+		if *field.value == 0 {
+			*field.value = field.fallback
+		}
+	}
+
+	return t
+}
+
+// Outcome is how a boot ended, when not by the loss of power.
+type Outcome string
+
+// The outcomes.
+const (
+	Reboot   Outcome = "reboot"
+	PowerOff Outcome = "poweroff"
+)
+
+// osRun is one boot, from the kernel's start to its end.
+type osRun struct {
+	Config
+
+	resources state.State
+	events    *eventLog
+	done      chan Outcome         // gets one value
+	applied   chan config.Provider // gets the config that ends maintenance
+
+	applying sync.Mutex // one ApplyConfiguration at a time
+
+	mu       sync.Mutex
+	stage    Stage
+	services []*service
+	accepted bool // a config was taken in maintenance
+	boot     *configured
+}
+
+// Boot runs the operating system until it reboots, powers off, or the context ends (the power fails): then the error is
+// the context's cause. It returns when nothing of it runs any more.
+func Boot(ctx context.Context, cfg Config) (Outcome, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+
+	if cfg.NodeAddress == nil {
+		cfg.NodeAddress = func(own netip.Addr) netip.Addr { return own }
+	}
+
+	cfg.Timing = cfg.Timing.WithDefaults()
+
+	o := &osRun{
+		Config:    cfg,
+		resources: state.WrapCore(namespaced.NewState(inmem.Build)),
+		events:    newEventLog(),
+		done:      make(chan Outcome, 1),
+		applied:   make(chan config.Provider, 1),
+	}
+
+	if err := o.publishHardware(ctx); err != nil {
+		return "", err
+	}
+
+	installed, err := cfg.Disks.load()
+	if err != nil {
+		return "", err
+	}
+
+	if err := o.Clock.Wait(ctx, o.Timing.Kernel); err != nil {
+		return "", err
+	}
+
+	if installed == nil {
+		return o.runMaintenance(ctx)
+	}
+
+	return o.runConfigured(ctx, installed)
+}
+
+// finish asks for the end of this boot. Only the first request counts.
+func (o *osRun) finish(outcome Outcome) {
+	select {
+	case o.done <- outcome:
+	default:
+	}
+}
+
+// shutDown waits for the end of this boot and gives the clients time to see it coming.
+func (o *osRun) shutDown(ctx context.Context) (Outcome, error) {
+	select {
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	case outcome := <-o.done:
+		stage := StageRebooting
+		if outcome == PowerOff {
+			stage = StageShuttingDown
+		}
+
+		return outcome, errors.Join(o.setStage(ctx, stage), o.Clock.Wait(ctx, o.Timing.Shutdown))
+	}
+}
+
+func (o *osRun) report(event string, details map[string]string) {
+	if o.Report != nil {
+		o.Report(event, details)
+	}
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package talosim
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/siderolabs/talos/pkg/machinery/config"
+	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
+)
+
+// Storage is what is on a machine's disks: it survives reboots and the loss of power. The zero value is blank.
+type Storage struct {
+	mu     sync.Mutex
+	config []byte // the STATE partition
+	disk   string // path of the disk that Talos was installed on
+	etcd   *member
+}
+
+// Installed tells whether there is a system to boot from disk.
+func (s *Storage) Installed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.config != nil
+}
+
+// Install puts a config on a disk, as the installer does at its end.
+func (s *Storage) Install(machineConfig []byte, disk string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.config, s.disk = append([]byte{}, machineConfig...), disk
+}
+
+// Config is the installed machine config, or nil. It holds the cluster's keys.
+func (s *Storage) Config() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return append([]byte(nil), s.config...)
+}
+
+// Wipe makes all disks blank. The etcd cluster still lists the member that was here.
+func (s *Storage) Wipe() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.config, s.disk, s.etcd = nil, "", nil
+}
+
+// load is nil when nothing is installed.
+func (s *Storage) load() (config.Provider, error) {
+	data := s.Config()
+	if data == nil {
+		return nil, nil
+	}
+
+	provider, err := configloader.NewFromBytes(data)
+	if err != nil {
+		return nil, fmt.Errorf("read the installed machine config: %w", err)
+	}
+
+	return provider, nil
+}
+
+func (s *Storage) systemDisk() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.disk
+}
+
+// version is the tag of the installer's image: it, and not what was netbooted, decides what runs after an installation.
+func (s *Storage) version() string {
+	provider, err := s.load()
+	if err != nil || provider == nil || provider.Machine() == nil {
+		return ""
+	}
+
+	image, _, _ := strings.Cut(provider.Machine().Install().Image(), "@")
+	if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
+		return image[i+1:]
+	}
+
+	return ""
+}
+
+// member is the node's etcd data: nil while /var/lib/etcd is empty.
+func (s *Storage) member() *member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.etcd
+}
+
+func (s *Storage) setMember(m *member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.etcd = m
+}
