@@ -15,14 +15,12 @@ import (
 )
 
 func newConfigCommand(streams Streams) *cobra.Command {
-	c := &cobra.Command{Use: "config", Short: "Work with the site file", Args: usageArgs(cobra.NoArgs)}
-	c.AddCommand(
+	return newGroup("config", "Work with the site file",
 		newConfigInitCommand(streams),
 		newConfigValidateCommand(streams),
 		newConfigShowCommand(streams),
 		newConfigSchemaCommand(streams),
 	)
-	return c
 }
 
 func newConfigInitCommand(streams Streams) *cobra.Command {

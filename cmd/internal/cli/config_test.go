@@ -125,6 +125,12 @@ func TestConfigSchemaPrintsTheSchema(t *testing.T) {
 	require.Equal(t, exitUsage, ExitCode(err))
 }
 
+func TestAnUnknownCommandOfAGroupIsAWrongUsage(t *testing.T) {
+	_, err := config(t, "valdate")
+	require.ErrorContains(t, err, `unknown command "valdate" for "config"`)
+	require.Equal(t, exitUsage, ExitCode(err))
+}
+
 func TestExitCodes(t *testing.T) {
 	for _, test := range []struct {
 		err  error
