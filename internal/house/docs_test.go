@@ -56,17 +56,12 @@ func TestDocumentedCommandLinesParse(t *testing.T) {
 
 	for _, doc := range paths(t, ".md") {
 		for _, line := range shellLines(read(t, doc)) {
-			words := strings.Fields(line)
-			if path.Base(words[0]) != "cozy-install" {
+			args, isOurs := commandLine(line)
+			if !isOurs {
 				continue
 			}
 
 			seen++
-
-			args := words[1:]
-			if pipe := slices.IndexFunc(args, func(w string) bool { return w == "|" || w == ">" }); pipe >= 0 {
-				args = args[:pipe]
-			}
 
 			t.Run(doc+": "+line, func(t *testing.T) {
 				help := string(run(t, program, append(args, "--help")...))
@@ -79,6 +74,21 @@ func TestDocumentedCommandLinesParse(t *testing.T) {
 	}
 
 	require.Positive(t, seen, "no document shows a cozy-install command line in a sh block")
+}
+
+// commandLine returns the arguments that a line of a document gives to cozy-install, if it runs it.
+func commandLine(line string) ([]string, bool) {
+	words := strings.Fields(strings.TrimPrefix(line, "sudo "))
+	if path.Base(words[0]) != "cozy-install" {
+		return nil, false
+	}
+
+	args := words[1:]
+	if end := slices.IndexFunc(args, func(w string) bool { return w == "|" || w == ">" }); end >= 0 {
+		args = args[:end]
+	}
+
+	return args, true
 }
 
 // Blocks of commands hold only programs that a reader has: a typo in the first word would be no command at all.

@@ -72,7 +72,9 @@ func importRules() []rule {
 const oneProtocol = "one protocol or concern each, unaware of the others; pxe joins them"
 
 func TestImportTableHolds(t *testing.T) {
-	require.Empty(t, breaches(importRules(), list(t)))
+	for _, breach := range breaches(importRules(), list(t)) {
+		t.Error(breach)
+	}
 }
 
 func TestNothingImportsTheCommands(t *testing.T) {
