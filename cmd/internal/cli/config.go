@@ -53,7 +53,7 @@ func newConfigInitCommand(streams Streams) *cobra.Command {
 
 // writeNew writes a file that must not exist yet.
 func writeNew(path string, data []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return &UsageError{Err: fmt.Errorf("%s exists and is not overwritten: name another file, or remove it", path)}
 	}
