@@ -63,16 +63,25 @@ func (r Request) Encode(server netip.Addr, reply Reply) ([]byte, error) {
 	if reply.SkipDiscovery {
 		p.UpdateOption(dhcpv4.OptGeneric(dhcpv4.OptionVendorSpecificInformation, []byte{6, 1, 8, 255}))
 	}
-	echo(p, r.packet, dhcpv4.OptionClientMachineIdentifier) // RFC 4578 section 2.3
-	echo(p, r.packet, dhcpv4.OptionRelayAgentInformation)   // RFC 3046 section 2.2
+	for _, code := range echoedOptions() {
+		if r.packet.Options.Has(code) {
+			p.UpdateOption(dhcpv4.OptGeneric(code, r.packet.Options.Get(code)))
+		}
+	}
 	return p.ToBytes(), nil
 }
 
 const broadcastFlag = 0x8000 // RFC 2131 figure 2
 
-func echo(to, from *dhcpv4.DHCPv4, code dhcpv4.OptionCode) {
-	if from.Options.Has(code) {
-		to.UpdateOption(dhcpv4.OptGeneric(code, from.Options.Get(code)))
+// maxEchoed is what one option can hold. A request may repeat an option to say more (RFC 3396); our answer must fit
+// into one Ethernet frame.
+const maxEchoed = 255
+
+// echoedOptions go back as they came, even when they hold garbage.
+func echoedOptions() [2]dhcpv4.OptionCode {
+	return [2]dhcpv4.OptionCode{
+		dhcpv4.OptionClientMachineIdentifier, // RFC 4578 section 2.3
+		dhcpv4.OptionRelayAgentInformation,   // RFC 3046 section 2.2
 	}
 }
 

@@ -77,6 +77,11 @@ func Parse(payload []byte, from netip.AddrPort, service Service) (Request, error
 	if p.OpCode != dhcpv4.OpcodeBootRequest || p.HWType != iana.HWTypeEthernet || !isMachine(p.ClientHWAddr) {
 		return Request{}, fmt.Errorf("read DHCP packet from %s: %w", from, errNotRequest)
 	}
+	for _, echoed := range echoedOptions() {
+		if n := len(p.Options.Get(echoed)); n > maxEchoed {
+			return Request{}, fmt.Errorf("read DHCP packet from %s: option %d has %d bytes: at most %d", from, echoed.Code(), n, maxEchoed)
+		}
+	}
 	return Request{
 		Service:     service,
 		Message:     Message(p.MessageType()),

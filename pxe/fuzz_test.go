@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pxe
+
+import (
+	"net/netip"
+	"path/filepath"
+	"testing"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cozystack/cozy-install/pxe/dhcp"
+)
+
+// Whatever arrives, the server neither falls over nor says something a proxy must not say.
+func FuzzDHCP(f *testing.F) {
+	captures, err := filepath.Glob("testdata/firmware/*.pcap")
+	require.NoError(f, err)
+	require.NotEmpty(f, captures)
+	for _, capture := range captures {
+		for _, d := range readCapture(f, capture) {
+			f.Add(d.payload, d.to.Port() == 4011)
+		}
+	}
+	b := newBooter(f, nil)
+	files := map[string]bool{b.loaders.BIOS.Name: true, b.loaders.UEFI.Name: true}
+	f.Fuzz(func(t *testing.T, payload []byte, toBootService bool) {
+		service, port := dhcp.ServiceDHCP, uint16(67)
+		if toBootService {
+			service, port = dhcp.ServiceBoot, 4011
+		}
+		request, err := dhcp.Parse(payload, netip.MustParseAddrPort("10.77.0.99:68"), service)
+		if err != nil {
+			return
+		}
+		answer, answered := b.answerDHCP(request)
+		if !answered {
+			return
+		}
+		reply, err := request.Encode(serverAddr, answer)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(reply), 1472, "it fits into one Ethernet frame")
+		got, err := dhcpv4.FromBytes(reply)
+		require.NoError(t, err)
+		require.Equal(t, "0.0.0.0", got.YourIPAddr.String())
+		require.Equal(t, serverAddr.String(), got.ServerIPAddr.String())
+		want := dhcpv4.MessageTypeOffer
+		if toBootService {
+			want = dhcpv4.MessageTypeAck
+		}
+		require.Equal(t, want, got.MessageType())
+		isScript := len(got.BootFileName) > 32 && got.BootFileName[:32] == "http://10.77.0.2:8080/boot.ipxe?"
+		require.True(t, isScript || files[got.BootFileName], got.BootFileName)
+		require.NotZero(t, request.Destination(port).Port())
+	})
+}
