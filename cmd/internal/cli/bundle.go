@@ -15,9 +15,7 @@ import (
 )
 
 func newBundleCommand(streams Streams) *cobra.Command {
-	c := &cobra.Command{Use: "bundle", Short: "Look at the bundles", Args: usageArgs(cobra.NoArgs)}
-	c.AddCommand(newBundleListCommand(streams), newBundleShowCommand(streams))
-	return c
+	return newGroup("bundle", "Look at the bundles", newBundleListCommand(streams), newBundleShowCommand(streams))
 }
 
 // bundleRow is a bundle as `bundle list` shows it.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
 )
 
@@ -48,11 +49,13 @@ func ExitCode(err error) int {
 		problems   *site.Problems
 		unreadable *site.FileError
 		noPhase    *phase.UnknownError
+		choices    *bundles.Problems // the site file's choices in the bundle
 	)
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage), errors.As(err, &problems), errors.As(err, &unreadable), errors.As(err, &noPhase):
+	case errors.As(err, &usage), errors.As(err, &problems), errors.As(err, &unreadable), errors.As(err, &noPhase),
+		errors.As(err, &choices):
 		return exitUsage
 	case errors.Is(err, context.Canceled): // only a signal cancels the program's context
 		return exitInterrupted

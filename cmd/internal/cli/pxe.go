@@ -11,9 +11,7 @@ import (
 )
 
 func newPXECommand(streams Streams) *cobra.Command {
-	c := &cobra.Command{Use: "pxe", Short: "Netboot machines", Args: usageArgs(cobra.NoArgs)}
-	c.AddCommand(newPXEServeCommand(streams))
-	return c
+	return newGroup("pxe", "Netboot machines", newPXEServeCommand(streams))
 }
 
 func newPXEServeCommand(streams Streams) *cobra.Command {

@@ -23,20 +23,7 @@ func Run(ctx context.Context, streams Streams, version string, args []string) in
 }
 
 func newRoot(streams Streams, version string) *cobra.Command {
-	root := &cobra.Command{
-		Use:   "cozy-install",
-		Short: "From bare servers to a cloud platform with one site file",
-		Long: "cozy-install reads one site file and brings up what it describes: it netboots the servers, installs Talos Linux,\n" +
-			"forms the management cluster, installs a bundle and creates tenant-root. Killed at any moment and run again,\n" +
-			"it goes on from where the world is.",
-		SilenceUsage: true, SilenceErrors: true,
-		Args: usageArgs(cobra.NoArgs),
-	}
-	root.SetIn(streams.In)
-	root.SetOut(streams.Out)
-	root.SetErr(streams.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &UsageError{Err: err} })
-	root.AddCommand(
+	root := newGroup("cozy-install", "From bare servers to a cloud platform with one site file",
 		newUpCommand(streams),
 		newPlanCommand(streams),
 		newStatusCommand(streams),
@@ -47,5 +34,13 @@ func newRoot(streams Streams, version string) *cobra.Command {
 		newTenantCommand(streams),
 		newVersionCommand(streams, version),
 	)
+	root.Long = "cozy-install reads one site file and brings up what it describes: it netboots the servers, installs Talos Linux,\n" +
+		"forms the management cluster, installs a bundle and creates tenant-root. Killed at any moment and run again,\n" +
+		"it goes on from where the world is."
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &UsageError{Err: err} })
 	return root
 }

@@ -17,9 +17,7 @@ import (
 )
 
 func newTalosCommand(streams Streams) *cobra.Command {
-	c := &cobra.Command{Use: "talos", Short: "Work with Talos machine configs", Args: usageArgs(cobra.NoArgs)}
-	c.AddCommand(newTalosGenerateCommand(streams))
-	return c
+	return newGroup("talos", "Work with Talos machine configs", newTalosGenerateCommand(streams))
 }
 
 func newTalosGenerateCommand(streams Streams) *cobra.Command {

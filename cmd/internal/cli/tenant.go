@@ -20,12 +20,10 @@ import (
 )
 
 func newTenantCommand(streams Streams) *cobra.Command {
-	c := &cobra.Command{Use: "tenant", Short: "Look at the tenants of a cluster", Args: usageArgs(cobra.NoArgs)}
-	c.AddCommand(
+	return newGroup("tenant", "Look at the tenants of a cluster",
 		tenantView(streams, "list", "List all tenants", tenantTable),
 		tenantView(streams, "tree", "Show the tenants as a tree", tenantTree),
 	)
-	return c
 }
 
 // tenantView is a command that shows all tenants in one way.
