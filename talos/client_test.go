@@ -180,7 +180,7 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 	client, err := talos.DialMaintenance(t.Context(), addr, fingerprint(t, maintenanceTLS(t)))
 	require.NoError(t, err)
 
-	defer client.Close() //nolint:errcheck // the node never answered
+	defer client.Close()
 
 	timed, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

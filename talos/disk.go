@@ -85,8 +85,12 @@ func (s DiskSelector) String() string {
 	var parts []string
 
 	for _, field := range []struct{ name, value string }{
-		{"serial", s.Serial}, {"wwid", s.WWID}, {"model", s.Model},
-		{"busPath", s.BusPath}, {"size", s.Size}, {"transport", s.Transport},
+		{"serial", s.Serial},
+		{"wwid", s.WWID},
+		{"model", s.Model},
+		{"busPath", s.BusPath},
+		{"size", s.Size},
+		{"transport", s.Transport},
 	} {
 		if field.value != "" {
 			parts = append(parts, field.name+": "+field.value)

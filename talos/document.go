@@ -33,8 +33,8 @@ func nodeDocuments(c Cluster, n Node, version contract) (config.Provider, error)
 
 		documents = append(documents, network...)
 	} else {
-		main.MachineConfig.MachineNetwork = legacyNetwork(c, n)
-		main.MachineConfig.MachineTime = legacyTime(c)
+		main.MachineConfig.MachineNetwork = legacyNetwork(c, n) //nolint:staticcheck // the form 1.11 reads
+		main.MachineConfig.MachineTime = legacyTime(c)          //nolint:staticcheck // the form 1.11 reads
 	}
 
 	if c.AllowSchedulingOnControlPlanes && n.Role == ControlPlane {

@@ -68,7 +68,8 @@ func (c *Client) fail(ctx context.Context, op string, err error, kinds map[codes
 		failure.kind = kind
 	case errors.Is(ctx.Err(), context.Canceled):
 		failure.kind = context.Canceled
-	case failure.Code == codes.Unavailable, failure.Code == codes.DeadlineExceeded, errors.Is(err, context.DeadlineExceeded):
+	case failure.Code == codes.Unavailable, failure.Code == codes.DeadlineExceeded,
+		errors.Is(err, context.DeadlineExceeded):
 		failure.kind = ErrUnavailable
 	}
 

@@ -131,7 +131,7 @@ func TestGenerateGivesTheSameBytesConcurrently(t *testing.T) {
 	}
 
 	running.Wait()
-	require.Equal(t, float64(512), cluster.Requirements.KubeletExtraConfig["maxPods"], "a patch changed the bundle")
+	require.Equal(t, testCluster().Requirements, cluster.Requirements, "a patch changed the bundle")
 }
 
 func TestGenerateAllKeepsTheOrderAndReportsEveryNode(t *testing.T) {

@@ -3,7 +3,6 @@
 package talos_test
 
 import (
-	"errors"
 	"net/netip"
 	"net/url"
 	"testing"
@@ -151,6 +150,6 @@ func TestUnsupportedKubernetesIsFoundByType(t *testing.T) {
 	_, err := talos.Generate(cluster, testSecrets(t), testNode(talos.Worker))
 
 	var version *talos.VersionError
-	require.True(t, errors.As(err, &version))
+	require.ErrorAs(t, err, &version)
 	require.Equal(t, "Kubernetes", version.Product)
 }

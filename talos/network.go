@@ -117,8 +117,9 @@ func legacyNetwork(c Cluster, n Node) *v1alpha1.NetworkConfig { //nolint:staticc
 		NetworkHostname:   n.Name,
 		NetworkInterfaces: v1alpha1.NetworkDeviceList{device},
 	}
+
 	for _, server := range c.DNSServers {
-		settings.NameServers = append(settings.NameServers, server.String())
+		settings.NameServers = append(settings.NameServers, server.String()) //nolint:staticcheck // the form 1.11 reads
 	}
 
 	return settings
@@ -133,10 +134,10 @@ func defaultRoute(c Cluster) string {
 }
 
 // legacyTime is nil, and so absent, without servers.
-func legacyTime(c Cluster) *v1alpha1.TimeConfig { //nolint:staticcheck // the form 1.11 reads
+func legacyTime(c Cluster) *v1alpha1.TimeConfig {
 	if len(c.NTPServers) == 0 {
 		return nil
 	}
 
-	return &v1alpha1.TimeConfig{TimeServers: c.NTPServers} //nolint:staticcheck // the form 1.11 reads
+	return &v1alpha1.TimeConfig{TimeServers: c.NTPServers}
 }

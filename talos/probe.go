@@ -82,7 +82,7 @@ func Probe(ctx context.Context, addr netip.AddrPort, creds *Credentials) (Answer
 		return Answer{State: Unreachable}, fmt.Errorf("probe %s: %w", addr, err)
 	}
 
-	defer conn.Close() //nolint:errcheck // nothing was written that could be lost
+	defer conn.Close()
 
 	answer := Answer{State: seen.state(), Fingerprint: seen.fingerprint}
 	if answer.State != Ours {

@@ -94,7 +94,7 @@ func configSecrets(config []byte) []string {
 			break
 		}
 
-		found = appendMarked(found, plain, marked, mark)
+		found = appendMarked(found, plain, marked)
 	}
 
 	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) })
@@ -102,18 +102,18 @@ func configSecrets(config []byte) []string {
 	return found
 }
 
-// appendMarked walks two trees of the same shape and collects the strings of the first where the second has the mark.
-func appendMarked(found []string, plain, marked any, mark string) []string {
+// appendMarked walks two trees of the same shape and collects the strings of the first that the second has replaced.
+func appendMarked(found []string, plain, marked any) []string {
 	switch value := plain.(type) {
 	case map[string]any:
 		other, _ := marked.(map[string]any)
 		for key := range value {
-			found = appendMarked(found, value[key], other[key], mark)
+			found = appendMarked(found, value[key], other[key])
 		}
 	case []any:
 		other, _ := marked.([]any)
 		for i := range min(len(value), len(other)) {
-			found = appendMarked(found, value[i], other[i], mark)
+			found = appendMarked(found, value[i], other[i])
 		}
 	case string:
 		// Talos writes the mark as it is, or base64 where it wants bytes: any change is a redaction. An empty value

@@ -188,8 +188,11 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 
 	cluster, node := testCluster(), testNode(talos.ControlPlane)
 	for _, patch := range []map[string]any{
-		{"machine": tree{"token": ""}}, {"machine": tree{"ca": nil}}, {"cluster": tree{"ca": tree{"key": "zz"}}},
-		{"machine": tree{"type": "unknown"}}, {"cluster": tree{"network": tree{"podSubnets": []any{"x"}}}},
+		{"machine": tree{"token": ""}},
+		{"machine": tree{"ca": nil}},
+		{"cluster": tree{"ca": tree{"key": "zz"}}},
+		{"machine": tree{"type": "unknown"}},
+		{"cluster": tree{"network": tree{"podSubnets": []any{"x"}}}},
 		{"machine": tree{"install": tree{"extraKernelArgs": []any{"quiet"}}}},
 	} {
 		node.Patches = []map[string]any{patch}
