@@ -109,7 +109,7 @@ func (cfg Config) buildMissing(ctx context.Context, programs []program, folders 
 			return fmt.Errorf("wait for the lock %s of another build: %w", lock.Path(), err)
 		}
 	}
-	defer lock.Unlock()
+	defer func() { _ = lock.Unlock() }() // the kernel does it with the process at the latest
 	// Looked at again: the other process may have built them.
 	todo := missing(programs, folders)
 	for i, program := range todo {

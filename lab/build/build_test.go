@@ -113,7 +113,7 @@ func TestCancelledWaitForTheLockEnds(t *testing.T) {
 	root := smallModule(t, "package main\n\nfunc main() {}\n")
 	holder := flock.New(filepath.Join(root, "lock"))
 	require.NoError(t, holder.Lock())
-	defer holder.Unlock()
+	t.Cleanup(func() { require.NoError(t, holder.Unlock()) })
 	ctx, cancel := context.WithCancel(t.Context())
 	// The progress line says that the wait has begun.
 	cfg := Config{Root: root, CacheDir: root, Progress: func(string) { cancel() }}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,12 +24,12 @@ const startTimeout = 90 * time.Second
 func (p *Plane) startControlPlane(ctx context.Context) error {
 	// The socket is made here and inherited, so that the address is known before anything starts and no other process can take
 	// the port in between.
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := listenLoopback(ctx)
 	if err != nil {
 		return fmt.Errorf("listen for the API: %w", err)
 	}
 	defer listener.Close()
-	inherited, err := listener.(*net.TCPListener).File()
+	inherited, err := listener.File()
 	if err != nil {
 		return fmt.Errorf("pass on the API's socket: %w", err)
 	}
@@ -94,7 +93,7 @@ func (p *Plane) labplaneCommand() (*exec.Cmd, error) {
 		return nil, fmt.Errorf("make etcd's data directory: %w", err)
 	}
 	pkiDir := filepath.Join(p.cfg.Dir, "pki")
-	cmd := exec.Command(p.cfg.Tools.Labplane,
+	cmd := command(p.cfg.Tools.Labplane,
 		"-data="+data,
 		"-pki="+pkiDir,
 		"-kubeconfigs="+filepath.Join(p.cfg.Dir, "kubeconfig"),

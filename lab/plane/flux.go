@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -22,7 +21,7 @@ func (p *Plane) startFlux(ctx context.Context) error {
 		return fmt.Errorf("make source-controller's storage: %w", err)
 	}
 	// helm-controller downloads charts from this address of source-controller's.
-	storage, err := freeAddress()
+	storage, err := freeAddress(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,7 +43,7 @@ func (p *Plane) startFlux(ctx context.Context) error {
 }
 
 func (p *Plane) startFluxController(ctx context.Context, name, program string, flags []string) error {
-	health, err := freeAddress()
+	health, err := freeAddress(ctx)
 	if err != nil {
 		return err
 	}
@@ -57,7 +56,7 @@ func (p *Plane) startFluxController(ctx context.Context, name, program string, f
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(program, append(flags, "--health-addr="+health)...)
+	cmd := command(program, append(flags, "--health-addr="+health)...)
 	cmd.Env = env
 	proc, err := p.startComponent(name, cmd)
 	if err != nil {

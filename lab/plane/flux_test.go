@@ -39,7 +39,7 @@ metadata: {name: tiny}
 spec: {type: LoadBalancer, selector: {app: tiny}, ports: [{port: 80}]}
 `
 
-func helmReleaseBecomesReady(t *testing.T, p *Plane) {
+func (p onPlane) helmReleaseBecomesReady(t *testing.T) {
 	charts := t.TempDir()
 	_, err := chartutil.Save(&chart.Chart{
 		Metadata:  &chart.Metadata{APIVersion: chart.APIVersionV2, Name: "tiny", Version: "0.1.0", KubeVersion: ">=1.34.0"},

@@ -119,10 +119,13 @@ func (k *kubelet) syncPod(ctx context.Context, key string) error {
 		return err
 	}
 	pod, err := k.pods.Pods(namespace).Get(name)
-	if err != nil && !apierrors.IsNotFound(err) {
+	switch {
+	case apierrors.IsNotFound(err):
+		k.stopRunner(key, "")
+		return nil
+	case err != nil:
 		return err
-	}
-	if err != nil || pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+	case pod.DeletionTimestamp != nil, pod.Status.Phase == corev1.PodSucceeded, pod.Status.Phase == corev1.PodFailed:
 		k.stopRunner(key, "")
 		return nil
 	}

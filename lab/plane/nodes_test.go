@@ -21,7 +21,7 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-func nodesWaitForCNI(t *testing.T, p *Plane) {
+func (p onPlane) nodesWaitForCNI(t *testing.T) {
 	specs := []NodeSpec{node("node-1", ControlPlane, "10.77.0.11"), node("node-2", Worker, "10.77.0.12"), node("node-3", Worker, "10.77.0.13")}
 	for _, spec := range specs {
 		require.NoError(t, p.RegisterNode(t.Context(), spec))
@@ -38,7 +38,7 @@ func nodesWaitForCNI(t *testing.T, p *Plane) {
 	})
 	// The negative can only be seen by looking for a while; a node with KWOK's own stages is Ready within 0.5 s.
 	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		require.Zero(t, readyNodes(t, p))
+		require.Zero(t, readyNodes(t.Context(), t, p))
 		for _, name := range []string{"ordinary", "tolerant"} {
 			pods, err := podsOf(t.Context(), p, name)
 			require.NoError(t, err)
@@ -47,8 +47,8 @@ func nodesWaitForCNI(t *testing.T, p *Plane) {
 	}
 	createCNI(t, p)
 	started := time.Now()
-	eventually(t, "the nodes to be Ready", 30*time.Second, func(context.Context) error {
-		if ready := readyNodes(t, p); ready != len(specs) {
+	eventually(t, "the nodes to be Ready", 30*time.Second, func(ctx context.Context) error {
+		if ready := readyNodes(ctx, t, p); ready != len(specs) {
 			return fmt.Errorf("%d of %d are", ready, len(specs))
 		}
 		return nil
@@ -66,14 +66,14 @@ func nodesWaitForCNI(t *testing.T, p *Plane) {
 	require.NotEmpty(t, got.Spec.PodCIDR)
 }
 
-func deletedNodesAreGone(t *testing.T, p *Plane) {
+func (p onPlane) deletedNodesAreGone(t *testing.T) {
 	require.NoError(t, p.DeleteNode(t.Context(), "node-3"))
 	require.NoError(t, p.DeleteNode(t.Context(), "node-3"), "a second time")
 	_, err := p.client.CoreV1().Nodes().Get(t.Context(), "node-3", metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 }
 
-func claimsAreProvisioned(t *testing.T, p *Plane) {
+func (p onPlane) claimsAreProvisioned(t *testing.T) {
 	claims := p.client.CoreV1().PersistentVolumeClaims("default")
 	_, err := claims.Create(t.Context(), &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: "data"},
@@ -100,7 +100,7 @@ func claimsAreProvisioned(t *testing.T, p *Plane) {
 	})
 }
 
-func jobsComplete(t *testing.T, p *Plane) {
+func (p onPlane) jobsComplete(t *testing.T) {
 	jobs := p.client.BatchV1().Jobs("default")
 	_, err := jobs.Create(t.Context(), &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{Name: "once"},
@@ -119,7 +119,7 @@ func jobsComplete(t *testing.T, p *Plane) {
 	})
 }
 
-func createCNI(t *testing.T, p *Plane) {
+func createCNI(t *testing.T, p onPlane) {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "cni"}}
 	_, err := p.client.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{})
@@ -141,7 +141,7 @@ func createCNI(t *testing.T, p *Plane) {
 }
 
 // createDeployment makes a deployment of one pod in the default namespace.
-func createDeployment(t *testing.T, p *Plane, name string, pod corev1.PodSpec) {
+func createDeployment(t *testing.T, p onPlane, name string, pod corev1.PodSpec) {
 	t.Helper()
 	if len(pod.Containers) == 0 {
 		pod.Containers = []corev1.Container{{Name: name, Image: "none"}}
@@ -157,7 +157,7 @@ func createDeployment(t *testing.T, p *Plane, name string, pod corev1.PodSpec) {
 	require.NoError(t, err)
 }
 
-func deploymentIsAvailable(t *testing.T, p *Plane, name string) {
+func deploymentIsAvailable(t *testing.T, p onPlane, name string) {
 	t.Helper()
 	eventually(t, "deployment "+name+" to be available", 30*time.Second, func(ctx context.Context) error {
 		deployment, err := p.client.AppsV1().Deployments("default").Get(ctx, name, metav1.GetOptions{})
@@ -169,7 +169,7 @@ func deploymentIsAvailable(t *testing.T, p *Plane, name string) {
 }
 
 // podsOf lists the pods of a deployment; none is an error.
-func podsOf(ctx context.Context, p *Plane, name string) ([]corev1.Pod, error) {
+func podsOf(ctx context.Context, p onPlane, name string) ([]corev1.Pod, error) {
 	pods, err := p.client.CoreV1().Pods("default").List(ctx, metav1.ListOptions{LabelSelector: "app=" + name})
 	if err == nil && len(pods.Items) == 0 {
 		err = fmt.Errorf("%s has no pods", name)
@@ -177,9 +177,9 @@ func podsOf(ctx context.Context, p *Plane, name string) ([]corev1.Pod, error) {
 	return pods.Items, err
 }
 
-func readyNodes(t *testing.T, p *Plane) int {
+func readyNodes(ctx context.Context, t *testing.T, p onPlane) int {
 	t.Helper()
-	nodes, err := p.client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+	nodes, err := p.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	require.NoError(t, err)
 	ready := 0
 	for _, node := range nodes.Items {

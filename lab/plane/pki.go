@@ -147,17 +147,17 @@ func (a authority) sign(template *x509.Certificate, public *ecdsa.PublicKey) ([]
 
 // kubeconfig is for the owner of the named client certificate.
 func (p *pki) kubeconfig(name, server string) ([]byte, error) {
-	return p.kubeconfigOf(name, server, &clientcmdapi.AuthInfo{
+	return p.kubeconfigOf(name, server, "", &clientcmdapi.AuthInfo{
 		ClientCertificateData: p.files[name+".crt"], ClientKeyData: p.files[name+".key"],
 	})
 }
 
-// kubeconfigOf is for anybody.
-func (p *pki) kubeconfigOf(name, server string, user *clientcmdapi.AuthInfo) ([]byte, error) {
+// kubeconfigOf is for anybody. An empty namespace stands for "default".
+func (p *pki) kubeconfigOf(name, server, namespace string, user *clientcmdapi.AuthInfo) ([]byte, error) {
 	config := clientcmdapi.NewConfig()
 	config.Clusters["lab"] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: p.files["ca.crt"]}
 	config.AuthInfos[name] = user
-	config.Contexts["lab"] = &clientcmdapi.Context{Cluster: "lab", AuthInfo: name}
+	config.Contexts["lab"] = &clientcmdapi.Context{Cluster: "lab", AuthInfo: name, Namespace: namespace}
 	config.CurrentContext = "lab"
 	return clientcmd.Write(*config)
 }

@@ -45,39 +45,35 @@ const (
 	apiName = "api.site.test"
 )
 
+// onPlane has the parts of TestPlane as its methods.
+type onPlane struct{ *Plane }
+
 // The parts build on each other and share one plane, since a plane takes seconds to start.
 func TestPlane(t *testing.T) {
 	p := Start(t, WithSANs(vip, apiName))
 	t.Logf("readyz after %v, all after %v", p.Timings().Ready, p.Timings().All)
 	require.NoError(t, p.Err())
-	for _, part := range []struct {
-		name string
-		run  func(*testing.T, *Plane)
-	}{
-		{"kubectl and server have the version of their module", versionsMatch},
-		{"RBAC refuses what nobody allowed", rbacRefuses},
-		{"aggregation layer is on", aggregationIsOn},
-		{"certificate covers the SANs", certificateCoversSANs},
-		{"webhooks without a route are answered by the stand-in", standInAnswersWebhooks},
-		{"webhooks with a route reach it", routedWebhookDecides},
-		{"stand-in converts custom resources", standInConverts},
-		{"nodes are Ready when a CNI runs", nodesWaitForCNI},
-		{"claims of the default class are bound and released", claimsAreProvisioned},
-		{"jobs complete", jobsComplete},
-		{"HelmRelease is Ready from a chart behind a Service", helmReleaseBecomesReady},
-		{"pod programs run as their ServiceAccount", podProgramsRun},
-		{"deleted nodes are gone", deletedNodesAreGone},
-	} {
-		if !t.Run(part.name, func(t *testing.T) { part.run(t, p) }) {
-			return
-		}
-	}
+	on := onPlane{p}
+	ok := t.Run("kubectl and server have the version of their module", on.versionsMatch) &&
+		t.Run("RBAC refuses what nobody allowed", on.rbacRefuses) &&
+		t.Run("aggregation layer is on", on.aggregationIsOn) &&
+		t.Run("certificate covers the SANs", on.certificateCoversSANs) &&
+		t.Run("webhooks without a route are answered by the stand-in", on.standInAnswersWebhooks) &&
+		t.Run("webhooks with a route reach it", on.routedWebhookDecides) &&
+		t.Run("stand-in converts custom resources", on.standInConverts) &&
+		t.Run("nodes are Ready when a CNI runs", on.nodesWaitForCNI) &&
+		t.Run("claims of the default class are bound and released", on.claimsAreProvisioned) &&
+		t.Run("jobs complete", on.jobsComplete) &&
+		t.Run("HelmRelease is Ready from a chart behind a Service", on.helmReleaseBecomesReady) &&
+		t.Run("pod programs run as their ServiceAccount", on.podProgramsRun) &&
+		t.Run("deleted nodes are gone", on.deletedNodesAreGone)
+	require.True(t, ok, "the parts after the failed one were not run")
 	for _, process := range p.Processes() {
 		t.Logf("memory of %s: %s", process.Name, residentMemory(t, process.PID))
 	}
 }
 
-func versionsMatch(t *testing.T, p *Plane) {
+func (p onPlane) versionsMatch(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), p.Tools().Kubectl, "--kubeconfig", p.Kubeconfig(), "version", "-o", "json").Output()
 	require.NoError(t, err)
 	var versions struct {
@@ -88,7 +84,7 @@ func versionsMatch(t *testing.T, p *Plane) {
 	require.Equal(t, versions.ServerVersion, versions.ClientVersion)
 }
 
-func rbacRefuses(t *testing.T, p *Plane) {
+func (p onPlane) rbacRefuses(t *testing.T) {
 	config := p.RESTConfig()
 	config.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:default:default", Groups: []string{"system:serviceaccounts", "system:authenticated"}}
 	account, err := kubernetes.NewForConfig(config)
@@ -103,7 +99,7 @@ func rbacRefuses(t *testing.T, p *Plane) {
 	require.True(t, apierrors.IsForbidden(err), "%v", err)
 }
 
-func aggregationIsOn(t *testing.T, p *Plane) {
+func (p onPlane) aggregationIsOn(t *testing.T) {
 	config, err := p.client.CoreV1().ConfigMaps("kube-system").Get(t.Context(), "extension-apiserver-authentication", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, string(p.pki.files["front-proxy-ca.crt"]), config.Data["requestheader-client-ca-file"])
@@ -112,7 +108,7 @@ func aggregationIsOn(t *testing.T, p *Plane) {
 	require.NoError(t, err)
 }
 
-func certificateCoversSANs(t *testing.T, p *Plane) {
+func (p onPlane) certificateCoversSANs(t *testing.T) {
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(p.pki.files["ca.crt"]))
 	server, err := url.Parse(p.Server())
@@ -162,7 +158,7 @@ func TestPlanesSideBySideAndStop(t *testing.T) {
 func TestDeathOfAComponentIsReported(t *testing.T) {
 	p, err := Run(t.Context(), Config{Dir: t.TempDir(), WithoutFlux: true})
 	require.NoError(t, err)
-	defer p.Stop()
+	t.Cleanup(func() { require.NoError(t, p.Stop()) })
 	require.NoError(t, syscall.Kill(p.Processes()[1].PID, syscall.SIGKILL))
 	select {
 	case <-p.Done():
@@ -220,6 +216,7 @@ func running(pid int) bool {
 }
 
 func residentMemory(t *testing.T, pid int) string {
+	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	require.NoError(t, err)
 	_, rest, _ := strings.Cut(string(status), "VmRSS:")

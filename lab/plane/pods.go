@@ -4,9 +4,7 @@ package plane
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"time"
@@ -98,7 +96,7 @@ func (k *kubelet) podKubeconfig(ctx context.Context, pod *corev1.Pod) ([]byte, e
 	if err != nil {
 		return nil, fmt.Errorf("ask for a token of ServiceAccount %s: %w", account, err)
 	}
-	return k.plane.pki.kubeconfigOf(account, k.plane.server, &clientcmdapi.AuthInfo{Token: answer.Status.Token})
+	return k.plane.pki.kubeconfigOf(account, k.plane.server, pod.Namespace, &clientcmdapi.AuthInfo{Token: answer.Status.Token})
 }
 
 // setReady says so in the status of a pod that KWOK has made Running.
@@ -113,7 +111,7 @@ func (k *kubelet) setReady(ctx context.Context, pod *corev1.Pod, ready bool) err
 }
 
 // podAddresses chooses a free loopback address for each named port of the pod and of its program.
-func podAddresses(pod *corev1.Pod, extra []string) (map[string]string, error) {
+func podAddresses(ctx context.Context, pod *corev1.Pod, extra []string) (map[string]string, error) {
 	names := append([]string(nil), extra...)
 	for _, container := range pod.Spec.Containers {
 		for _, port := range container.Ports {
@@ -124,23 +122,13 @@ func podAddresses(pod *corev1.Pod, extra []string) (map[string]string, error) {
 	}
 	addresses := map[string]string{}
 	for _, name := range names {
-		address, err := freeAddress()
+		address, err := freeAddress(ctx)
 		if err != nil {
 			return nil, err
 		}
 		addresses[name] = address
 	}
 	return addresses, nil
-}
-
-// freeAddress finds a free loopback port for a process that cannot inherit a socket. Another process may take it before; the
-// kernel hands out ports at random, so that is rare.
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	return listener.Addr().String(), errors.Join(listener.Close())
 }
 
 // containerEnv is the part of the first container's environment that exists without a kubelet's files. The API's address is left

@@ -27,7 +27,7 @@ import (
 
 const whoURL = "http://who.default.svc.cluster.local:8000"
 
-func podProgramsRun(t *testing.T, p *Plane) {
+func (p onPlane) podProgramsRun(t *testing.T) {
 	_, err := p.client.CoreV1().ServiceAccounts("default").Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "who"}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	_, err = p.client.CoreV1().Services("default").Create(t.Context(), &corev1.Service{
@@ -88,7 +88,7 @@ func podProgramsRun(t *testing.T, p *Plane) {
 	ask(t, p, "/", http.StatusServiceUnavailable)
 }
 
-func ask(t *testing.T, p *Plane, path string, status int) string {
+func ask(t *testing.T, p onPlane, path string, status int) string {
 	t.Helper()
 	body, got, err := get(p, path)
 	require.NoError(t, err)
@@ -96,7 +96,7 @@ func ask(t *testing.T, p *Plane, path string, status int) string {
 	return body
 }
 
-func get(p *Plane, path string) (body string, status int, err error) {
+func get(p onPlane, path string) (body string, status int, err error) {
 	resp, err := p.HTTPClient().Get(whoURL + path)
 	if err != nil {
 		return "", 0, err

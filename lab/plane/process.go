@@ -4,9 +4,11 @@ package plane
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,6 +61,31 @@ func (l *launcher) start(cmd *exec.Cmd) error {
 func (l *launcher) close() {
 	close(l.requests)
 	<-l.ended
+}
+
+// command is not bound to a context: processes are stopped in order, and not killed while others still need them.
+func command(program string, args ...string) *exec.Cmd {
+	return &exec.Cmd{Path: program, Args: append([]string{program}, args...)}
+}
+
+// listenLoopback takes a free port.
+func listenLoopback(ctx context.Context) (*net.TCPListener, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("take a free port: %w", err)
+	}
+	return listener.(*net.TCPListener), nil
+}
+
+// freeAddress finds a free loopback port for a process that cannot inherit a socket. Another process may take it before; the
+// kernel hands out ports at random, so that is rare.
+func freeAddress(ctx context.Context) (string, error) {
+	listener, err := listenLoopback(ctx)
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
 }
 
 // process is a running child.
@@ -176,7 +203,7 @@ type Process struct {
 func (p *Plane) Processes() []Process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var list []Process
+	list := make([]Process, 0, len(p.processes))
 	for _, proc := range p.processes {
 		list = append(list, Process{proc.name, proc.cmd.Process.Pid})
 	}

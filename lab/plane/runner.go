@@ -37,7 +37,7 @@ func (k *kubelet) startRunner(life context.Context, pod *corev1.Pod, program Pod
 	if k.runners[podKey(pod)] != nil {
 		return nil
 	}
-	addresses, err := podAddresses(pod, program.Ports)
+	addresses, err := podAddresses(life, pod, program.Ports)
 	if err != nil {
 		return err
 	}

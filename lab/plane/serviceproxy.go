@@ -25,8 +25,8 @@ type serviceProxy struct {
 	ended  chan struct{}
 }
 
-func startServiceProxy(routes *routes, target func(namespace, name string, port int) (string, error)) (*serviceProxy, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func startServiceProxy(ctx context.Context, routes *routes, target func(namespace, name string, port int) (string, error)) (*serviceProxy, error) {
+	listener, err := listenLoopback(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the service proxy: %w", err)
 	}

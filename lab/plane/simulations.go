@@ -6,7 +6,6 @@ import (
 	"context"
 	_ "embed" // stages.yaml
 	"fmt"
-	"os/exec"
 
 	"k8s.io/client-go/informers"
 )
@@ -39,7 +38,7 @@ func (p *Plane) startSimulations(ctx context.Context) (*kubelet, error) {
 		<-ctx.Done()
 		factory.Shutdown()
 	})
-	if p.proxy, err = startServiceProxy(p.routes, kubelet.target); err != nil {
+	if p.proxy, err = startServiceProxy(ctx, p.routes, kubelet.target); err != nil {
 		return nil, err
 	}
 	return kubelet, nil
@@ -51,7 +50,7 @@ func (p *Plane) startKWOK() error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(p.cfg.Tools.KWOK,
+	cmd := command(p.cfg.Tools.KWOK,
 		"--kubeconfig="+p.Kubeconfig(),
 		"--config="+config,
 		// Not all nodes: one that loses the annotation loses its kubelet.

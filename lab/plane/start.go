@@ -53,6 +53,7 @@ func Start(tb testing.TB, options ...Option) *Plane {
 }
 
 func printLogs(tb testing.TB, dir string) {
+	tb.Helper()
 	files, err := os.ReadDir(filepath.Join(dir, "log"))
 	if err != nil {
 		tb.Log(err)

@@ -23,14 +23,14 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-func standInAnswersWebhooks(t *testing.T, p *Plane) {
+func (p onPlane) standInAnswersWebhooks(t *testing.T) {
 	registerWebhook(t, p, "allowed", "guarded=allowed")
 	_, err := p.client.CoreV1().ConfigMaps("default").Create(t.Context(), configMap("allowed"), metav1.CreateOptions{})
 	require.NoError(t, err, "with failurePolicy Fail, somebody must have answered")
 	require.Contains(t, logTail(p.cfg.Dir+"/log/labplane.log", 1<<20), `"simulated webhook answered" kind="AdmissionReview" service="allowed.default.svc"`)
 }
 
-func routedWebhookDecides(t *testing.T, p *Plane) {
+func (p onPlane) routedWebhookDecides(t *testing.T) {
 	registerWebhook(t, p, "refused", "guarded=refused")
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var review map[string]any
@@ -51,7 +51,7 @@ func routedWebhookDecides(t *testing.T, p *Plane) {
 }
 
 // registerWebhook sends ConfigMaps with the label to Service name; an empty caBundle stands for the stand-in's authority.
-func registerWebhook(t *testing.T, p *Plane, name, label string) {
+func registerWebhook(t *testing.T, p onPlane, name, label string) {
 	t.Helper()
 	selector, err := metav1.ParseToLabelSelector(label)
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func configMap(guarded string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "guarded-", Labels: map[string]string{"guarded": guarded}}}
 }
 
-func webhookCertificate(t *testing.T, p *Plane, name string) tls.Certificate {
+func webhookCertificate(t *testing.T, p onPlane, name string) tls.Certificate {
 	t.Helper()
 	pair, err := tls.X509KeyPair(p.pki.files["webhook-ca.crt"], p.pki.files["webhook-ca.key"])
 	require.NoError(t, err)
@@ -110,7 +110,7 @@ spec:
   - {name: v1beta1, served: true, storage: false, schema: {openAPIV3Schema: {type: object}}}
 `
 
-func standInConverts(t *testing.T, p *Plane) {
+func (p onPlane) standInConverts(t *testing.T) {
 	client, err := dynamic.NewForConfig(p.RESTConfig())
 	require.NoError(t, err)
 	definition := &unstructured.Unstructured{}

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"sync"
-	"time"
 
 	"k8s.io/klog/v2"
 )
@@ -23,7 +22,7 @@ type resolver struct {
 	standIn string // host:port of the simulated webhook server, for every Service without a route
 
 	mu     sync.Mutex
-	loaded time.Time // modification time of the file that routes came from
+	loaded os.FileInfo // of the file that routes came from; nil before the first
 	routes map[string]string
 }
 
@@ -55,7 +54,8 @@ func (r *resolver) current() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.ModTime().Equal(r.loaded) {
+	// The file is replaced as a whole; the clock of its times ticks too seldom to tell two changes apart alone.
+	if r.loaded != nil && os.SameFile(info, r.loaded) && info.ModTime().Equal(r.loaded.ModTime()) {
 		return r.routes, nil
 	}
 	data, err := os.ReadFile(r.file)
@@ -66,6 +66,6 @@ func (r *resolver) current() (map[string]string, error) {
 	if err := json.Unmarshal(data, &routes); err != nil {
 		return nil, fmt.Errorf("read routes from %s: %w", r.file, err)
 	}
-	r.routes, r.loaded = routes, info.ModTime()
+	r.routes, r.loaded = routes, info
 	return routes, nil
 }
