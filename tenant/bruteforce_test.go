@@ -104,6 +104,10 @@ func byAge(all [][]tenant.Tenant) [][]tenant.Tenant {
 			return order
 		}
 
+		if a.IsSettled != b.IsSettled {
+			return map[bool]int{true: -1, false: 1}[a.IsSettled]
+		}
+
 		return strings.Compare(string(a.UID), string(b.UID))
 	}
 

@@ -111,6 +111,7 @@ func TestInheritedHostMayBeTooLong(t *testing.T) {
 
 func TestOfTwoConflictingTenantsTheOlderWins(t *testing.T) {
 	uid := func(uid types.UID) change { return func(t *tenant.Tenant) { t.UID = uid } }
+	settled := func(t *tenant.Tenant) { t.IsSettled = true }
 
 	for name, tc := range map[string]struct {
 		tree  []tenant.Tenant
@@ -121,6 +122,12 @@ func TestOfTwoConflictingTenantsTheOlderWins(t *testing.T) {
 		}, "tenant-root/young"},
 		"one host, one second, the lower UID": {[]tenant.Tenant{
 			in("tenant-root", "x", host("b.com"), uid("2")), in("tenant-root", "y", host("b.com"), uid("1")),
+		}, "tenant-root/x"},
+		"one host, one second, one accepted before": {[]tenant.Tenant{
+			in("tenant-root", "x", host("b.com"), uid("2"), settled), in("tenant-root", "y", host("b.com"), uid("1")),
+		}, "tenant-root/y"},
+		"one host, the older although the younger was accepted before": {[]tenant.Tenant{
+			in("tenant-root", "x", host("b.com"), born(2), settled), in("tenant-root", "y", host("b.com"), born(1)),
 		}, "tenant-root/x"},
 		"the upper is younger": {[]tenant.Tenant{
 			in("tenant-root", "upper", host("b.com"), born(2)), in("tenant-root", "lower", host("a.b.com"), born(1)),

@@ -41,6 +41,7 @@ func drawTree(t *rapid.T) []tenant.Tenant {
 			Name:      rapid.SampledFrom(words()).Draw(t, "name"),
 			Host:      rapid.SampledFrom(wanted()).Draw(t, "host"),
 			Created:   at(rapid.IntRange(0, 5).Draw(t, "created")),
+			IsSettled: rapid.Bool().Draw(t, "settled"),
 			UID:       types.UID(fmt.Sprint(rapid.IntRange(0, 9).Draw(t, "uid"), "-", i)),
 		}
 		for service := range one.Runs {

@@ -190,12 +190,24 @@ func compareAge(a, b *node) int {
 	)
 }
 
-// compareOwnAge orders by creation, then UID. The names decide for objects that were never on an API server.
+// compareOwnAge orders by creation, then by who was accepted before, then by UID. The names decide for objects that were
+// never on an API server.
 func compareOwnAge(a, b *node) int {
 	return cmp.Or(
-		a.Created.Compare(b.Created), cmp.Compare(a.UID, b.UID),
+		a.Created.Compare(b.Created), settledFirst(a.IsSettled, b.IsSettled), cmp.Compare(a.UID, b.UID),
 		cmp.Compare(a.Tenant.Namespace, b.Tenant.Namespace), cmp.Compare(a.Name, b.Name),
 	)
+}
+
+func settledFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+
+	return 1
 }
 
 // countDependents tells each provider who inherits from it, in alphabetical order.

@@ -21,10 +21,14 @@ type Tenant struct {
 	// Namespace is where the object lives: the namespace of its parent, and for the root its own.
 	Namespace string
 	Name      string
-	// UID breaks the tie between two tenants created within one second, as the API server keeps whole seconds only.
+	// UID breaks the tie between two tenants made within one second.
 	UID types.UID
 	// Created decides who keeps a host that two tenants want. Zero counts as older than everything.
 	Created time.Time
+	// IsSettled says that the tenant was accepted when last looked at. Of tenants made within one second, as the API server
+	// keeps whole seconds only, those that are settled count as older: else one whose UID happens to be lower would take the
+	// host from one for which a namespace was made a moment ago.
+	IsSettled bool
 	// Host is the domain the user asked for. Empty: inherited from the parent.
 	Host string
 	// Runs says which cluster services the tenant runs itself.

@@ -166,42 +166,6 @@ func TestWhatIsNotBuiltIsSaid(t *testing.T) {
 	}
 }
 
-func TestRefusedTenantGetsNothingUntilItIsAccepted(t *testing.T) {
-	w := newWorld(t, plainNamespace("tenant-root", nil), madeRoot(), made("tenant-root", "old", v1alpha1.TenantSpec{Host: "b.com"}),
-		madeAfter(1, made("tenant-root", "young", v1alpha1.TenantSpec{Host: "b.com"})))
-	w.settle()
-
-	w.requireReason("tenant-root", "young", "Accepted", metav1.ConditionFalse, "HostTaken")
-	w.requireReason("tenant-root", "young", "Ready", metav1.ConditionFalse, "HostTaken")
-	w.requireReason("tenant-root", "young", "NamespaceReady", metav1.ConditionFalse, "NotAccepted")
-	require.NotContains(t, w.condition("tenant-root", "young", "Ready").Message, "tenant-", "a tenant may not learn of another")
-	require.Nil(t, w.namespace("tenant-young"))
-	require.Empty(t, w.tenant("tenant-root", "young").Finalizers)
-
-	w.change("tenant-root", "old", func(spec *v1alpha1.TenantSpec) { spec.Host = "" })
-	w.settle()
-	w.requireReason("tenant-root", "young", "Ready", metav1.ConditionTrue, "Ready")
-	require.NotNil(t, w.namespace("tenant-young"))
-}
-
-func TestTenantRefusedLaterKeepsItsNamespaceAndLosesItsHost(t *testing.T) {
-	w := newWorld(t, plainNamespace("tenant-root", nil), madeRoot(), made("tenant-root", "a", v1alpha1.TenantSpec{}))
-	w.settle()
-	w.change("tenant-root", "a", func(spec *v1alpha1.TenantSpec) { spec.Host = "org" })
-	w.settle()
-
-	status := w.tenant("tenant-root", "a").Status
-	require.Equal(t, "tenant-a", status.Namespace)
-	require.Empty(t, status.Host)
-	require.Nil(t, status.Services)
-	require.NotNil(t, w.namespace("tenant-a"))
-
-	w.delete("tenant-root", "a")
-	w.settle()
-	require.True(t, w.isGone("tenant-root", "a"))
-	require.Nil(t, w.namespace("tenant-a"))
-}
-
 // An answer that was found for an older spec must not be reported as one for the newer.
 func TestTenantThatChangedSinceThePassIsLeftToTheNextPass(t *testing.T) {
 	w := newWorld(t, plainNamespace("tenant-root", nil), madeRoot(), made("tenant-root", "a", v1alpha1.TenantSpec{}))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,7 +33,7 @@ func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 		return reconcile.Result{}, fmt.Errorf("list tenants: %w", err)
 	}
 
-	for _, key := range r.tree.replace(resolve(tenants.Items)) {
+	for _, key := range r.tree.replace(resolve(tenants.Items, r.tree)) {
 		select {
 		case r.changed <- event.TypedGenericEvent[types.NamespacedName]{Object: key}:
 		case <-ctx.Done():
@@ -44,13 +45,15 @@ func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 	return reconcile.Result{}, nil
 }
 
-// resolve applies the rules to the objects.
-func resolve(tenants []v1alpha1.Tenant) map[types.NamespacedName]entry {
+// resolve applies the rules to the objects, given what the last pass said.
+func resolve(tenants []v1alpha1.Tenant, last *tree) map[types.NamespacedName]entry {
 	input := make([]tenant.Tenant, len(tenants))
 	children := map[string]int{}
 
 	for i := range tenants {
 		input[i] = rulesInput(&tenants[i])
+		input[i].IsSettled = isSettled(&tenants[i], last)
+
 		if !input[i].IsRoot() {
 			children[tenants[i].Namespace]++
 		}
@@ -82,7 +85,18 @@ func resolve(tenants []v1alpha1.Tenant) map[types.NamespacedName]entry {
 	return entries
 }
 
-// rulesInput is what the rules need to know of an object.
+// isSettled says whether the tenant was accepted when last looked at: by the last pass, whose answer the cache may not show
+// yet, or, in the first pass of a process, by what the status says.
+func isSettled(t *v1alpha1.Tenant, last *tree) bool {
+	known, isKnown := last.get(client.ObjectKeyFromObject(t))
+	if isKnown && known.uid == t.UID {
+		return known.refusal == nil
+	}
+
+	return meta.IsStatusConditionTrue(t.Status.Conditions, v1alpha1.ConditionAccepted)
+}
+
+// rulesInput is what the rules need to know of an object alone.
 func rulesInput(t *v1alpha1.Tenant) tenant.Tenant {
 	return tenant.Tenant{
 		Namespace:       t.Namespace,

@@ -3,7 +3,6 @@
 package controller
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -56,65 +54,6 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		WithInterceptorFuncs(w.recording()).Build()
 
 	return w
-}
-
-func (w *world) recording() interceptor.Funcs {
-	note := func(verb string, object client.Object) error {
-		if w.fails != nil {
-			if err := w.fails(verb, object); err != nil {
-				return err
-			}
-		}
-
-		w.writes = append(w.writes, verb+" "+client.ObjectKeyFromObject(object).String())
-
-		return nil
-	}
-
-	return interceptor.Funcs{
-		Create: func(ctx context.Context, c client.WithWatch, object client.Object, o ...client.CreateOption) error {
-			if err := note("create", object); err != nil {
-				return err
-			}
-
-			object.SetUID(types.UID("made-" + object.GetName()))
-
-			return c.Create(ctx, object, o...)
-		},
-		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, p client.Patch, o ...client.PatchOption) error {
-			if err := note("patch", object); err != nil {
-				return err
-			}
-
-			return c.Patch(ctx, object, p, o...)
-		},
-		Apply: func(ctx context.Context, c client.WithWatch, wanted runtime.ApplyConfiguration, o ...client.ApplyOption) error {
-			named, isNamed := wanted.(interface{ GetName() *string })
-			require.True(w.t, isNamed)
-
-			if err := note("apply", &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: *named.GetName()}}); err != nil {
-				return err
-			}
-
-			return c.Apply(ctx, wanted, o...)
-		},
-		Delete: func(ctx context.Context, c client.WithWatch, object client.Object, o ...client.DeleteOption) error {
-			if err := note("delete", object); err != nil {
-				return err
-			}
-
-			return c.Delete(ctx, object, o...)
-		},
-		SubResourcePatch: func(
-			ctx context.Context, c client.Client, sub string, object client.Object, p client.Patch, o ...client.SubResourcePatchOption,
-		) error {
-			if err := note(sub, object); err != nil {
-				return err
-			}
-
-			return c.SubResource(sub).Patch(ctx, object, p, o...)
-		},
-	}
 }
 
 // settle lets both reconcilers run until neither writes any more, and returns what was written.
