@@ -181,6 +181,25 @@ func TestOnlyReadingIsAllowed(t *testing.T) {
 	}
 }
 
+// fileTaker is a ResponseWriter like net/http's own, which hands files to sendfile.
+type fileTaker struct {
+	*httptest.ResponseRecorder
+	source io.Reader
+}
+
+func (f *fileTaker) ReadFrom(r io.Reader) (int64, error) {
+	f.source = r
+	return io.Copy(f.ResponseRecorder, r)
+}
+
+func TestFilesAreGivenToTheConnectionAsFiles(t *testing.T) {
+	server, _ := newServer(t)
+	w := &fileTaker{ResponseRecorder: httptest.NewRecorder()}
+	server.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/assets/kernel", nil))
+	require.IsType(t, &io.LimitedReader{}, w.source)
+	require.IsType(t, &os.File{}, w.source.(*io.LimitedReader).R, "anything else is copied through this process")
+}
+
 // UEFI HTTP clients name another host than they reach, and a slow script must not depend on it.
 func TestHostHeaderIsNotLookedAt(t *testing.T) {
 	at, _ := serve(t)
