@@ -104,6 +104,10 @@ func TestBadPatchesNameNodeAndPatch(t *testing.T) {
 			cluster: []map[string]any{good}, node: []map[string]any{{"machine": tree{"kubelet": tree{"extraConfig": tree{"resolvConf": "/x"}}}}},
 			scope: "node", index: 0, want: "resolvConf",
 		},
+		"a warning of Talos": {
+			node:  []map[string]any{{"machine": tree{"install": tree{"extensions": []any{tree{"image": "ghcr.io/x/y"}}}}}},
+			scope: "node", index: 0, want: "install.extensions is deprecated",
+		},
 		"empty":          {node: []map[string]any{{}}, scope: "node", index: 0, want: ""},
 		"not JSON":       {node: []map[string]any{{"machine": func() {}}}, scope: "node", index: 0, want: "func"},
 		"no disk at all": {node: []map[string]any{{"machine": tree{"install": tree{"$patch": "delete"}}}}, scope: "node", index: 0, want: "install"},
