@@ -47,11 +47,8 @@ func NewCore(config *rest.Config, charts Charts, web *http.Client, log *slog.Log
 // Install makes every package of the core what the plan says, each ready before the next begins. It may be run again and
 // goes on. The error names the package; its Unwrap chain holds the cause.
 func (c *Core) Install(ctx context.Context, plan *Plan, report Report) error {
-	if err := applyNamespaces(ctx, c.kube, plan); err != nil {
-		return err
-	}
 	for _, p := range plan.Packages[:len(plan.Core)] {
-		if err := c.installOne(ctx, p, report); err != nil {
+		if err := c.installOne(ctx, plan, p, report); err != nil {
 			report.say(p.Name, StateFailed, err.Error())
 			return fmt.Errorf("install package %s: %w", p.Name, err)
 		}
@@ -59,7 +56,7 @@ func (c *Core) Install(ctx context.Context, plan *Plan, report Report) error {
 	return nil
 }
 
-func (c *Core) installOne(ctx context.Context, p Package, report Report) error {
+func (c *Core) installOne(ctx context.Context, plan *Plan, p Package, report Report) error {
 	present, err := c.isPresent(ctx, p)
 	if err != nil {
 		return err
@@ -69,6 +66,9 @@ func (c *Core) installOne(ctx context.Context, p Package, report Report) error {
 		return nil
 	}
 	report.say(p.Name, StateInstalling, "")
+	if err := applyNamespaces(ctx, c.kube, plan, p.Namespace); err != nil {
+		return err
+	}
 	archive, err := c.archive(ctx, p.Chart)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	helmv2 "github.com/fluxcd/helm-controller/api/v2"
@@ -55,10 +56,17 @@ var ErrNoFlux = errors.New("flux is not installed: the cluster knows no such kin
 // not, and returns an *UnfinishedError when ctx ends, or when no package that is not ready will be tried again. It may be
 // run again at any time and goes on; what is as it should be already is not touched.
 func (f *Flux) Install(ctx context.Context, plan *Plan, report Report) error {
-	if err := applyNamespaces(ctx, f.kube, plan); err != nil {
+	packages := plan.Packages[len(plan.Core):]
+	namespaces := make([]string, 0, len(packages)+1)
+	namespaces = append(namespaces, ChartsNamespace)
+	for _, p := range packages {
+		namespaces = append(namespaces, p.Namespace)
+	}
+	slices.Sort(namespaces)
+	if err := applyNamespaces(ctx, f.kube, plan, slices.Compact(namespaces)...); err != nil {
 		return err
 	}
-	for _, repository := range helmRepositories(plan.Packages[len(plan.Core):], f.chartsURL) {
+	for _, repository := range helmRepositories(packages, f.chartsURL) {
 		object, err := toApply(repository)
 		if err == nil {
 			_, err = f.apply(ctx, repositories(), object)

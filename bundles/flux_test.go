@@ -4,11 +4,8 @@ package bundles
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,145 +15,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	dynamicfake "k8s.io/client-go/dynamic/fake"
-	"k8s.io/client-go/kubernetes/fake"
-	clienttesting "k8s.io/client-go/testing"
 )
-
-// fakeCluster stores what is applied, and answers for helm-controller: after each apply of a HelmRelease it sets the status
-// that react gives it.
-type fakeCluster struct {
-	t       *testing.T
-	client  *dynamicfake.FakeDynamicClient
-	react   func(r *helmv2.HelmRelease, apply int) // apply counts from 1
-	lock    sync.Mutex
-	applied []string // names of HelmReleases, in order
-	waiting sync.WaitGroup
-	refuse  func(apply int) error // nil: nothing is refused
-	tries   int
-}
-
-func newFakeCluster(t *testing.T, react func(*helmv2.HelmRelease, int)) *fakeCluster {
-	c := &fakeCluster{t: t, react: react, client: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(
-		runtime.NewScheme(), map[schema.GroupVersionResource]string{releases(): "HelmReleaseList", repositories(): "HelmRepositoryList"})}
-	c.client.PrependReactor("patch", "*", c.patch)
-	t.Cleanup(c.waiting.Wait)
-	return c
-}
-
-// patch is server-side apply, without the parts of it that nothing here needs: the generation grows when the spec changes.
-func (c *fakeCluster) patch(action clienttesting.Action) (bool, runtime.Object, error) {
-	apply := action.(clienttesting.PatchAction)
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	c.tries++
-	if c.refuse != nil {
-		if err := c.refuse(c.tries); err != nil {
-			return true, nil, err
-		}
-	}
-	object := &unstructured.Unstructured{}
-	if err := json.Unmarshal(apply.GetPatch(), &object.Object); err != nil {
-		return true, nil, err
-	}
-	kind := apply.GetResource()
-	object.SetGeneration(1)
-	old, err := c.client.Tracker().Get(kind, apply.GetNamespace(), apply.GetName())
-	if err == nil {
-		before := old.(*unstructured.Unstructured)
-		object.SetGeneration(before.GetGeneration())
-		if status, ok := before.Object["status"]; ok {
-			object.Object["status"] = status
-		}
-		was, _ := json.Marshal(before.Object["spec"])
-		is, _ := json.Marshal(object.Object["spec"])
-		if string(was) != string(is) {
-			object.SetGeneration(before.GetGeneration() + 1)
-		}
-		err = c.client.Tracker().Update(kind, object, apply.GetNamespace())
-	} else {
-		err = c.client.Tracker().Create(kind, object, apply.GetNamespace())
-	}
-	if err == nil && kind.Resource == "helmreleases" {
-		c.applied = append(c.applied, apply.GetName())
-		count := 0
-		for _, name := range c.applied {
-			if name == apply.GetName() {
-				count++
-			}
-		}
-		c.waiting.Go(func() { c.reconcile(object.DeepCopy(), count) })
-	}
-	return true, object, err
-}
-
-func (c *fakeCluster) reconcile(object *unstructured.Unstructured, count int) {
-	release, err := toRelease(object)
-	require.NoError(c.t, err)
-	release.Status.LastHandledReconcileAt = release.Annotations[meta.ReconcileRequestAnnotation]
-	c.react(release, count)
-	c.store(release)
-}
-
-func (c *fakeCluster) store(release *helmv2.HelmRelease) {
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(release)
-	require.NoError(c.t, err)
-	require.NoError(c.t, c.client.Tracker().Update(releases(), &unstructured.Unstructured{Object: content}, release.Namespace))
-}
-
-func (c *fakeCluster) flux() *Flux {
-	return &Flux{kube: fake.NewClientset(), dynamic: c.client, chartsURL: DefaultChartsURL, now: time.Now}
-}
-
-func condition(r *helmv2.HelmRelease, kind string, status metav1.ConditionStatus, reason, message string) {
-	if kind == meta.ReadyCondition && status == metav1.ConditionTrue {
-		r.Status.ObservedGeneration = r.Generation
-	}
-	apimeta.SetStatusCondition(&r.Status.Conditions, metav1.Condition{
-		Type: kind, Status: status, ObservedGeneration: r.Generation, Reason: reason, Message: message})
-}
-
-func ready(r *helmv2.HelmRelease, _ int) {
-	condition(r, meta.ReadyCondition, metav1.ConditionTrue, helmv2.InstallSucceededReason, "ok")
-}
-
-// listener collects reports.
-type listener struct {
-	lock sync.Mutex
-	all  []PackageStatus
-}
-
-func (l *listener) hear(s PackageStatus) {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	l.all = append(l.all, s)
-}
-
-func (l *listener) of(name string) []State {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	var out []State
-	for _, s := range l.all {
-		if s.Name == name && (len(out) == 0 || out[len(out)-1] != s.State) {
-			out = append(out, s.State)
-		}
-	}
-	return out
-}
-
-// diamond: z is the core; a and b at once, c after both, d alone.
-func diamond(t *testing.T) *Plan {
-	return planOf(t, "z", pkg("z"), pkg("a"), pkg("b"), pkg("c", "dependsOn: [a, b, z]"), pkg("d"))
-}
-
-func within(t *testing.T, limit time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
-	return ctx
-}
 
 func TestReleasesAreMadeWhenWhatTheyNeedIsReady(t *testing.T) {
 	release := make(chan struct{})
@@ -291,51 +151,4 @@ func TestAClusterWithoutFluxIsNamed(t *testing.T) {
 		return apierrors.NewNotFound(schema.GroupResource{Resource: "helmrepositories"}, "cozy-charts")
 	}
 	require.ErrorIs(t, cluster.flux().Install(within(t, 10*time.Second), diamond(t), nil), ErrNoFlux)
-}
-
-func TestStateOfARelease(t *testing.T) {
-	build := func(change func(*helmv2.HelmRelease)) *helmv2.HelmRelease {
-		r := &helmv2.HelmRelease{ObjectMeta: metav1.ObjectMeta{Generation: 3}}
-		ready(r, 1)
-		change(r)
-		return r
-	}
-	for name, test := range map[string]struct {
-		release *helmv2.HelmRelease
-		begun   start
-		want    State
-	}{
-		"ready":                   {build(func(*helmv2.HelmRelease) {}), start{generation: 3}, StateReady},
-		"not there":               {nil, start{}, StateInstalling},
-		"seen too early":          {build(func(*helmv2.HelmRelease) {}), start{generation: 4}, StateInstalling},
-		"ready before the change": {build(func(r *helmv2.HelmRelease) { r.Generation = 4 }), start{generation: 4}, StateInstalling},
-		"ready, not yet observed": {build(func(r *helmv2.HelmRelease) { r.Status.ObservedGeneration = 2 }), start{generation: 3}, StateInstalling},
-		"asked, not yet taken":    {build(func(*helmv2.HelmRelease) {}), start{3, "now"}, StateInstalling},
-		"asked and taken":         {build(func(r *helmv2.HelmRelease) { r.Status.LastHandledReconcileAt = "now" }), start{3, "now"}, StateReady},
-		"suspended":               {build(func(r *helmv2.HelmRelease) { r.Spec.Suspend = true }), start{generation: 3}, StateStalled},
-		"no word yet":             {&helmv2.HelmRelease{}, start{}, StateInstalling},
-		"working": {build(func(r *helmv2.HelmRelease) {
-			condition(r, meta.ReadyCondition, metav1.ConditionUnknown, meta.ProgressingReason, "")
-		}), start{generation: 3}, StateInstalling},
-		"chart on its way": {build(func(r *helmv2.HelmRelease) {
-			condition(r, meta.ReadyCondition, metav1.ConditionFalse, "SourceNotReady", "")
-		}), start{generation: 3}, StateInstalling},
-		"dependency": {build(func(r *helmv2.HelmRelease) {
-			condition(r, meta.ReadyCondition, metav1.ConditionFalse, helmv2.DependencyNotReadyReason, "")
-		}), start{generation: 3}, StateInstalling},
-		"failed": {build(func(r *helmv2.HelmRelease) {
-			condition(r, meta.ReadyCondition, metav1.ConditionFalse, helmv2.UpgradeFailedReason, "")
-		}), start{generation: 3}, StateFailed},
-		"failed before the change": {build(func(r *helmv2.HelmRelease) {
-			condition(r, meta.ReadyCondition, metav1.ConditionFalse, helmv2.UpgradeFailedReason, "")
-			r.Generation = 4
-		}), start{generation: 4}, StateInstalling},
-	} {
-		got, _ := stateOf(test.release, test.begun)
-		require.Equal(t, test.want, got, name)
-	}
-}
-
-func TestUnfinishedTellsWhereToLook(t *testing.T) {
-	require.True(t, strings.Contains((&UnfinishedError{}).Hint(), "kubectl get helmreleases -A"))
 }

@@ -38,14 +38,13 @@ type ReleaseStatus struct {
 	ChartVersion string
 	Updated      time.Time
 	Message      string
-	digest       string
 }
 
 // Helm installs releases with the Helm SDK, which nothing else of this program touches. Nothing it does uninstalls or
 // rolls back: a release that failed is upgraded, so objects that hold data stay.
 type Helm struct {
-	config *rest.Config
-	log    *slog.Logger
+	// open makes what the SDK needs for one operation on one release.
+	open func(name, namespace string) (*action.Configuration, error)
 }
 
 // NewHelm makes a Helm for the cluster of that config. A nil log drops the SDK's messages.
@@ -53,7 +52,13 @@ func NewHelm(config *rest.Config, log *slog.Logger) *Helm {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Helm{config: config, log: log}
+	return &Helm{open: func(name, namespace string) (*action.Configuration, error) {
+		cfg, err := configuration(config, namespace, log.With("release", namespace+"/"+name))
+		if err != nil {
+			return nil, fmt.Errorf("helm release %s/%s: %w", namespace, name, err)
+		}
+		return cfg, nil
+	}}
 }
 
 // Status reads the newest revision of a release.
@@ -61,7 +66,7 @@ func (h *Helm) Status(ctx context.Context, name, namespace string) (ReleaseStatu
 	if err := ctx.Err(); err != nil { // the SDK's storage takes no context
 		return ReleaseStatus{}, err
 	}
-	cfg, err := h.configuration(name, namespace)
+	cfg, err := h.open(name, namespace)
 	if err != nil {
 		return ReleaseStatus{}, err
 	}
@@ -74,7 +79,7 @@ func (h *Helm) Status(ctx context.Context, name, namespace string) (ReleaseStatu
 	}
 	return ReleaseStatus{
 		State: last.Info.Status.String(), Revision: last.Version, ChartVersion: last.Chart.Metadata.Version,
-		Updated: last.Info.LastDeployed.Time, Message: last.Info.Description, digest: last.Labels[digestLabel],
+		Updated: last.Info.LastDeployed.Time, Message: last.Info.Description,
 	}, nil
 }
 
@@ -94,22 +99,23 @@ func (h *Helm) InstallOrUpgrade(ctx context.Context, p Package, archive []byte, 
 	if err != nil {
 		return false, fmt.Errorf("values of package %s: %w", p.Name, err)
 	}
-	cfg, err := h.configuration(p.Release, p.Namespace)
+	cfg, err := h.open(p.Release, p.Namespace)
 	if err != nil {
 		return false, err
 	}
+	next := revision{of: p, chart: loaded, mark: mark, wait: wait, timeout: timeout}
 	last, err := cfg.Releases.Last(p.Release)
 	switch {
 	case errors.Is(err, driver.ErrReleaseNotFound):
-		err = h.install(ctx, cfg, p, loaded, mark, wait, timeout)
-	case err != nil:
+		err = next.install(ctx, cfg)
+	case err != nil: // named below
 	case last.Info.Status == release.StatusUninstalled:
-		err = h.install(ctx, cfg, p, loaded, mark, wait, timeout)
+		err = next.install(ctx, cfg)
 	case last.Info.Status == release.StatusDeployed && last.Labels[digestLabel] == mark && (!wait || isReady(ctx, cfg, last)):
 		return false, nil
 	default:
 		if err = recoverRelease(cfg, last); err == nil {
-			err = h.upgrade(ctx, cfg, p, loaded, mark, wait, timeout)
+			err = next.upgrade(ctx, cfg)
 		}
 	}
 	if err != nil {
@@ -118,30 +124,35 @@ func (h *Helm) InstallOrUpgrade(ctx context.Context, p Package, archive []byte, 
 	return true, nil
 }
 
-func (h *Helm) install(
-	ctx context.Context, cfg *action.Configuration, p Package, c *chart.Chart, mark string, wait bool, timeout time.Duration,
-) error {
-	install := action.NewInstall(cfg)
-	install.ReleaseName, install.Namespace = p.Release, p.Namespace
-	install.Labels = map[string]string{digestLabel: mark}
-	install.Wait, install.WaitForJobs, install.Timeout = wait, wait, timeout
-	install.Replace = true       // a name whose last revision was uninstalled
-	install.TakeOwnership = true // objects that an earlier, interrupted run made
-	_, err := install.RunWithContext(ctx, c, p.Values)
+// revision is a release as it shall become.
+type revision struct {
+	of      Package
+	chart   *chart.Chart
+	mark    string // for digestLabel
+	wait    bool
+	timeout time.Duration
+}
+
+func (r revision) install(ctx context.Context, cfg *action.Configuration) error {
+	run := action.NewInstall(cfg)
+	run.ReleaseName, run.Namespace = r.of.Release, r.of.Namespace
+	run.Labels = map[string]string{digestLabel: r.mark}
+	run.Wait, run.WaitForJobs, run.Timeout = r.wait, r.wait, r.timeout
+	run.Replace = true       // a name whose last revision was uninstalled
+	run.TakeOwnership = true // objects that an earlier, interrupted run made
+	_, err := run.RunWithContext(ctx, r.chart, r.of.Values)
 	return err
 }
 
-func (h *Helm) upgrade(
-	ctx context.Context, cfg *action.Configuration, p Package, c *chart.Chart, mark string, wait bool, timeout time.Duration,
-) error {
-	upgrade := action.NewUpgrade(cfg)
-	upgrade.Namespace = p.Namespace
-	upgrade.Labels = map[string]string{digestLabel: mark}
-	upgrade.Wait, upgrade.WaitForJobs, upgrade.Timeout = wait, wait, timeout
-	upgrade.ResetValues = true // else a package whose last value was taken away would keep it
-	upgrade.TakeOwnership = true
-	upgrade.MaxHistory = maxHistory
-	_, err := upgrade.RunWithContext(ctx, p.Release, c, p.Values)
+func (r revision) upgrade(ctx context.Context, cfg *action.Configuration) error {
+	run := action.NewUpgrade(cfg)
+	run.Namespace = r.of.Namespace
+	run.Labels = map[string]string{digestLabel: r.mark}
+	run.Wait, run.WaitForJobs, run.Timeout = r.wait, r.wait, r.timeout
+	run.ResetValues = true // else a package whose last value was taken away would keep it
+	run.TakeOwnership = true
+	run.MaxHistory = maxHistory
+	_, err := run.RunWithContext(ctx, r.of.Release, r.chart, r.of.Values)
 	return err
 }
 
@@ -179,16 +190,15 @@ func isReady(ctx context.Context, cfg *action.Configuration, r *release.Release)
 	return true
 }
 
-func (h *Helm) configuration(name, namespace string) (*action.Configuration, error) {
-	getter, err := newClusterGetter(h.config, namespace)
+func configuration(config *rest.Config, namespace string, log *slog.Logger) (*action.Configuration, error) {
+	getter, err := newClusterGetter(config, namespace)
 	if err != nil {
-		return nil, fmt.Errorf("helm release %s/%s: %w", namespace, name, err)
+		return nil, err
 	}
-	log := h.log.With("release", namespace+"/"+name)
 	cfg := &action.Configuration{}
 	say := func(format string, args ...any) { log.Debug(fmt.Sprintf(format, args...)) }
 	if err := cfg.Init(getter, namespace, "secret", say); err != nil {
-		return nil, fmt.Errorf("helm release %s/%s: %w", namespace, name, err)
+		return nil, err
 	}
 	cfg.Releases.MaxHistory = maxHistory
 	return cfg, nil

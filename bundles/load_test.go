@@ -102,29 +102,54 @@ func TestLoadProvesEveryBundle(t *testing.T) {
 		packages []string
 		want     string
 	}{
-		"edge leaves the bundle": {set("a", "a", "c"), []string{pkg("a"), pkg("c", "dependsOn: [d]"), pkg("d")},
-			`sets/b.yaml: c: needs "d", which is not there`},
-		"default needs an optional one": {set("a", "a", "c", "d?"), []string{pkg("a"), pkg("c", "dependsOn: [d]"), pkg("d")},
-			`sets/b.yaml: c: needs "d", which is not there`},
-		"optional one leaves the bundle": {set("a", "a", "c?"), []string{pkg("a"), pkg("c", "dependsOn: [d]"), pkg("d")},
-			`sets/b.yaml: c: needs "d", which is not there`},
-		"circle": {set("a", "a", "c", "d", "e"),
+		"edge leaves the bundle": {
+			set("a", "a", "c"),
+			[]string{pkg("a"), pkg("c", "dependsOn: [d]"), pkg("d")},
+			`sets/b.yaml: c: needs "d", which is not there`,
+		},
+		"default needs an optional one": {
+			set("a", "a", "c", "d?"),
+			[]string{pkg("a"), pkg("c", "dependsOn: [d]"), pkg("d")},
+			`sets/b.yaml: c: needs "d", which is not there`,
+		},
+		"optional one leaves the bundle": {
+			set("a", "a", "c?"),
+			[]string{pkg("a"), pkg("c", "dependsOn: [d]"), pkg("d")},
+			`sets/b.yaml: c: needs "d", which is not there`,
+		},
+		"circle": {
+			set("a", "a", "c", "d", "e"),
 			[]string{pkg("a"), pkg("c", "dependsOn: [d]"), pkg("d", "dependsOn: [e]"), pkg("e", "dependsOn: [c]")},
-			"depends on itself: c needs d needs e needs c"},
-		"CRD nobody brings": {set("a", "a"), []string{pkg("a", "needs: ["+crd+"]")},
-			"a: needs things.example.org, which no package of the bundle brings"},
-		"CRD twice": {set("a", "a", "c"), []string{pkg("a", "provides: ["+crd+"]"), pkg("c", "provides: ["+crd+"]")},
-			`c: brings things.example.org, and so does "a"`},
-		"CRD of a sibling": {set("a", "a", "c", "d"), []string{pkg("a"), pkg("c", "provides: ["+crd+"]"), pkg("d", "needs: ["+crd+"]")},
-			`d: needs things.example.org of "c" without depending on it`},
-		"core needs a CRD of the rest": {set("a", "a", "c"), []string{pkg("a", "needs: ["+crd+"]"), pkg("c", "provides: ["+crd+"]")},
-			`a: needs things.example.org of "c" without depending on it`},
+			"depends on itself: c needs d needs e needs c",
+		},
+		"CRD nobody brings": {
+			set("a", "a"),
+			[]string{pkg("a", "needs: ["+crd+"]")},
+			"a: needs things.example.org, which no package of the bundle brings",
+		},
+		"CRD twice": {
+			set("a", "a", "c"),
+			[]string{pkg("a", "provides: ["+crd+"]"), pkg("c", "provides: ["+crd+"]")},
+			`c: brings things.example.org, and so does "a"`,
+		},
+		"CRD of a sibling": {
+			set("a", "a", "c", "d"),
+			[]string{pkg("a"), pkg("c", "provides: ["+crd+"]"), pkg("d", "needs: ["+crd+"]")},
+			`d: needs things.example.org of "c" without depending on it`,
+		},
+		"core needs a CRD of the rest": {
+			set("a", "a", "c"),
+			[]string{pkg("a", "needs: ["+crd+"]"), pkg("c", "provides: ["+crd+"]")},
+			`a: needs things.example.org of "c" without depending on it`,
+		},
 		"optional core": {set("a", "a?"), []string{pkg("a")}, `core[0]: "a": optional here`},
 		"package twice": {set("a", "a", "a"), []string{pkg("a")}, `"a": stands twice`},
 		"no core":       {"name: b\ntitle: B\nplatform: talos\nlayers: []\n", []string{pkg("a")}, "core: missing"},
 		"talos needs on a generic platform": {
 			"name: b\ntitle: B\nplatform: generic\ncore: [a]\nlayers: [{name: l, packages: [{name: a}]}]\n",
-			[]string{pkg("a", "talos: {cni: none}")}, "asks for machine configs"},
+			[]string{pkg("a", "talos: {cni: none}")},
+			"asks for machine configs",
+		},
 	} {
 		_, err := Load(tree(test.bundle, test.packages...))
 		require.ErrorContains(t, err, test.want, name)

@@ -34,10 +34,10 @@ func namespaceLabels(plan *Plan) map[string]map[string]string {
 	return out
 }
 
-// applyNamespaces makes the namespaces of the plan, or brings their labels in order. Other labels stay.
-func applyNamespaces(ctx context.Context, client kubernetes.Interface, plan *Plan) error {
+// applyNamespaces makes the given namespaces of the plan, or brings their labels in order. Other labels stay.
+func applyNamespaces(ctx context.Context, client kubernetes.Interface, plan *Plan, names ...string) error {
 	labels := namespaceLabels(plan)
-	for _, name := range sortedKeys(labels) {
+	for _, name := range names {
 		namespace := applycore.Namespace(name).WithLabels(labels[name])
 		if err := persist(ctx, func(ctx context.Context) error {
 			_, err := client.CoreV1().Namespaces().Apply(ctx, namespace, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})

@@ -55,7 +55,7 @@ func helmRepositories(packages []Package, chartsURL string) []*sourcev1.HelmRepo
 		}
 		versions[name] += p.Chart.ChartName() + " " + p.Chart.Version + "\n"
 	}
-	var out []*sourcev1.HelmRepository
+	out := make([]*sourcev1.HelmRepository, 0, len(urls))
 	for _, name := range sortedKeys(urls) {
 		sum := sha256.Sum256([]byte(versions[name]))
 		out = append(out, &sourcev1.HelmRepository{

@@ -92,8 +92,9 @@ func (p *Plan) IsCore(name string) bool { return slices.Contains(p.Core, name) }
 
 // choose returns the packages that are installed.
 func choose(catalog *Catalog, s *Set, choices Choices, found *Problems) map[string]bool {
-	selected, known := map[string]bool{}, []string{}
-	for _, member := range s.members() {
+	members := s.members()
+	selected, known := map[string]bool{}, make([]string, 0, len(members))
+	for _, member := range members {
 		known = append(known, member.Name)
 		selected[member.Name] = !member.Optional
 	}

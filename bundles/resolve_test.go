@@ -63,6 +63,7 @@ func TestUnknownBundleIsNamed(t *testing.T) {
 
 // choosable is a: core; c needs d; d needs e; f? needs g?; h alone.
 func choosable(t *testing.T) *Catalog {
+	t.Helper()
 	return load(t, tree(set("a", "c", "d", "a", "e", "f?", "g?", "h"),
 		pkg("a"), pkg("c", "dependsOn: [d]"), pkg("d", "dependsOn: [e]"), pkg("e"), pkg("f", "dependsOn: [g]"), pkg("g"), pkg("h")))
 }
@@ -93,25 +94,37 @@ func TestChoicesThatBreakTheBundleAreRefused(t *testing.T) {
 		choices Choices
 		want    []string
 	}{
-		"needed, through a chain": {Choices{Disable: []string{"e"}},
-			[]string{`packages.disable[0]: "e": is needed: c needs d needs e; disable that too, or keep it`}},
-		"part of a branch": {Choices{Disable: []string{"h", "d"}},
-			[]string{`packages.disable[1]: "d": is needed: c needs d; disable that too, or keep it`}},
-		"core": {Choices{Disable: []string{"a"}},
-			[]string{`packages.disable[0]: "a": belongs to the core of bundle b, which everything else is installed by`}},
-		"option without its need": {Choices{Enable: []string{"f"}},
-			[]string{`packages.enable[0]: "f": needs "g", which is optional too; enable both`}},
-		"need of an option off": {Choices{Enable: []string{"f"}, Disable: []string{"g"}},
-			[]string{`packages.disable[0]: "g": is needed: f needs g; disable that too, or keep it`}},
+		"needed, through a chain": {
+			Choices{Disable: []string{"e"}},
+			[]string{`packages.disable[0]: "e": is needed: c needs d needs e; disable that too, or keep it`},
+		},
+		"part of a branch": {
+			Choices{Disable: []string{"h", "d"}},
+			[]string{`packages.disable[1]: "d": is needed: c needs d; disable that too, or keep it`},
+		},
+		"core": {
+			Choices{Disable: []string{"a"}},
+			[]string{`packages.disable[0]: "a": belongs to the core of bundle b, which everything else is installed by`},
+		},
+		"option without its need": {
+			Choices{Enable: []string{"f"}},
+			[]string{`packages.enable[0]: "f": needs "g", which is optional too; enable both`},
+		},
+		"need of an option off": {
+			Choices{Enable: []string{"f"}, Disable: []string{"g"}},
+			[]string{`packages.disable[0]: "g": is needed: f needs g; disable that too, or keep it`},
+		},
 		"both":    {Choices{Enable: []string{"h"}, Disable: []string{"h"}}, []string{`packages.enable[0]: "h": disabled as well`}},
 		"unknown": {Choices{Enable: []string{"x"}}, []string{`packages.enable[0]: "x": not a package of bundle b`}},
-		"all at once": {Choices{Enable: []string{"hh"}, Disable: []string{"cc"}, Values: map[string]map[string]any{"g": {"x": 1}, "zzz": nil}},
+		"all at once": {
+			Choices{Enable: []string{"hh"}, Disable: []string{"cc"}, Values: map[string]map[string]any{"g": {"x": 1}, "zzz": nil}},
 			[]string{
 				`packages.enable[0]: "hh": not a package of bundle b (did you mean "h"?)`,
 				`packages.disable[0]: "cc": not a package of bundle b (did you mean "c"?)`,
 				`packages.values.g: the package is not installed; enable it, or leave its values out`,
 				`packages.values.zzz: not a package of bundle b`,
-			}},
+			},
+		},
 	} {
 		_, err := Resolve(choosable(t), "b", test.choices)
 		require.Equal(t, test.want, problems(t, err), name)
@@ -135,8 +148,10 @@ func TestResolveDoesNotChangeTheCatalog(t *testing.T) {
 	catalog := load(t, Data())
 	before, err := json.Marshal(catalog.packages)
 	require.NoError(t, err)
-	_, err = Resolve(catalog, "paas-full", Choices{Facts: facts(), Charts: charts(t),
-		Values: map[string]map[string]any{"cozy-controller": {"resources": map[string]any{"limits": map[string]any{"memory": "2Gi"}}}}})
+	_, err = Resolve(catalog, "paas-full", Choices{
+		Facts: facts(), Charts: charts(t),
+		Values: map[string]map[string]any{"cozy-controller": {"resources": map[string]any{"limits": map[string]any{"memory": "2Gi"}}}},
+	})
 	require.NoError(t, err)
 	after, err := json.Marshal(catalog.packages)
 	require.NoError(t, err)

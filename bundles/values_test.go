@@ -18,9 +18,11 @@ func (fakeCharts) Version(name string) (string, error) {
 	}
 	return "1.0.0+00000000", nil
 }
+
 func (fakeCharts) Values(string) ([]byte, error) {
 	return []byte("image: x\nport: 80\ndeep: {cpu: 1}\n"), nil
 }
+
 func (f fakeCharts) Schema(string) ([]byte, error) {
 	if f.schema != "" {
 		return []byte(f.schema), nil

@@ -108,11 +108,16 @@ func TestAdmissionOfTenantNames(t *testing.T) {
 		"47 characters":             {"tenant-root", strings.Repeat("a", 47), nil, "has 47 characters; 46 are allowed"},
 		"no tenant's namespace":     {"default", "alpha", map[string]any{"team": "x"}, `namespace "default" belongs to no tenant`},
 		"namespace without a label": {"default", "alpha", nil, `namespace "default" belongs to no tenant`},
-		"63 characters": {"tenant-" + long + "-" + long, strings.Repeat("b", 14),
-			map[string]any{"tenant.cozystack.io/tenant-" + long + "-" + long: ""}, ""},
-		"64 characters": {"tenant-" + long + "-" + long, strings.Repeat("b", 15),
+		"63 characters": {
+			"tenant-" + long + "-" + long, strings.Repeat("b", 14),
 			map[string]any{"tenant.cozystack.io/tenant-" + long + "-" + long: ""},
-			`would have the namespace "tenant-` + long + "-" + long + "-" + strings.Repeat("b", 15) + `" with 64 characters`},
+			"",
+		},
+		"64 characters": {
+			"tenant-" + long + "-" + long, strings.Repeat("b", 15),
+			map[string]any{"tenant.cozystack.io/tenant-" + long + "-" + long: ""},
+			`would have the namespace "tenant-` + long + "-" + long + "-" + strings.Repeat("b", 15) + `" with 64 characters`,
+		},
 	} {
 		got := judge(t, "tenant-names.cozystack.io", creation(test.namespace, test.tenant, test.labels))
 		if test.refusal == "" {

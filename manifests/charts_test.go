@@ -35,10 +35,12 @@ func renderings() []rendering {
 	return []rendering{
 		{"flannel-talos", "flannel", "cozy-flannel", map[string]any{"podCIDR": "10.200.0.0/16"}},
 		{"flannel-generic", "flannel", "cozy-flannel", map[string]any{
-			"podCIDR": "10.200.0.0/16", "apiServer": map[string]any{"host": ""}}},
+			"podCIDR": "10.200.0.0/16", "apiServer": map[string]any{"host": ""},
+		}},
 		{"cozy-controller-talos", "cozy-controller", "cozy-system", nil},
 		{"cozy-controller-generic", "cozy-controller", "cozy-system", map[string]any{
-			"hostNetwork": false, "replicas": 2, "apiServer": map[string]any{"host": ""}}},
+			"hostNetwork": false, "replicas": 2, "apiServer": map[string]any{"host": ""},
+		}},
 		{"priority-classes", "priority-classes", "cozy-system", nil},
 		{"tenant-roles", "tenant-roles", "cozy-system", nil},
 		{"tenant-admission", "tenant-admission", "cozy-system", nil},
@@ -119,6 +121,7 @@ func TestSchemasKnowEveryDefaultAndNothingElse(t *testing.T) {
 
 // checkStrict demands a description for each property and a closed list of properties where there is one.
 func checkStrict(t *testing.T, path string, schema map[string]any) {
+	t.Helper()
 	properties, ok := schema["properties"].(map[string]any)
 	if !ok {
 		return

@@ -132,8 +132,11 @@ func TestHandlerServesOnlyWhatItHas(t *testing.T) {
 		"index":               {http.MethodGet, "/index.yaml", nil, http.StatusOK},
 		"archive":             {http.MethodHead, "/" + url.PathEscape(c.archiveName()), nil, http.StatusOK},
 		"archive, plain plus": {http.MethodGet, "/" + c.archiveName(), nil, http.StatusOK},
-		"unchanged copy": {http.MethodGet, "/index.yaml",
-			http.Header{"If-None-Match": {`"` + digest(repository.served["index.yaml"]) + `"`}}, http.StatusNotModified},
+		"unchanged copy": {
+			http.MethodGet, "/index.yaml",
+			http.Header{"If-None-Match": {`"` + digest(repository.served["index.yaml"]) + `"`}},
+			http.StatusNotModified,
+		},
 		"other version": {http.MethodGet, "/tiny-1.2.3.tgz", nil, http.StatusNotFound},
 		"root":          {http.MethodGet, "/", nil, http.StatusNotFound},
 		"way out":       {http.MethodGet, "/../Chart.yaml", nil, http.StatusNotFound},

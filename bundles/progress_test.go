@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"testing"
+
+	helmv2 "github.com/fluxcd/helm-controller/api/v2"
+	"github.com/fluxcd/pkg/apis/meta"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestStateOfARelease(t *testing.T) {
+	build := func(change func(*helmv2.HelmRelease)) *helmv2.HelmRelease {
+		r := &helmv2.HelmRelease{ObjectMeta: metav1.ObjectMeta{Generation: 3}}
+		ready(r, 1)
+		change(r)
+		return r
+	}
+	for name, test := range map[string]struct {
+		release *helmv2.HelmRelease
+		begun   start
+		want    State
+	}{
+		"ready":                   {build(func(*helmv2.HelmRelease) {}), start{generation: 3}, StateReady},
+		"not there":               {nil, start{}, StateInstalling},
+		"seen too early":          {build(func(*helmv2.HelmRelease) {}), start{generation: 4}, StateInstalling},
+		"ready before the change": {build(func(r *helmv2.HelmRelease) { r.Generation = 4 }), start{generation: 4}, StateInstalling},
+		"ready, not yet observed": {build(func(r *helmv2.HelmRelease) { r.Status.ObservedGeneration = 2 }), start{generation: 3}, StateInstalling},
+		"asked, not yet taken":    {build(func(*helmv2.HelmRelease) {}), start{3, "now"}, StateInstalling},
+		"asked and taken":         {build(func(r *helmv2.HelmRelease) { r.Status.LastHandledReconcileAt = "now" }), start{3, "now"}, StateReady},
+		"suspended":               {build(func(r *helmv2.HelmRelease) { r.Spec.Suspend = true }), start{generation: 3}, StateStalled},
+		"no word yet":             {&helmv2.HelmRelease{}, start{}, StateInstalling},
+		"working": {build(func(r *helmv2.HelmRelease) {
+			condition(r, meta.ReadyCondition, metav1.ConditionUnknown, meta.ProgressingReason, "")
+		}), start{generation: 3}, StateInstalling},
+		"chart on its way": {build(func(r *helmv2.HelmRelease) {
+			condition(r, meta.ReadyCondition, metav1.ConditionFalse, "SourceNotReady", "")
+		}), start{generation: 3}, StateInstalling},
+		"dependency": {build(func(r *helmv2.HelmRelease) {
+			condition(r, meta.ReadyCondition, metav1.ConditionFalse, helmv2.DependencyNotReadyReason, "")
+		}), start{generation: 3}, StateInstalling},
+		"failed": {build(func(r *helmv2.HelmRelease) {
+			condition(r, meta.ReadyCondition, metav1.ConditionFalse, helmv2.UpgradeFailedReason, "")
+		}), start{generation: 3}, StateFailed},
+		"failed before the change": {build(func(r *helmv2.HelmRelease) {
+			condition(r, meta.ReadyCondition, metav1.ConditionFalse, helmv2.UpgradeFailedReason, "")
+			r.Generation = 4
+		}), start{generation: 4}, StateInstalling},
+	} {
+		got, _ := stateOf(test.release, test.begun)
+		require.Equal(t, test.want, got, name)
+	}
+}
+
+func TestUnfinishedTellsWhereToLook(t *testing.T) {
+	require.Contains(t, (&UnfinishedError{}).Hint(), "kubectl get helmreleases -A")
+}
