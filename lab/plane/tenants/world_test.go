@@ -4,14 +4,10 @@ package tenants
 
 import (
 	"bytes"
-	"context"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -25,7 +21,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -50,12 +45,6 @@ type world struct {
 	controller *process
 }
 
-type process struct {
-	cmd    *exec.Cmd
-	output *bytes.Buffer // read only after the end
-	ended  chan error
-}
-
 func newWorld(t *testing.T) *world {
 	t.Helper()
 
@@ -73,6 +62,15 @@ func newWorld(t *testing.T) *world {
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", w.program,
 		"github.com/cozystack/cozy-install/cmd/cozy-controller").CombinedOutput()
 	require.NoError(t, err, string(out))
+
+	t.Cleanup(func() {
+		p := w.controller
+		w.stopController(t)
+
+		if t.Failed() && p != nil {
+			t.Logf("the controller said:\n%s", p.output)
+		}
+	})
 
 	w.charts = freeAddress(t)
 	w.createNamespace(t, systemNamespace)
@@ -110,63 +108,6 @@ func (w *world) install(t *testing.T, chart string) {
 
 		require.NoError(t, w.client.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object),
 			client.FieldOwner("test"), client.ForceOwnership), "%s %s", object.GetKind(), object.GetName())
-	}
-}
-
-// startController runs the program as its ServiceAccount.
-func (w *world) startController(t *testing.T) {
-	t.Helper()
-
-	config, err := clientcmd.LoadFromFile(w.plane.Kubeconfig())
-	require.NoError(t, err)
-
-	for _, user := range config.AuthInfos {
-		user.Impersonate = "system:serviceaccount:" + systemNamespace + ":cozy-controller"
-		user.ImpersonateGroups = []string{"system:serviceaccounts", "system:serviceaccounts:" + systemNamespace, "system:authenticated"}
-	}
-
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	require.NoError(t, clientcmd.WriteToFile(*config, kubeconfig))
-
-	p := &process{output: &bytes.Buffer{}, ended: make(chan error, 1)}
-	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), w.program,
-		"--kubeconfig", kubeconfig, "--charts-address", w.charts, "--leader-elect")
-	p.cmd.Stderr = p.output
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	require.NoError(t, p.cmd.Start())
-
-	go func() { p.ended <- p.cmd.Wait() }()
-
-	w.controller = p
-
-	t.Cleanup(func() {
-		w.stopController(t)
-
-		if t.Failed() {
-			t.Logf("the controller said:\n%s", p.output)
-		}
-	})
-}
-
-// stopController asks the program to end, which it must do cleanly and soon.
-func (w *world) stopController(t *testing.T) {
-	t.Helper()
-
-	if w.controller == nil {
-		return
-	}
-
-	p := w.controller
-	w.controller = nil
-	_ = p.cmd.Process.Signal(os.Interrupt) // it may have ended by itself, which the next lines find out
-
-	select {
-	case err := <-p.ended:
-		require.NoError(t, err, "a signal is no failure; the controller said:\n%s", p.output)
-	case <-time.After(30 * time.Second):
-		_ = p.cmd.Process.Kill()
-		<-p.ended
-		t.Fatalf("the controller did not stop; it said:\n%s", p.output)
 	}
 }
 
@@ -304,27 +245,4 @@ func (w *world) versions(t *testing.T) map[string]string {
 	}
 
 	return versions
-}
-
-func (w *world) chartsStatus(t *testing.T, path string) int {
-	t.Helper()
-
-	answer, err := http.Get("http://" + w.charts + path)
-	if err != nil {
-		return 0
-	}
-
-	require.NoError(t, answer.Body.Close())
-
-	return answer.StatusCode
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-
-	return listener.Addr().String()
 }
