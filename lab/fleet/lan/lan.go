@@ -62,8 +62,10 @@ type Port interface {
 	ListenPacket(ctx context.Context, at netip.AddrPort) (net.PacketConn, error)
 	// Dial opens a TCP connection from one of the port's addresses.
 	Dial(ctx context.Context, from netip.Addr, to string) (net.Conn, error)
-	// SetCable plugs or unplugs: an unplugged machine is silent, it does not even refuse connections.
-	SetCable(ctx context.Context, plugged bool) error
+	// Plug connects the cable and waits until the network sees it. A new port is plugged in.
+	Plug(ctx context.Context) error
+	// Unplug takes the cable out: the machine is silent then, it does not even refuse connections.
+	Unplug() error
 	// Close removes the port from the network. It may be called twice.
 	Close() error
 }

@@ -97,7 +97,7 @@ func TestAnAddressThatMovesIsFoundAtItsNewPlaceAtOnce(t *testing.T) {
 		require.Equal(t, string('A'+rune(i)), string(said))
 		require.NoError(t, conn.Close())
 
-		require.NoError(t, port.SetCable(t.Context(), false))
+		require.NoError(t, port.Unplug())
 		require.NoError(t, listener.Close())
 		require.NoError(t, port.Release(vip))
 		require.NoError(t, port.Release(vip), "twice")

@@ -73,14 +73,10 @@ func (p *netnsPort) Announce(address netip.Addr) error {
 	})
 }
 
-func (p *netnsPort) SetCable(ctx context.Context, plugged bool) error {
+func (p *netnsPort) Plug(ctx context.Context) error {
 	link, err := p.handle.LinkByName(linkName)
 	if err != nil {
 		return err
-	}
-
-	if !plugged {
-		return p.handle.LinkSetDown(link)
 	}
 
 	if err := p.handle.LinkSetUp(link); err != nil {
@@ -88,6 +84,15 @@ func (p *netnsPort) SetCable(ctx context.Context, plugged bool) error {
 	}
 
 	return p.carrier(ctx)
+}
+
+func (p *netnsPort) Unplug() error {
+	link, err := p.handle.LinkByName(linkName)
+	if err != nil {
+		return err
+	}
+
+	return p.handle.LinkSetDown(link)
 }
 
 // broadcastConn sends to 255.255.255.255, port 67, and takes whatever arrives on port 68.

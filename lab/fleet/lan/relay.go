@@ -97,7 +97,10 @@ func (p *relayPort) Release(netip.Prefix) error { return nil }
 
 func (p *relayPort) Announce(netip.Addr) error { return nil }
 
-func (p *relayPort) SetCable(context.Context, bool) error { return nil }
+func (p *relayPort) Plug(context.Context) error { return nil }
+
+// Unplug does nothing: on loopback an unplugged machine refuses connections where it ought to be silent.
+func (p *relayPort) Unplug() error { return nil }
 
 func (p *relayPort) Close() error { return nil }
 

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package talosim_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/siderolabs/talos/pkg/machinery/api/machine"
+	"github.com/siderolabs/talos/pkg/machinery/client"
+	clientconfig "github.com/siderolabs/talos/pkg/machinery/client/config"
+	"github.com/siderolabs/talos/pkg/machinery/config"
+	"github.com/siderolabs/talos/pkg/machinery/config/configpatcher"
+	"github.com/siderolabs/talos/pkg/machinery/config/encoder"
+	"github.com/siderolabs/talos/pkg/machinery/config/generate"
+	"github.com/siderolabs/talos/pkg/machinery/config/generate/secrets"
+	machinetype "github.com/siderolabs/talos/pkg/machinery/config/machine"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cozystack/cozy-install/lab/fleet/clock"
+	"github.com/cozystack/cozy-install/lab/fleet/talosim"
+)
+
+// loopWire is a port on loopback addresses.
+type loopWire struct{ lease netip.Prefix }
+
+func (w loopWire) Lease(context.Context) (netip.Prefix, error) { return w.lease, nil }
+func (loopWire) Assign(netip.Prefix) error                     { return nil }
+func (loopWire) Release(netip.Prefix) error                    { return nil }
+func (loopWire) Announce(netip.Addr) error                     { return nil }
+
+func (loopWire) Listen(ctx context.Context, at netip.AddrPort) (net.Listener, error) {
+	var lc net.ListenConfig
+
+	return lc.Listen(ctx, "tcp4", at.String())
+}
+
+// fakeKubernetes remembers the nodes, and its API server answers each connection with a word.
+type fakeKubernetes struct {
+	mu    sync.Mutex
+	nodes map[string]talosim.KubernetesNode
+	down  map[string]bool
+}
+
+func (k *fakeKubernetes) Kubeconfig(server string) ([]byte, error) {
+	return []byte("server: " + server), nil
+}
+
+func (k *fakeKubernetes) RegisterNode(_ context.Context, node talosim.KubernetesNode) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+
+	k.nodes[node.Name], k.down[node.Name] = node, false
+
+	return nil
+}
+
+func (k *fakeKubernetes) SetDown(_ context.Context, name string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+
+	k.down[name] = true
+
+	return nil
+}
+
+func (k *fakeKubernetes) Dial(context.Context) (net.Conn, error) {
+	near, far := net.Pipe()
+
+	go func() {
+		_, _ = far.Write([]byte("apiserver"))
+		_ = far.Close()
+	}()
+
+	return near, nil
+}
+
+func (k *fakeKubernetes) state(name string) (node talosim.KubernetesNode, down bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+
+	return k.nodes[name], k.down[name]
+}
+
+// testLab is a LAN of machines that are in Talos already, under 127.prefix.0.0/24.
+type testLab struct {
+	*testing.T
+
+	prefix     byte
+	peers      *talosim.Peers
+	kubernetes *fakeKubernetes
+	bundle     *secrets.Bundle
+	timing     talosim.Timing
+}
+
+// oneBundle is shared by most tests: its RSA key takes a second to make.
+var oneBundle = sync.OnceValue(func() *secrets.Bundle {
+	bundle, err := secrets.NewBundle(secrets.NewFixedClock(time.Now()), config.TalosVersion1_13)
+	if err != nil {
+		panic(err)
+	}
+
+	return bundle
+})
+
+func newBundle(t *testing.T) *secrets.Bundle {
+	t.Helper()
+
+	bundle, err := secrets.NewBundle(secrets.NewFixedClock(time.Now()), config.TalosVersion1_13)
+	require.NoError(t, err)
+
+	return bundle
+}
+
+func newLab(t *testing.T, prefix byte) *testLab {
+	t.Helper()
+
+	return &testLab{
+		T: t, prefix: prefix, peers: &talosim.Peers{}, bundle: oneBundle(),
+		kubernetes: &fakeKubernetes{nodes: map[string]talosim.KubernetesNode{}, down: map[string]bool{}},
+	}
+}
+
+func (l *testLab) address(last byte) netip.Addr {
+	return netip.AddrFrom4([4]byte{127, l.prefix, 0, last})
+}
+
+// testMachine boots again and again until its power is cut.
+type testMachine struct {
+	lab     *testLab
+	number  byte
+	storage *talosim.Storage
+	faults  *testFaults
+	cut     context.CancelFunc
+	stopped chan struct{}
+	stages  []talosim.Stage
+}
+
+type testFaults struct {
+	mu     sync.Mutex
+	next   map[string]talosim.Fault
+	behind bool // the time is not synced
+}
+
+func (f *testFaults) Call(method string) talosim.Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	fault := f.next[method]
+	delete(f.next, method)
+
+	return fault
+}
+
+func (f *testFaults) TimeSynced() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	return !f.behind
+}
+
+// machine number n leases .100+n and is told by its config to be .10+n.
+func (l *testLab) machine(number byte) *testMachine {
+	m := &testMachine{
+		lab: l, number: number, storage: &talosim.Storage{}, faults: &testFaults{next: map[string]talosim.Fault{}},
+	}
+	m.on()
+	l.Cleanup(m.off)
+
+	return m
+}
+
+func (m *testMachine) on() {
+	ctx, cut := context.WithCancel(m.lab.Context())
+	m.cut, m.stopped = cut, make(chan struct{})
+
+	go func() {
+		defer close(m.stopped)
+
+		for {
+			if _, err := talosim.Boot(ctx, m.config()); err != nil {
+				if ctx.Err() == nil && !errors.Is(err, context.Canceled) {
+					m.lab.Error(err)
+				}
+
+				return
+			}
+		}
+	}()
+}
+
+func (m *testMachine) off() {
+	m.cut()
+	<-m.stopped
+}
+
+func (m *testMachine) config() talosim.Config {
+	return talosim.Config{
+		Hardware: talosim.Hardware{
+			MAC:  net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, m.number},
+			UUID: fmt.Sprintf("11111111-2222-3333-4444-0000000000%02x", m.number), Serial: fmt.Sprintf("SN%d", m.number),
+			Manufacturer: "cozy-install lab", Product: "simulated machine",
+			Disks: []talosim.Disk{
+				{Path: "/dev/vda", Size: 100 << 30, Serial: "D1", Model: "SIMULATED", Transport: "virtio"},
+				{Path: "/dev/vdb", Size: 200 << 30, Serial: "D2", Model: "SIMULATED", Transport: "virtio"},
+			},
+		},
+		Disks: m.storage, Wire: loopWire{lease: netip.PrefixFrom(m.lab.address(100+m.number), 24)},
+		Peers: m.lab.peers, Kubernetes: m.lab.kubernetes, Version: "v1.13.9",
+		NodeAddress: func(own netip.Addr) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, own.As4()[3]}) },
+		Clock:       clock.Clock{Speed: 100}, Timing: m.lab.timing, Faults: m.faults,
+		OnStage: func(s talosim.Stage) { m.stages = append(m.stages, s) },
+	}
+}
+
+// configFor makes a machine config for a static address .10+number, as cozy-install would.
+func (l *testLab) configFor(number byte, kind machinetype.Type, patches ...string) []byte {
+	l.Helper()
+
+	input, err := generate.NewInput("lab", "https://"+l.address(10).String()+":6443", "1.34.4",
+		generate.WithVersionContract(config.TalosVersion1_13), generate.WithSecretsBundle(l.bundle))
+	require.NoError(l, err)
+	base, err := input.Config(kind)
+	require.NoError(l, err)
+
+	loaded, err := configpatcher.LoadPatches(append([]string{fmt.Sprintf(`
+machine:
+  install:
+    diskSelector: {serial: D1}
+    image: factory.example/metal-installer/0123:v1.13.8
+---
+apiVersion: v1alpha1
+kind: LinkAliasConfig
+name: lab0
+selector:
+  match: mac(link.permanent_addr) == "52:54:00:77:00:%02x"
+---
+apiVersion: v1alpha1
+kind: LinkConfig
+name: lab0
+addresses: [{address: %s/24}]
+---
+apiVersion: v1alpha1
+kind: HostnameConfig
+auto: off
+hostname: node-%d
+`, number, l.address(10+number), number)}, patches...))
+	require.NoError(l, err)
+
+	if kind == machinetype.TypeControlPlane {
+		vip, err := configpatcher.LoadPatch([]byte(fmt.Sprintf(
+			"apiVersion: v1alpha1\nkind: Layer2VIPConfig\nname: %s\nlink: lab0\n", l.address(10))))
+		require.NoError(l, err)
+
+		loaded = append(loaded, vip)
+	}
+
+	patched, err := configpatcher.Apply(configpatcher.WithConfig(base), loaded)
+	require.NoError(l, err)
+	provider, err := patched.Config()
+	require.NoError(l, err)
+	data, err := provider.EncodeBytes(encoder.WithComments(encoder.CommentsDisabled))
+	require.NoError(l, err)
+
+	return data
+}
+
+// anonymous is a client of a machine in maintenance.
+func (m *testMachine) anonymous() *client.Client {
+	return m.dial(client.WithTLSConfig(&tls.Config{InsecureSkipVerify: true}), 100) //nolint:gosec // there is no CA yet
+}
+
+// admin is a client with the cluster's administrator certificate.
+func (m *testMachine) admin() *client.Client {
+	input, err := generate.NewInput("lab", "https://127.0.0.1:6443", "1.34.4",
+		generate.WithVersionContract(config.TalosVersion1_13), generate.WithSecretsBundle(m.lab.bundle))
+	require.NoError(m.lab, err)
+	talosconfig, err := input.Talosconfig()
+	require.NoError(m.lab, err)
+
+	return m.dial(client.WithConfig((*clientconfig.Config)(talosconfig)), 10)
+}
+
+func (m *testMachine) dial(how client.OptionFunc, offset byte) *client.Client {
+	c, err := client.New(m.lab.Context(), how, client.WithEndpoints(m.lab.address(offset+m.number).String()))
+	require.NoError(m.lab, err)
+	m.lab.Cleanup(func() { _ = c.Close() })
+
+	return c
+}
+
+// eventually asks again until the answer is nil.
+func (l *testLab) eventually(what string, probe func() error) {
+	l.Helper()
+
+	var last error
+
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		if last = probe(); last == nil {
+			return
+		}
+	}
+
+	l.Fatalf("waiting for %s: %v", what, last)
+}
+
+func (m *testMachine) apply(data []byte, dryRun bool) (*machine.ApplyConfigurationResponse, error) {
+	return m.anonymous().ApplyConfiguration(m.lab.Context(), &machine.ApplyConfigurationRequest{Data: data, DryRun: dryRun})
+}
+
+// install applies a config as soon as the machine is in maintenance.
+func (m *testMachine) install(data []byte) {
+	m.lab.Helper()
+	m.lab.eventually("maintenance", func() error {
+		_, err := m.apply(data, false)
+
+		return err
+	})
+}
+
+// bootstrap calls Bootstrap until it is available.
+func (m *testMachine) bootstrap() {
+	m.lab.Helper()
+
+	c := m.admin()
+	m.lab.eventually("bootstrap", func() error { return c.Bootstrap(m.lab.Context(), &machine.BootstrapRequest{}) })
+}
+
+// members are the names in the own etcd's list of members.
+func (m *testMachine) members() ([]string, error) {
+	answer, err := m.admin().EtcdMemberList(m.lab.Context(), &machine.EtcdMemberListRequest{QueryLocal: true})
+	if err != nil {
+		return nil, err
+	}
+
+	var names []string
+
+	for _, member := range answer.GetMessages()[0].GetMembers() {
+		if member.GetIsLearner() {
+			return nil, fmt.Errorf("%s is a learner", member.GetHostname())
+		}
+
+		names = append(names, member.GetHostname())
+	}
+
+	return names, nil
+}
