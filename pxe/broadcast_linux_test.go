@@ -25,6 +25,7 @@ type wire struct{ server, machine netns.NsHandle }
 
 // newWire skips the test where namespaces can't be had.
 func newWire(t testing.TB) wire {
+	t.Helper()
 	var w wire
 	var failed error
 	apart(t, netns.None(), func() {
@@ -53,6 +54,7 @@ func newWire(t testing.TB) wire {
 
 // apart runs a function on a thread of its own in a namespace; the thread ends with it.
 func apart(t testing.TB, in netns.NsHandle, do func()) {
+	t.Helper()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -5,6 +5,7 @@ package pxe
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -39,6 +40,7 @@ type datagram struct {
 
 // readCapture returns the DHCP packets of one boot of real firmware, on ports 67, 68 and 4011.
 func readCapture(t testing.TB, path string) []datagram {
+	t.Helper()
 	file, err := os.Open(path)
 	require.NoError(t, err)
 	defer file.Close()
@@ -47,7 +49,7 @@ func readCapture(t testing.TB, path string) []datagram {
 	var list []datagram
 	for {
 		data, _, err := reader.ReadPacketData()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			require.NotEmpty(t, list)
 			return list
 		}
@@ -81,6 +83,7 @@ func (d datagram) service() dhcp.Service {
 
 // testDir makes directories with stand-ins for iPXE and the assets.
 func testDir(t testing.TB) (ipxeDir string, files assets.Assets) {
+	t.Helper()
 	dir := t.TempDir()
 	write := func(name string, size int) string {
 		path := filepath.Join(dir, name)
@@ -98,6 +101,7 @@ func testDir(t testing.TB) (ipxeDir string, files assets.Assets) {
 
 // newBooter makes the answering part of a server without its sockets.
 func newBooter(t testing.TB, change func(*Config)) *booter {
+	t.Helper()
 	ipxeDir, files := testDir(t)
 	config := Config{Interface: "lo", IPXEDir: ipxeDir, Assets: files, AcceptUnknown: true}
 	if change != nil {
@@ -158,6 +162,7 @@ func TestRepliesToRealFirmware(t *testing.T) {
 
 // describe writes a reply field by field.
 func describe(t testing.TB, reply []byte, to netip.AddrPort) string {
+	t.Helper()
 	p, err := dhcpv4.FromBytes(reply)
 	require.NoError(t, err)
 	var text strings.Builder

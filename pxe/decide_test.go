@@ -53,58 +53,104 @@ func TestDecide(t *testing.T) {
 		policy  Policy
 		want    Answer
 	}{
-		"BIOS firmware is told to skip discovery": {node, discover(pxeBIOS, 0), strict,
-			Answer{Action: Load, Reason: "BIOS firmware", File: "undionly.kpxe", SkipDiscovery: true}},
-		"UEFI firmware is not": {node, discover(pxeUEFI, 7), strict,
-			Answer{Action: Load, Reason: "UEFI firmware", File: "snponly.efi"}},
-		"firmware that calls itself EBC is x86-64 UEFI": {node, discover("PXEClient:Arch:00009:UNDI:003000", 9), strict,
-			Answer{Action: Load, Reason: "UEFI firmware", File: "snponly.efi"}},
-		"the first architecture that can boot counts": {node, with(discover(pxeUEFI, 7), func(f *Facts) { f.Archs = []uint16{11, 7, 0} }), strict,
-			Answer{Action: Load, Reason: "UEFI firmware", File: "snponly.efi"}},
-		"UEFI firmware on the boot service": {node, boot(discover(pxeUEFI, 7), dhcp.Ask), strict,
-			Answer{Action: Load, Reason: "UEFI firmware", File: "snponly.efi"}},
-		"BIOS firmware on the boot service": {node, boot(discover(pxeBIOS, 0), dhcp.Ask), strict,
-			Answer{Action: Load, Reason: "BIOS firmware", File: "undionly.kpxe", SkipDiscovery: true}},
-		"iPXE in a BIOS ROM gets the script": {node, discover(pxeBIOS, 0, "iPXE"), strict,
-			Answer{Action: Script, Reason: "iPXE runs", File: script + "?mac=52:54:00:77:00:01", SkipDiscovery: true}},
-		"iPXE that was loaded says bare PXEClient": {node, discover("PXEClient", 7, "iPXE"), strict,
-			Answer{Action: Script, Reason: "iPXE runs", File: script + "?mac=52:54:00:77:00:01"}},
-		"the UUID goes along": {node, with(discover("PXEClient", 7, "iPXE"), func(f *Facts) { f.UUID = someUUID }), strict,
-			Answer{Action: Script, Reason: "iPXE runs", File: script + "?mac=52:54:00:77:00:01&uuid=" + someUUID}},
-		"another user class is firmware": {node, discover("PXEClient", 0, "PXEROM"), strict,
-			Answer{Action: Load, Reason: "BIOS firmware", File: "undionly.kpxe", SkipDiscovery: true}},
-		"an installed machine is led to its disk by iPXE": {node, discover(pxeBIOS, 0), disk,
-			Answer{Action: Load, Reason: "BIOS firmware", File: "undionly.kpxe", SkipDiscovery: true}},
+		"BIOS firmware is told to skip discovery": {
+			node, discover(pxeBIOS, 0), strict,
+			Answer{Action: Load, Reason: "BIOS firmware", File: "undionly.kpxe", SkipDiscovery: true},
+		},
+		"UEFI firmware is not": {
+			node, discover(pxeUEFI, 7), strict,
+			Answer{Action: Load, Reason: "UEFI firmware", File: "snponly.efi"},
+		},
+		"firmware that calls itself EBC is x86-64 UEFI": {
+			node, discover("PXEClient:Arch:00009:UNDI:003000", 9), strict,
+			Answer{Action: Load, Reason: "UEFI firmware", File: "snponly.efi"},
+		},
+		"the first architecture that can boot counts": {
+			node, with(discover(pxeUEFI, 7), func(f *Facts) { f.Archs = []uint16{11, 7, 0} }), strict,
+			Answer{Action: Load, Reason: "UEFI firmware", File: "snponly.efi"},
+		},
+		"UEFI firmware on the boot service": {
+			node, boot(discover(pxeUEFI, 7), dhcp.Ask), strict,
+			Answer{Action: Load, Reason: "UEFI firmware", File: "snponly.efi"},
+		},
+		"BIOS firmware on the boot service": {
+			node, boot(discover(pxeBIOS, 0), dhcp.Ask), strict,
+			Answer{Action: Load, Reason: "BIOS firmware", File: "undionly.kpxe", SkipDiscovery: true},
+		},
+		"iPXE in a BIOS ROM gets the script": {
+			node, discover(pxeBIOS, 0, "iPXE"), strict,
+			Answer{Action: Script, Reason: "iPXE runs", File: script + "?mac=52:54:00:77:00:01", SkipDiscovery: true},
+		},
+		"iPXE that was loaded says bare PXEClient": {
+			node, discover("PXEClient", 7, "iPXE"), strict,
+			Answer{Action: Script, Reason: "iPXE runs", File: script + "?mac=52:54:00:77:00:01"},
+		},
+		"the UUID goes along": {
+			node, with(discover("PXEClient", 7, "iPXE"), func(f *Facts) { f.UUID = someUUID }), strict,
+			Answer{Action: Script, Reason: "iPXE runs", File: script + "?mac=52:54:00:77:00:01&uuid=" + someUUID},
+		},
+		"another user class is firmware": {
+			node, discover("PXEClient", 0, "PXEROM"), strict,
+			Answer{Action: Load, Reason: "BIOS firmware", File: "undionly.kpxe", SkipDiscovery: true},
+		},
+		"an installed machine is led to its disk by iPXE": {
+			node, discover(pxeBIOS, 0), disk,
+			Answer{Action: Load, Reason: "BIOS firmware", File: "undionly.kpxe", SkipDiscovery: true},
+		},
 
-		"a stranger": {stranger, discover(pxeBIOS, 0), strict,
-			Answer{Action: Ignore, Reason: "not a machine of the site"}},
-		"a stranger when accepted": {stranger, discover(pxeBIOS, 0), accept,
-			Answer{Action: Load, Reason: "BIOS firmware", File: "undionly.kpxe", SkipDiscovery: true}},
-		"a stranger when the serial number may tell": {stranger, discover(pxeUEFI, 7), serial,
-			Answer{Action: Load, Reason: "UEFI firmware", File: "snponly.efi"}},
-		"an operating system": {node, discover("", 0), strict,
-			Answer{Action: Ignore, Reason: "not a netboot client"}},
-		"another vendor": {node, discover("MSFT 5.0", 0), accept,
-			Answer{Action: Ignore, Reason: "not a netboot client"}},
-		"UEFI HTTP boot": {node, discover("HTTPClient:Arch:00016:UNDI:003000", 16), strict,
-			Answer{Action: Ignore, Reason: "UEFI HTTP boot is not served yet"}},
-		"arm64": {node, discover("PXEClient:Arch:00011:UNDI:003000", 11), strict,
-			Answer{Action: Ignore, Reason: "architecture [11] is not served yet"}},
-		"no architecture": {node, with(discover("PXEClient", 0), func(f *Facts) { f.Archs = nil }), strict,
-			Answer{Action: Ignore, Reason: "architecture [] is not served yet"}},
-		"a REQUEST on the DHCP port": {node, with(discover(pxeBIOS, 0), func(f *Facts) { f.Message = dhcp.Ask }), strict,
-			Answer{Action: Ignore, Reason: "DHCPREQUEST on the DHCP port is for the DHCP server"}},
-		"a DISCOVER on the boot service": {node, boot(discover(pxeUEFI, 7), dhcp.Discover), strict,
-			Answer{Action: Ignore, Reason: "DHCPDISCOVER on the boot service port"}},
+		"a stranger": {
+			stranger, discover(pxeBIOS, 0), strict,
+			Answer{Action: Ignore, Reason: "not a machine of the site"},
+		},
+		"a stranger when accepted": {
+			stranger, discover(pxeBIOS, 0), accept,
+			Answer{Action: Load, Reason: "BIOS firmware", File: "undionly.kpxe", SkipDiscovery: true},
+		},
+		"a stranger when the serial number may tell": {
+			stranger, discover(pxeUEFI, 7), serial,
+			Answer{Action: Load, Reason: "UEFI firmware", File: "snponly.efi"},
+		},
+		"an operating system": {
+			node, discover("", 0), strict,
+			Answer{Action: Ignore, Reason: "not a netboot client"},
+		},
+		"another vendor": {
+			node, discover("MSFT 5.0", 0), accept,
+			Answer{Action: Ignore, Reason: "not a netboot client"},
+		},
+		"UEFI HTTP boot": {
+			node, discover("HTTPClient:Arch:00016:UNDI:003000", 16), strict,
+			Answer{Action: Ignore, Reason: "UEFI HTTP boot is not served yet"},
+		},
+		"arm64": {
+			node, discover("PXEClient:Arch:00011:UNDI:003000", 11), strict,
+			Answer{Action: Ignore, Reason: "architecture [11] is not served yet"},
+		},
+		"no architecture": {
+			node, with(discover("PXEClient", 0), func(f *Facts) { f.Archs = nil }), strict,
+			Answer{Action: Ignore, Reason: "architecture [] is not served yet"},
+		},
+		"a REQUEST on the DHCP port": {
+			node, with(discover(pxeBIOS, 0), func(f *Facts) { f.Message = dhcp.Ask }), strict,
+			Answer{Action: Ignore, Reason: "DHCPREQUEST on the DHCP port is for the DHCP server"},
+		},
+		"a DISCOVER on the boot service": {
+			node, boot(discover(pxeUEFI, 7), dhcp.Discover), strict,
+			Answer{Action: Ignore, Reason: "DHCPDISCOVER on the boot service port"},
+		},
 
 		"a machine's script":            {node, asksScript, strict, Answer{Action: BootTalos, Reason: "is a machine of the site"}},
 		"an installed machine's script": {node, asksScript, disk, Answer{Action: BootDisk, Reason: "is installed"}},
 		"a stranger's script":           {stranger, asksScript, strict, Answer{Action: Ignore, Reason: "not a machine of the site"}},
 		"an accepted stranger's script": {stranger, asksScript, accept, Answer{Action: BootTalos, Reason: "strangers are accepted"}},
-		"a stranger who may have a serial number": {stranger, asksScript, serial,
-			Answer{Action: AskSerial, Reason: "may be known by its serial number"}},
-		"a stranger with a serial number of nobody's": {stranger, with(asksScript, func(f *Facts) { f.SerialAsked, f.Serial = true, "X" }), serial,
-			Answer{Action: Ignore, Reason: "not a machine of the site"}},
+		"a stranger who may have a serial number": {
+			stranger, asksScript, serial,
+			Answer{Action: AskSerial, Reason: "may be known by its serial number"},
+		},
+		"a stranger with a serial number of nobody's": {
+			stranger, with(asksScript, func(f *Facts) { f.SerialAsked, f.Serial = true, "X" }), serial,
+			Answer{Action: Ignore, Reason: "not a machine of the site"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, c.want, Decide(c.machine, c.facts, c.policy))

@@ -62,7 +62,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	ports, err := open(ctx, iface, address, s.config.Ports)
-	if err != nil && ctx.Err() != nil {
+	if errors.Is(err, context.Canceled) {
 		return nil // ended before it began
 	}
 	if err != nil {

@@ -39,7 +39,7 @@ func (f Factory) save(ctx context.Context, from *url.URL, path string, most int6
 	if err != nil {
 		return "", withCause(ctx, err)
 	}
-	defer body.Close() //nolint:errcheck // read to the end or given up
+	defer body.Close() // read to the end or given up
 
 	pending, err := renameio.NewPendingFile(path, renameio.WithStaticPermissions(0o600))
 	if err != nil {

@@ -38,9 +38,7 @@ type Message uint8
 // The message types a proxy tells apart.
 const (
 	Discover Message = 1
-	Offer    Message = 2
 	Ask      Message = 3 // DHCPREQUEST
-	Ack      Message = 5
 )
 
 // String is the name used in RFC 2131.
@@ -59,7 +57,6 @@ type Request struct {
 	Class       string           // option 60; empty when absent
 	UserClasses []string         // option 77, read both raw (iPXE) and as RFC 3004 lists
 	Archs       []uint16         // option 93 (RFC 4578 section 2.1), in the order sent
-	ClientAddr  netip.Addr       // ciaddr; zero value when 0.0.0.0
 	Relay       netip.Addr       // giaddr; zero value when the packet came straight from the machine
 
 	packet *dhcpv4.DHCPv4
@@ -91,7 +88,6 @@ func Parse(payload []byte, from netip.AddrPort, service Service) (Request, error
 		Class:       strings.TrimRight(string(p.Options.Get(dhcpv4.OptionClassIdentifier)), "\x00"),
 		UserClasses: userClasses(p.Options.Get(dhcpv4.OptionUserClassInformation)),
 		Archs:       archs(p.Options.Get(dhcpv4.OptionClientSystemArchitectureType)),
-		ClientAddr:  addr(p.ClientIPAddr),
 		Relay:       addr(p.GatewayIPAddr),
 		packet:      p,
 	}, nil

@@ -38,10 +38,10 @@ func (c *Conn) serve(ctx context.Context, socket *net.UDPConn, relayPort uint16,
 	buffer := make([]byte, maxPacket)
 	for {
 		n, from, err := socket.ReadFromUDPAddrPort(buffer)
-		switch {
-		case errors.Is(err, net.ErrClosed) || ctx.Err() != nil:
-			return nil
-		case err != nil:
+		if errors.Is(err, net.ErrClosed) {
+			return nil // Close ends Serve
+		}
+		if err != nil {
 			return fmt.Errorf("receive DHCP packets on %s: %w", socket.LocalAddr(), err)
 		}
 		request, err := Parse(buffer[:n], from, c.service)

@@ -105,7 +105,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, path string) 
 		http.Error(w, "file is not there", http.StatusInternalServerError)
 		return
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close() // only read: nothing to lose
 	deadline := time.Now().Add(startTimeout + time.Duration(size/slowRate)*time.Second)
 	// Not every ResponseWriter has deadlines (a test's recorder has none); the server's own then holds.
 	_ = http.NewResponseController(w).SetWriteDeadline(deadline)

@@ -96,7 +96,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		ErrorLog:  slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
 	}
 	stop := context.AfterFunc(ctx, func() {
-		server.Close() //nolint:errcheck // it closes sockets nobody reads from any more
+		_ = server.Close() // it closes sockets nobody reads from any more
 	})
 	defer stop()
 	err := server.Serve(listener)
@@ -131,7 +131,7 @@ func (c *conns) track(conn net.Conn, state http.ConnState) {
 		c.running.Add(1)
 		client := clientAddr(conn.RemoteAddr().String())
 		if len(c.open) >= c.total || c.byClient[client] >= c.each {
-			conn.Close() //nolint:errcheck // the client sees it; there is nobody else to tell
+			_ = conn.Close() // the client sees it; there is nobody else to tell
 			return
 		}
 		c.open[conn] = client

@@ -16,12 +16,14 @@ import (
 var update = flag.Bool("update", false, "rewrite golden files")
 
 func link(t testing.TB, text string) *url.URL {
+	t.Helper()
 	parsed, err := url.Parse(text)
 	require.NoError(t, err)
 	return parsed
 }
 
 func talosBoot(t testing.TB, args ...string) Boot {
+	t.Helper()
 	return Boot{
 		Title:     "node1",
 		Kernel:    link(t, "http://10.77.0.2:8080/assets/kernel"),

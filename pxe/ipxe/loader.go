@@ -93,7 +93,7 @@ func read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close() // only read: nothing to lose
 	data, err := io.ReadAll(io.LimitReader(file, maxLoader+1))
 	if err != nil {
 		return nil, err

@@ -91,7 +91,7 @@ func Listen(ctx context.Context, at netip.AddrPort) (*net.UDPConn, error) {
 // Serve answers requests until ctx ends, closes conn, waits for the transfers under way (at most 8.5 s for machines
 // that went silent) and returns nil. It may be called once.
 func (s *Server) Serve(ctx context.Context, conn *net.UDPConn) error {
-	defer conn.Close() //nolint:errcheck // nothing is buffered in a UDP socket
+	defer conn.Close() // nothing is buffered in a UDP socket
 	server := pin.NewServer(s.handler(ctx), nil)
 	server.SetBlockSize(blockSize)
 	server.SetTimeout(blockTimeout)
@@ -101,7 +101,7 @@ func (s *Server) Serve(ctx context.Context, conn *net.UDPConn) error {
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		conn.Close() //nolint:errcheck // wakes the library's loop
+		_ = conn.Close() // wakes the library's loop
 		server.Shutdown()
 	})
 	err := server.Serve(conn)

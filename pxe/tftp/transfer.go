@@ -51,7 +51,7 @@ func (s *Server) send(ctx context.Context, client netip.Addr, name string, to io
 	}
 	ctx, cancel := context.WithTimeout(ctx, transferLimit)
 	defer cancel()
-	sent, err := to.ReadFrom(&cancelled{ctx: ctx, reader: bytes.NewReader(data)})
+	sent, err := to.ReadFrom(&cancelled{ended: ctx.Err, reader: bytes.NewReader(data)})
 	if err != nil {
 		return sent, fmt.Errorf("send %q: %w", name, err)
 	}
@@ -66,15 +66,14 @@ func isProbe(t Transfer) bool {
 		!errors.Is(t.Err, errBusy) && !errors.Is(t.Err, context.Canceled) && !errors.Is(t.Err, context.DeadlineExceeded)
 }
 
-// cancelled is a reader that fails when its context ends: the library asks it for each block. It lives as long as one
-// call, which is why it may hold the context.
+// cancelled is a reader that fails when its transfer was ended: the library asks it for each block.
 type cancelled struct {
-	ctx    context.Context
+	ended  func() error
 	reader io.Reader
 }
 
 func (c *cancelled) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
+	if err := c.ended(); err != nil {
 		return 0, err
 	}
 	return c.reader.Read(p)
@@ -84,7 +83,9 @@ func (c *cancelled) Read(p []byte) (int, error) {
 // leading slash or backslash, changes case, and some copies a 0xff from behind the option that held the name. No path
 // is ever made of it.
 func key(name string) string {
-	name = strings.TrimRight(name, "\xff")
+	for strings.HasSuffix(name, "\xff") {
+		name = name[:len(name)-1]
+	}
 	return strings.ToLower(strings.TrimLeft(name, `/\`))
 }
 
