@@ -18,10 +18,10 @@ GOTESTSUM := $(TOOLS)/gotestsum
 LINTER := $(TOOLS)/golangci-lint
 CONTROLLER_GEN := $(TOOLS)/controller-gen
 
-# The levels of tests. What needs the lab's control plane or its machines says so by where it lies.
-PLANE_PACKAGES := ./lab/plane/...
-FLEET_PACKAGES := ./lab/fleet/... ./lab/demo/...
-NOT_UNIT := /(lab/(plane|fleet|demo)|internal/house)(/|$$)
+# The levels of tests, by where they lie. What is none of these needs no set-up.
+PLANE := /lab/plane(/|$$)
+FLEET := /lab/(fleet|world|demo)(/|$$)
+HOUSE := /internal/house$$
 
 # gotestsum prints failures in full and, at the end, each skipped test with its reason.
 TEST := $(GOTESTSUM) --format pkgname --format-hide-empty-pkg --
@@ -55,15 +55,15 @@ test-house: $(GOTESTSUM) ## Check the house rules: imports, files, documents
 
 .PHONY: test-unit
 test-unit: $(GOTESTSUM) ## Run the tests that need no control plane and no machines
-	@packages=$$($(GO) list ./... | grep -v -E '$(NOT_UNIT)'); set -x; $(TEST) -timeout 10m $$packages
+	@packages=$$($(GO) list ./... | grep -v -E '$(PLANE)|$(FLEET)|$(HOUSE)'); $(TEST) -timeout 10m $$packages
 
 .PHONY: test-plane
 test-plane: $(GOTESTSUM) ## Run the tests on a real control plane; builds Kubernetes at the first time
-	$(TEST) -timeout 40m -p 1 $(PLANE_PACKAGES)
+	@packages=$$($(GO) list ./... | grep -E '$(PLANE)'); $(TEST) -timeout 40m -p 1 $$packages
 
 .PHONY: test-fleet
 test-fleet: $(GOTESTSUM) ## Run the bring-up against simulated machines
-	$(TEST) -timeout 40m -p 1 $(FLEET_PACKAGES)
+	@packages=$$($(GO) list ./... | grep -E '$(FLEET)'); $(TEST) -timeout 40m -p 1 $$packages
 
 .PHONY: bench
 bench: ## Run the benchmarks
