@@ -54,11 +54,15 @@ func TestNamesAreChecked(t *testing.T) {
 		"a service's host label":    {"tenant-root", "grafana", tenant.NameReserved, nil},
 		"a cluster service":         {"tenant-root", "etcd", tenant.NameReserved, nil},
 		"a namespace of 63":         {"tenant-" + strings.Repeat("b", 54), "c", "", nil},
-		"a namespace of 64": {"tenant-" + strings.Repeat("b", 54), "cc", tenant.NameTooLong,
-			[]string{"tenant-" + strings.Repeat("b", 54) + "-cc", "64 characters", "at most 63"}},
+		"a namespace of 64": {
+			"tenant-" + strings.Repeat("b", 54), "cc", tenant.NameTooLong,
+			[]string{"tenant-" + strings.Repeat("b", 54) + "-cc", "64 characters", "at most 63"},
+		},
 		"a release of 53": {"tenant-root", long, "", nil},
-		"a release of 54": {"tenant-root", long + "a", tenant.NameTooLong,
-			[]string{"tenant-" + long + "a", "54 characters", "at most 53"}},
+		"a release of 54": {
+			"tenant-root", long + "a", tenant.NameTooLong,
+			[]string{"tenant-" + long + "a", "54 characters", "at most 53"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := tenant.Check(tc.parent, tc.name)

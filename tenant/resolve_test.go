@@ -96,19 +96,33 @@ func TestWhoHasNoPlaceInTheTreeIsRefused(t *testing.T) {
 		want map[string]tenant.Reason
 	}{
 		"nothing at all": {nil, map[string]tenant.Reason{}},
-		"no root": {[]tenant.Tenant{in("tenant-root", "a")},
-			map[string]tenant.Reason{"tenant-root/a": tenant.ParentMissing}},
-		"in a namespace of nobody": {[]tenant.Tenant{root(), in("default", "a")},
-			map[string]tenant.Reason{"default/a": tenant.ParentMissing}},
-		"below one that is not there": {[]tenant.Tenant{root(), in("tenant-a", "b"), in("tenant-a-b", "c")},
-			map[string]tenant.Reason{"tenant-a/b": tenant.ParentMissing, "tenant-a-b/c": tenant.ParentMissing}},
-		"below an illegal name, which has no namespace": {[]tenant.Tenant{root(), in("tenant-root", "a-b"), in("tenant-a-b", "c")},
-			map[string]tenant.Reason{"tenant-root/a-b": tenant.NameInvalid, "tenant-a-b/c": tenant.ParentMissing}},
-		"below one that is refused": {[]tenant.Tenant{root(), in("tenant-root", "a", host("org")), in("tenant-a", "b"), in("tenant-a-b", "c")},
-			map[string]tenant.Reason{"tenant-root/a": tenant.HostTaken, "tenant-a/b": tenant.ParentNotAccepted,
-				"tenant-a-b/c": tenant.ParentNotAccepted}},
-		"a second root": {[]tenant.Tenant{root(), in("tenant-root", "a"), in("tenant-a", "root")},
-			map[string]tenant.Reason{"tenant-a/root": tenant.NameReserved}},
+		"no root": {
+			[]tenant.Tenant{in("tenant-root", "a")},
+			map[string]tenant.Reason{"tenant-root/a": tenant.ParentMissing},
+		},
+		"in a namespace of nobody": {
+			[]tenant.Tenant{root(), in("default", "a")},
+			map[string]tenant.Reason{"default/a": tenant.ParentMissing},
+		},
+		"below one that is not there": {
+			[]tenant.Tenant{root(), in("tenant-a", "b"), in("tenant-a-b", "c")},
+			map[string]tenant.Reason{"tenant-a/b": tenant.ParentMissing, "tenant-a-b/c": tenant.ParentMissing},
+		},
+		"below an illegal name, which has no namespace": {
+			[]tenant.Tenant{root(), in("tenant-root", "a-b"), in("tenant-a-b", "c")},
+			map[string]tenant.Reason{"tenant-root/a-b": tenant.NameInvalid, "tenant-a-b/c": tenant.ParentMissing},
+		},
+		"below one that is refused": {
+			[]tenant.Tenant{root(), in("tenant-root", "a", host("org")), in("tenant-a", "b"), in("tenant-a-b", "c")},
+			map[string]tenant.Reason{
+				"tenant-root/a": tenant.HostTaken, "tenant-a/b": tenant.ParentNotAccepted,
+				"tenant-a-b/c": tenant.ParentNotAccepted,
+			},
+		},
+		"a second root": {
+			[]tenant.Tenant{root(), in("tenant-root", "a"), in("tenant-a", "root")},
+			map[string]tenant.Reason{"tenant-a/root": tenant.NameReserved},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			resolved, refused := tenant.Resolve(tc.tree)

@@ -43,14 +43,14 @@ func clusterWith(objects ...runtime.Object) listing {
 }
 
 func TestEstablishedCRDIsNotWaitedFor(t *testing.T) {
-	require.NoError(t, waitForCRD(t.Context(), clusterWith(definition("True")), "tenants.apps.cozystack.io", time.Minute))
+	require.NoError(t, waitForCRD(t.Context(), clusterWith(definition("True")), time.Minute))
 }
 
 func TestCRDThatIsEstablishedLaterIsSeen(t *testing.T) {
 	cluster := clusterWith(definition("False"))
 	done := make(chan error, 1)
 
-	go func() { done <- waitForCRD(t.Context(), cluster, "tenants.apps.cozystack.io", time.Minute) }()
+	go func() { done <- waitForCRD(t.Context(), cluster, time.Minute) }()
 
 	require.Eventually(t, func() bool { return len(cluster.Actions()) >= 2 }, 10*time.Second, 10*time.Millisecond, "list and watch")
 	require.Empty(t, done)
@@ -59,7 +59,7 @@ func TestCRDThatIsEstablishedLaterIsSeen(t *testing.T) {
 }
 
 func TestCRDThatNeverComesEndsTheWait(t *testing.T) {
-	err := waitForCRD(t.Context(), clusterWith(), "tenants.apps.cozystack.io", 100*time.Millisecond)
+	err := waitForCRD(t.Context(), clusterWith(), 100*time.Millisecond)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "tenants.apps.cozystack.io: not established within 100ms; it is part of chart cozy-controller")
 }
@@ -70,7 +70,7 @@ func TestTheWaitTellsTheServersLastError(t *testing.T) {
 		return true, nil, apierrors.NewForbidden(crdResource().GroupResource(), "tenants.apps.cozystack.io", nil)
 	})
 
-	err := waitForCRD(t.Context(), cluster, "tenants.apps.cozystack.io", 200*time.Millisecond)
+	err := waitForCRD(t.Context(), cluster, 200*time.Millisecond)
 	require.True(t, apierrors.IsForbidden(err), "%v", err)
 	require.ErrorContains(t, err, "ClusterRole of chart cozy-controller")
 }
@@ -78,5 +78,5 @@ func TestTheWaitTellsTheServersLastError(t *testing.T) {
 func TestTheWaitEndsWithTheProgram(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, waitForCRD(ctx, clusterWith(), "tenants.apps.cozystack.io", time.Minute), context.Canceled)
+	require.ErrorIs(t, waitForCRD(ctx, clusterWith(), time.Minute), context.Canceled)
 }

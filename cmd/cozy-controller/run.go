@@ -47,31 +47,37 @@ func start(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 		return err
 	}
 
-	logger := logr.FromSlogHandler(slog.NewJSONHandler(stderr, nil))
-	ctrl.SetLogger(logger)
-	klog.SetLogger(logger.WithName("client-go"))
+	log := slog.New(slog.NewJSONHandler(stderr, nil))
+	ctrl.SetLogger(logr.FromSlogHandler(log.Handler()))
+	klog.SetSlogLogger(log)
 
 	cluster, err := config.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w; run in a cluster, or name a file with --kubeconfig", err)
 	}
 
-	mgr, err := assemble(cluster, o, logger)
+	mgr, err := assemble(cluster, o, log)
 	if err != nil {
 		return err
 	}
 
-	logger.Info("starting", "version", version, "cluster", cluster.Host, "charts", o.charts)
+	log.InfoContext(ctx, "starting", "version", version, "cluster", cluster.Host, "charts", o.charts)
 
-	if err := mgr.Start(ctx); err != nil && ctx.Err() == nil {
+	return unlessStopped(ctx, mgr.Start(ctx))
+}
+
+// unlessStopped drops the errors of parts that were interrupted because the program was asked to stop.
+func unlessStopped(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
 		return err
 	}
-
-	return nil
 }
 
 // assemble puts the parts together; nothing runs yet.
-func assemble(cluster *rest.Config, o options, logger logr.Logger) (manager.Manager, error) {
+func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
@@ -83,7 +89,7 @@ func assemble(cluster *rest.Config, o options, logger logr.Logger) (manager.Mana
 
 	mgr, err := ctrl.NewManager(cluster, manager.Options{
 		Scheme:                        scheme,
-		Logger:                        logger,
+		Logger:                        logr.FromSlogHandler(log.Handler()),
 		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
 		Metrics:                       metricsserver.Options{BindAddress: addressOrNone(o.metrics)},
 		HealthProbeBindAddress:        addressOrNone(o.health),
@@ -108,18 +114,13 @@ func assemble(cluster *rest.Config, o options, logger logr.Logger) (manager.Mana
 
 	// The reconcilers come when their CRD is there. Until then charts are served: the one with the CRD may be among them.
 	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		logger.Info("waiting for the custom resource definition", "name", v1alpha1.TenantCRD, "timeout", o.crdTimeout.String())
+		log.InfoContext(ctx, "waiting for the custom resource definition", "name", v1alpha1.TenantCRD, "timeout", o.crdTimeout.String())
 
-		err := waitForCRD(ctx, crds, v1alpha1.TenantCRD, o.crdTimeout)
-
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return err
+		if err := waitForCRD(ctx, crds, o.crdTimeout); err != nil {
+			return unlessStopped(ctx, err)
 		}
 
-		return controller.Setup(mgr, controller.Options{})
+		return controller.Setup(mgr, controller.Options{Log: log})
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("add the tenant controller: %w", err)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"flag"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -86,6 +87,6 @@ func TestAssemblyNeedsNoCluster(t *testing.T) {
 	o, err := parse([]string{"--charts-address=127.0.0.1:0"}, io.Discard)
 	require.NoError(t, err)
 
-	_, err = assemble(&rest.Config{Host: "https://127.0.0.1:1"}, o, logr.Discard())
+	_, err = assemble(&rest.Config{Host: "https://127.0.0.1:1"}, o, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 }

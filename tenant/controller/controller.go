@@ -17,6 +17,7 @@ package controller
 
 import (
 	"fmt"
+	"log/slog"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -41,6 +42,8 @@ const defaultWorkers = 8
 type Options struct {
 	// Workers is how many tenants are reconciled at once. Zero: 8.
 	Workers int
+	// Log gets what is made and deleted. Nil: discarded.
+	Log *slog.Logger
 }
 
 // Setup adds both reconcilers to a manager whose scheme knows v1alpha1 and core/v1: once for each manager, before it is
@@ -49,6 +52,11 @@ func Setup(mgr manager.Manager, options Options) error {
 	workers := options.Workers
 	if workers <= 0 {
 		workers = defaultWorkers
+	}
+
+	log := options.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
 
 	shared := &tree{}
@@ -66,7 +74,7 @@ func Setup(mgr manager.Manager, options Options) error {
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(shared.tenantsOf)).
 		WatchesRawSource(source.Channel(changed, enqueueKey())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		Complete(&reconciler{client: mgr.GetClient(), live: mgr.GetAPIReader(), tree: shared})
+		Complete(&reconciler{client: mgr.GetClient(), live: mgr.GetAPIReader(), tree: shared, log: log})
 	if err != nil {
 		return fmt.Errorf("set up the reconciler of tenants: %w", err)
 	}

@@ -13,7 +13,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
@@ -53,7 +52,8 @@ func (r *reconciler) takeDown(ctx context.Context, t *v1alpha1.Tenant, known ent
 	case err != nil:
 		return fmt.Errorf("get namespace %s: %w", name, err)
 	case !isMadeFor(&namespace, t):
-		log.FromContext(ctx).Info("left a namespace alone that was not made for the tenant", "namespace", name)
+		r.log.InfoContext(ctx, "left a namespace alone that was not made for the tenant",
+			"tenant", client.ObjectKeyFromObject(t).String(), "namespace", name)
 
 		return r.release(ctx, t)
 	case namespace.DeletionTimestamp.IsZero():
@@ -62,7 +62,8 @@ func (r *reconciler) takeDown(ctx context.Context, t *v1alpha1.Tenant, known ent
 			return fmt.Errorf("delete namespace %s: %w", name, err)
 		}
 
-		log.FromContext(ctx).Info("deleted the namespace of a tenant", "namespace", name)
+		r.log.InfoContext(ctx, "deleted the namespace of a tenant",
+			"tenant", client.ObjectKeyFromObject(t).String(), "namespace", name)
 	}
 
 	return r.writeStatus(ctx, t, deletingStatus(t, "NamespaceTerminating",

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	corev1apply "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
@@ -49,7 +48,7 @@ func (r *reconciler) ensureNamespace(ctx context.Context, t *v1alpha1.Tenant, re
 
 	switch {
 	case isNew:
-		log.FromContext(ctx).Info("made the namespace of a tenant", "tenant", resolved.Tenant.String(), "namespace", resolved.Namespace)
+		r.log.InfoContext(ctx, "made the namespace of a tenant", "tenant", resolved.Tenant.String(), "namespace", resolved.Namespace)
 	case !namespace.DeletionTimestamp.IsZero():
 		return step{reason: "NamespaceTerminating", message: fmt.Sprintf("namespace %s is being deleted%s; it is made again when it is gone",
 			namespace.Name, remains(namespace))}, nil

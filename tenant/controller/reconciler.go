@@ -5,12 +5,12 @@ package controller
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
@@ -22,6 +22,7 @@ type reconciler struct {
 	// live reads past the cache, where a stale answer would lose something.
 	live client.Reader
 	tree *tree
+	log  *slog.Logger
 }
 
 // Reconcile looks at the tenant once and writes only what differs. Whatever it waits for wakes it by an event.
@@ -39,7 +40,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	err := r.reconcile(ctx, &t, known)
 	if apierrors.IsConflict(err) {
 		// The cache was behind. The object's newer state is on its way, and comes with an event.
-		log.FromContext(ctx).V(1).Info("the tenant changed meanwhile", "tenant", request.String())
+		r.log.DebugContext(ctx, "the tenant changed meanwhile", "tenant", request.String())
 
 		return reconcile.Result{}, nil
 	}

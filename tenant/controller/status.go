@@ -15,7 +15,7 @@ import (
 
 // acceptedStatus is what is said of a tenant for which everything was done that can be.
 func acceptedStatus(t *v1alpha1.Tenant, resolved tenant.Resolved, namespace step) v1alpha1.TenantStatus {
-	level := int32(resolved.Level()) //nolint:gosec // bounded by the length of a namespace
+	level := int32(resolved.Level())
 	status := *t.Status.DeepCopy()
 	status.ObservedGeneration = t.Generation
 	status.Namespace = resolved.Namespace
@@ -109,7 +109,7 @@ func servicesStatus(resolved tenant.Resolved) *v1alpha1.TenantServices {
 
 		if provision.Source == tenant.Own {
 			status.Dependents = &v1alpha1.Dependents{
-				Count: int32(provision.Dependents.Count), //nolint:gosec // a cluster does not hold that many tenants
+				Count: int32(provision.Dependents.Count),
 				First: provision.Dependents.First,
 			}
 		}

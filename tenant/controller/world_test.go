@@ -4,6 +4,7 @@ package controller
 
 import (
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -96,7 +97,7 @@ func (w *world) pass() {
 }
 
 func (w *world) reconcile(key types.NamespacedName) error {
-	one := &reconciler{client: w.client, live: w.client, tree: w.tree}
+	one := &reconciler{client: w.client, live: w.client, tree: w.tree, log: slog.New(slog.DiscardHandler)}
 	_, err := one.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: key})
 
 	return err

@@ -16,12 +16,14 @@ import (
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
-func oneOfFiftyIsAccepted(t *testing.T, w *world) {
+func (w *world) oneOfFiftyIsAccepted(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 50 {
 		group.Go(func() {
-			one := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: fmt.Sprintf("host%d", i)},
-				Spec: v1alpha1.TenantSpec{Host: "shop.example.com"}}
+			one := &v1alpha1.Tenant{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: fmt.Sprintf("host%d", i)},
+				Spec:       v1alpha1.TenantSpec{Host: "shop.example.com"},
+			}
 			if err := w.client.Create(t.Context(), one); err != nil {
 				t.Errorf("create %s: %v", one.Name, err)
 			}
@@ -74,7 +76,7 @@ func oneOfFiftyIsAccepted(t *testing.T, w *world) {
 	}
 }
 
-func deletionGoesUp(t *testing.T, w *world) {
+func (w *world) deletionGoesUp(t *testing.T) {
 	w.delete(t, "tenant-root", "alpha")
 	condition := w.awaitReason(t, "tenant-root", "alpha", "Ready", "ChildrenExist")
 	require.Contains(t, condition.Message, "beta")
@@ -91,7 +93,7 @@ func deletionGoesUp(t *testing.T, w *world) {
 	w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "alpha"}})
 }
 
-func rootStays(t *testing.T, w *world) {
+func (w *world) rootStays(t *testing.T) {
 	out, err := w.kubectl(t, "delete", "tenant", "root", "--namespace", "tenant-root", "--wait=false")
 	require.Error(t, err, out)
 	require.Contains(t, out, "the root tenant can't be deleted")
@@ -108,7 +110,7 @@ func rootStays(t *testing.T, w *world) {
 	require.NotEmpty(t, w.labels(t, "tenant-root"))
 }
 
-func restartWritesNothing(t *testing.T, w *world) {
+func (w *world) restartWritesNothing(t *testing.T) {
 	before := w.versions(t)
 	w.stopController(t)
 	w.startController(t)

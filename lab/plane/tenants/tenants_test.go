@@ -20,33 +20,25 @@ import (
 func TestTenants(t *testing.T) {
 	w := newWorld(t)
 
-	for _, part := range []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
-		{"controller waits for its CRD and serves charts meanwhile", waitsForItsCRD},
-		{"root is adopted", rootIsAdopted},
-		{"children get namespaces, hosts and services", childrenAreResolved},
-		{"kubectl prints what tenants are", kubectlPrints},
-		{"bad tenants are refused at the door", badTenantsAreRefused},
-		{"change at the root reaches the leaves", changeReachesLeaves},
-		{"of fifty conflicting tenants one is accepted", oneOfFiftyIsAccepted},
-		{"foreign namespace is left alone", foreignNamespaceIsLeftAlone},
-		{"labels that policies trust are kept", labelsAreKept},
-		{"namespace that was deleted comes back", namespaceComesBack},
-		{"restart writes nothing", restartWritesNothing},
-		{"deletion goes from the leaves up", deletionGoesUp},
-		{"root can not be deleted", rootStays},
-	} {
-		if !t.Run(part.name, func(t *testing.T) { part.run(t, w) }) {
-			return
-		}
-	}
+	ok := t.Run("controller waits for its CRD and serves charts meanwhile", w.waitsForItsCRD) &&
+		t.Run("root is adopted", w.rootIsAdopted) &&
+		t.Run("children get namespaces, hosts and services", w.childrenAreResolved) &&
+		t.Run("kubectl prints what tenants are", w.kubectlPrints) &&
+		t.Run("bad tenants are refused at the door", w.badTenantsAreRefused) &&
+		t.Run("change at the root reaches the leaves", w.changeReachesLeaves) &&
+		t.Run("of fifty conflicting tenants one is accepted", w.oneOfFiftyIsAccepted) &&
+		t.Run("foreign namespace is left alone", w.foreignNamespaceIsLeftAlone) &&
+		t.Run("labels that policies trust are kept", w.labelsAreKept) &&
+		t.Run("namespace that was deleted comes back", w.namespaceComesBack) &&
+		t.Run("restart writes nothing", w.restartWritesNothing) &&
+		t.Run("deletion goes from the leaves up", w.deletionGoesUp) &&
+		t.Run("root can not be deleted", w.rootStays)
+	require.True(t, ok, "the parts after the failed one were not run")
 
 	w.stopController(t)
 }
 
-func waitsForItsCRD(t *testing.T, w *world) {
+func (w *world) waitsForItsCRD(t *testing.T) {
 	w.startController(t)
 	w.await(t, func() bool { return w.chartsStatus(t, "/charts/index.yaml") == http.StatusOK },
 		func() string { return "no charts at " + w.charts })
@@ -55,11 +47,13 @@ func waitsForItsCRD(t *testing.T, w *world) {
 	w.install(t, "tenant-admission")
 }
 
-func rootIsAdopted(t *testing.T, w *world) {
+func (w *world) rootIsAdopted(t *testing.T) {
 	w.createNamespace(t, "tenant-root")
 	w.await(t, func() bool {
-		root := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "root"},
-			Spec: v1alpha1.TenantSpec{Host: "example.org"}}
+		root := &v1alpha1.Tenant{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "root"},
+			Spec:       v1alpha1.TenantSpec{Host: "example.org"},
+		}
 
 		return w.client.Create(t.Context(), root) == nil
 	}, func() string { return "tenants are not served" })
@@ -67,7 +61,7 @@ func rootIsAdopted(t *testing.T, w *world) {
 	require.Equal(t, "tenant-root", w.get(t, "tenant-root", "root").Status.Namespace)
 }
 
-func childrenAreResolved(t *testing.T, w *world) {
+func (w *world) childrenAreResolved(t *testing.T) {
 	w.create(t, "tenant-root", "alpha", v1alpha1.TenantSpec{})
 	w.awaitReady(t, "tenant-root", "alpha")
 	w.create(t, "tenant-alpha", "beta", v1alpha1.TenantSpec{Monitoring: true})
@@ -83,7 +77,7 @@ func childrenAreResolved(t *testing.T, w *world) {
 	require.Equal(t, "tenant-alpha-beta", w.labels(t, "tenant-alpha-beta-gamma")["namespace.cozystack.io/monitoring"])
 }
 
-func kubectlPrints(t *testing.T, w *world) {
+func (w *world) kubectlPrints(t *testing.T) {
 	out, err := w.kubectl(t, "get", "tenants", "--namespace", "tenant-alpha")
 	require.NoError(t, err, out)
 	require.Regexp(t, `^NAME +NAMESPACE +HOST +READY +AGE\nbeta +tenant-alpha-beta +beta.alpha.example.org +False +\S+\n$`, out)
@@ -97,7 +91,7 @@ func kubectlPrints(t *testing.T, w *world) {
 	require.Contains(t, out, "Domain of the tenant")
 }
 
-func badTenantsAreRefused(t *testing.T, w *world) {
+func (w *world) badTenantsAreRefused(t *testing.T) {
 	for name, tc := range map[string]struct{ namespace, name, spec, says string }{
 		"a dash":               {"tenant-root", "foo-bar", `{}`, `"foo-bar"`},
 		"a reserved name":      {"tenant-root", "super", `{}`, `"super" is reserved`},
@@ -117,7 +111,7 @@ func badTenantsAreRefused(t *testing.T, w *world) {
 	}
 }
 
-func changeReachesLeaves(t *testing.T, w *world) {
+func (w *world) changeReachesLeaves(t *testing.T) {
 	w.change(t, "tenant-root", "root", func(spec *v1alpha1.TenantSpec) { spec.Host, spec.Etcd = "example.net", true })
 	w.await(t, func() bool {
 		return w.get(t, "tenant-alpha", "beta").Status.Host == "beta.alpha.example.net" &&
@@ -136,7 +130,7 @@ func changeReachesLeaves(t *testing.T, w *world) {
 	}, func() string { return "the label of a service that is gone stays" })
 }
 
-func foreignNamespaceIsLeftAlone(t *testing.T, w *world) {
+func (w *world) foreignNamespaceIsLeftAlone(t *testing.T) {
 	w.createNamespace(t, "tenant-foreign")
 	w.create(t, "tenant-root", "foreign", v1alpha1.TenantSpec{})
 	w.awaitReason(t, "tenant-root", "foreign", "NamespaceReady", "NamespaceForeign")
@@ -147,7 +141,7 @@ func foreignNamespaceIsLeftAlone(t *testing.T, w *world) {
 	w.awaitReady(t, "tenant-root", "foreign")
 }
 
-func labelsAreKept(t *testing.T, w *world) {
+func (w *world) labelsAreKept(t *testing.T) {
 	out, err := w.kubectl(t, "label", "namespace", "tenant-foreign", "tenant.cozystack.io/tenant-alpha=", "team=x")
 	require.NoError(t, err, out)
 	out, err = w.kubectl(t, "label", "namespace", "tenant-foreign", "tenant.cozystack.io/tenant-root-")
@@ -162,7 +156,7 @@ func labelsAreKept(t *testing.T, w *world) {
 	}, func() string { return fmt.Sprint("labels: ", w.labels(t, "tenant-foreign")) })
 }
 
-func namespaceComesBack(t *testing.T, w *world) {
+func (w *world) namespaceComesBack(t *testing.T) {
 	var before corev1.Namespace
 	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: "tenant-foreign"}, &before))
 	require.NoError(t, w.client.Delete(t.Context(), before.DeepCopy()))
