@@ -73,7 +73,7 @@ func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase
 }
 
 func (b *bringup) apply(ctx context.Context, node site.Node, machine sight) error {
-	config, err := b.machineConfig(node)
+	configs, err := b.machineConfigs([]site.Node{node})
 	if err != nil {
 		return err
 	}
@@ -98,10 +98,10 @@ func (b *bringup) apply(ctx context.Context, node site.Node, machine sight) erro
 	if _, err := input.Disk.Pick(inventory.Disks); err != nil {
 		return err
 	}
-	if _, err := client.DryRun(ctx, config); err != nil {
+	if _, err := client.DryRun(ctx, configs[0]); err != nil {
 		return settled(err)
 	}
-	return settled(client.Apply(ctx, config))
+	return settled(client.Apply(ctx, configs[0]))
 }
 
 // settled takes "another apply is in progress" for what it is: the config has arrived, perhaps by a run that was killed.

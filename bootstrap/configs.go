@@ -22,13 +22,7 @@ func (b *bringup) generateConfigs() phase.Phase {
 			return []string{fmt.Sprintf("one config for each of %d nodes; write %s", len(b.site.Nodes), b.dir.Path(workdir.TalosconfigFile))}, nil
 		},
 		Run: func(ctx context.Context, _ phase.Say) error {
-			var errs []error
-			for _, node := range b.site.Nodes {
-				if _, err := b.machineConfig(node); err != nil {
-					errs = append(errs, err)
-				}
-			}
-			if err := errors.Join(errs...); err != nil {
+			if _, err := b.machineConfigs(b.site.Nodes); err != nil {
 				return err
 			}
 			config, err := b.talosconfig()
@@ -40,8 +34,8 @@ func (b *bringup) generateConfigs() phase.Phase {
 	}
 }
 
-// machineConfig is the whole Talos machine config of a node. It is a secret.
-func (b *bringup) machineConfig(node site.Node) ([]byte, error) {
+// machineConfigs are the whole Talos machine configs of nodes, in their order. They are secrets.
+func (b *bringup) machineConfigs(nodes []site.Node) ([][]byte, error) {
 	secrets, err := b.loadSecrets()
 	if err != nil {
 		return nil, err
@@ -50,11 +44,13 @@ func (b *bringup) machineConfig(node site.Node) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	input, err := talosNode(b.site, node)
-	if err != nil {
-		return nil, err
+	inputs := make([]talos.Node, len(nodes))
+	for i, node := range nodes {
+		if inputs[i], err = talosNode(b.site, node); err != nil {
+			return nil, err
+		}
 	}
-	return talos.Generate(cluster, secrets, input)
+	return talos.GenerateAll(cluster, secrets, inputs)
 }
 
 // GenerateConfigs gives the machine config of every node by its name, and the talosconfig. Both are secrets. The secrets
@@ -72,11 +68,13 @@ func GenerateConfigs(ctx context.Context, o Options) (configs map[string][]byte,
 	if _, err := (phase.Runner{}).Run(ctx, []phase.Phase{b.createSecrets()}); err != nil {
 		return nil, nil, err
 	}
-	configs = make(map[string][]byte, len(b.site.Nodes))
-	for _, node := range b.site.Nodes {
-		if configs[node.Name], err = b.machineConfig(node); err != nil {
-			return nil, nil, err
-		}
+	generated, err := b.machineConfigs(b.site.Nodes)
+	if err != nil {
+		return nil, nil, err
+	}
+	configs = make(map[string][]byte, len(generated))
+	for i, node := range b.site.Nodes {
+		configs[node.Name] = generated[i]
 	}
 	talosconfig, err = b.talosconfig()
 	return configs, talosconfig, err

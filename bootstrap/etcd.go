@@ -75,6 +75,18 @@ func (e *LostBootstrapNodeError) Hint() string {
 	return "put " + e.Node + " back into the site file; only if no etcd was ever started may bootstrapNode be removed from the journal"
 }
 
+// LostEtcdError says that etcd has run before and no control plane runs it now. It is never bootstrapped a second time.
+type LostEtcdError struct{ Node string }
+
+func (e *LostEtcdError) Error() string {
+	return "etcd was bootstrapped on " + e.Node + " before, and no control plane runs it now"
+}
+
+// Hint says what may be wrong.
+func (e *LostEtcdError) Hint() string {
+	return "control planes that just rebooted need a moment; if they were wiped, the cluster's data is gone, and only a restore or a new cluster with a new work directory goes on"
+}
+
 func (b *bringup) chooseBootstrapNode(ctx context.Context) error {
 	node, err := b.bootstrapNode()
 	if err != nil {
@@ -99,7 +111,7 @@ func (b *bringup) startEtcd(ctx context.Context, say phase.Say) error {
 				return err
 			}
 			if anyMembers(members) {
-				return nil
+				return b.dir.UpdateJournal(ctx, func(j *workdir.Journal) { j.EtcdStarted = true })
 			}
 			return b.callBootstrap(ctx, node)
 		},
@@ -107,6 +119,13 @@ func (b *bringup) startEtcd(ctx context.Context, say phase.Say) error {
 }
 
 func (b *bringup) callBootstrap(ctx context.Context, node site.Node) error {
+	journal, err := b.dir.Journal()
+	if err != nil {
+		return err
+	}
+	if journal.EtcdStarted {
+		return &LostEtcdError{Node: node.Name}
+	}
 	client, err := b.dial(ctx, node)
 	if err != nil {
 		return err
@@ -120,6 +139,9 @@ func (b *bringup) callBootstrap(ctx context.Context, node site.Node) error {
 	}
 	return err
 }
+
+// etcdRunning is Talos's word for a service that runs. Before its bootstrap etcd is Preparing, and has nobody to ask.
+const etcdRunning = "Running"
 
 // etcdMembers asks every control plane for its view of the etcd members. One that cannot be asked is an error, never an
 // empty answer: it may hold the only member.
@@ -144,6 +166,13 @@ func (b *bringup) membersOf(ctx context.Context, node site.Node) ([]talos.EtcdMe
 		return nil, err
 	}
 	defer client.Close()
+	service, err := client.EtcdServiceState(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s for the state of etcd: %w", node.Name, err)
+	}
+	if service.State != etcdRunning {
+		return nil, nil
+	}
 	members, err := client.EtcdMembers(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for etcd members: %w", node.Name, err)

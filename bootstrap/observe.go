@@ -57,7 +57,8 @@ func (b *bringup) observe(ctx context.Context) (map[string]sight, error) {
 	return out, errors.Join(errs...)
 }
 
-// look finds a node at its own address, where it answers once it has its config, or else where it netbooted from.
+// look finds a node at its own address, where it answers once it has its config, or else where it netbooted from. Both are
+// asked at once, and the first that can tell ends the look: an address that nobody has is silent for seconds.
 func (b *bringup) look(ctx context.Context, node site.Node) (sight, error) {
 	creds, err := b.credentials()
 	if err != nil {
@@ -65,27 +66,41 @@ func (b *bringup) look(ctx context.Context, node site.Node) (sight, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
+	var once sync.Once
+	found, foundErr := sight{state: talos.Unreachable}, error(nil)
+	var looking sync.WaitGroup
 	for _, addr := range b.candidates(node) {
-		answer, err := talos.Probe(ctx, addr, creds)
-		if err != nil {
-			return sight{}, fmt.Errorf("look at %s (%s): %w", node.Name, addr, err)
-		}
-		seen := sight{state: answer.State, addr: addr, fingerprint: answer.Fingerprint}
-		switch answer.State {
-		case talos.Foreign:
-			return seen, &ForeignNodeError{Node: node.Name, Addr: addr}
-		case talos.Ours:
+		looking.Go(func() {
+			if seen, err := b.lookAt(ctx, node, addr, creds); seen.state != talos.Unreachable {
+				once.Do(func() {
+					found, foundErr = seen, err
+					cancel()
+				})
+			}
+		})
+	}
+	looking.Wait()
+	return found, foundErr
+}
+
+// lookAt looks at one address. A machine there that is not the node is nobody, and so is one whose identity it will not
+// tell.
+func (b *bringup) lookAt(ctx context.Context, node site.Node, addr netip.AddrPort, creds *talos.Credentials) (sight, error) {
+	answer, err := talos.Probe(ctx, addr, creds)
+	seen := sight{state: answer.State, addr: addr, fingerprint: answer.Fingerprint}
+	switch answer.State {
+	case talos.Foreign:
+		return seen, &ForeignNodeError{Node: node.Name, Addr: addr}
+	case talos.Ours:
+		return seen, err // it may be ours and yet refuse us
+	case talos.Maintenance:
+		var same bool
+		if same, err = b.recognise(ctx, node, seen); same {
 			return seen, nil
-		case talos.Maintenance:
-			same, err := b.recognise(ctx, node, seen)
-			if err != nil {
-				b.log.Debug("could not read a machine's identity", "node", node.Name, "addr", addr, "error", err)
-				continue
-			}
-			if same {
-				return seen, nil
-			}
 		}
+	}
+	if err != nil {
+		b.log.Debug("nobody there", "node", node.Name, "addr", addr, "reason", err)
 	}
 	return sight{state: talos.Unreachable}, nil
 }

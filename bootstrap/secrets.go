@@ -114,7 +114,7 @@ func (b *bringup) noSecrets() error {
 }
 
 func (b *bringup) decrypt(data []byte) ([]byte, error) {
-	identities, err := os.ReadFile(b.site.Secrets.AgeIdentityFile)
+	identities, err := os.ReadFile(b.site.File(b.site.Secrets.AgeIdentityFile))
 	if err != nil {
 		return nil, fmt.Errorf("read secrets.ageIdentityFile: %w", err)
 	}

@@ -4,6 +4,7 @@ package bootstrap
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -66,9 +67,24 @@ func (b *bringup) talosCluster() (talos.Cluster, error) {
 		ServiceSubnets: []netip.Prefix{s.Network.ServiceSubnet}, DNSDomain: s.Network.ClusterDomain,
 		VIP: s.Network.VIP, Gateway: s.Network.Gateway, DNSServers: s.Network.DNSServers, NTPServers: s.Network.NTPServers,
 		InstallImage:    talos.InstallImage(s.Talos.Factory, id, s.Talos.Version),
-		RegistryMirrors: s.Registries.Mirrors, Requirements: requirements(b.plan.Talos), SANs: sans,
+		RegistryMirrors: mirrors(s), Requirements: requirements(b.plan.Talos), SANs: sans,
 		AllowSchedulingOnControlPlanes: true, Patches: patches(s.Talos.Patches),
 	}, nil
+}
+
+// mirrors are the site's registry mirrors. A factory without TLS is one more: nodes pull the installer image from it, and
+// take a registry for https unless they are told otherwise.
+func mirrors(s *site.Site) map[string][]string {
+	factory, err := url.Parse(s.Talos.Factory)
+	if err != nil || factory.Scheme != "http" || s.Registries.Mirrors[factory.Host] != nil {
+		return s.Registries.Mirrors
+	}
+	out := maps.Clone(s.Registries.Mirrors)
+	if out == nil {
+		out = map[string][]string{}
+	}
+	out[factory.Host] = []string{s.Talos.Factory}
+	return out
 }
 
 func talosNode(s *site.Site, n site.Node) (talos.Node, error) {

@@ -17,6 +17,8 @@ type Journal struct {
 	// BootstrapNode is the control plane on which etcd is bootstrapped: written before the call, never changed. Empty:
 	// not chosen yet.
 	BootstrapNode string `json:"bootstrapNode,omitempty"`
+	// EtcdStarted says that etcd members have been seen: from then on it is never bootstrapped again.
+	EtcdStarted bool `json:"etcdStarted,omitempty"`
 	// Applied names the nodes whose machine config has been accepted by them, and which boot from disk from then on.
 	Applied map[string]bool `json:"applied,omitempty"`
 }

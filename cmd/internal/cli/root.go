@@ -6,6 +6,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 )
@@ -17,6 +18,10 @@ func Run(ctx context.Context, streams Streams, version string, args []string) in
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
+	}
+	if ctx.Err() != nil {
+		// Only a signal ends this context, and not every library wraps what it makes of it.
+		err = errors.Join(context.Canceled, err)
 	}
 	PrintError(streams.Err, err)
 	return ExitCode(err)

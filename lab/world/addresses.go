@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+
+	"github.com/cozystack/cozy-install/bootstrap/site"
+)
+
+// pool is what the site's DHCP server gives out: the hundred addresses from the hundredth on.
+func pool(subnet netip.Prefix) (first, last netip.Addr) {
+	bytes := subnet.Masked().Addr().As4()
+	bytes[3] = 100
+	first = netip.AddrFrom4(bytes)
+	bytes[3] = 199
+	return first, netip.AddrFrom4(bytes)
+}
+
+// factoryAddr is where the site file looks for the image factory: it must be on the simulated LAN, without TLS.
+func factoryAddr(s *site.Site) (netip.AddrPort, error) {
+	u, err := url.Parse(s.Talos.Factory)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	at, err := netip.ParseAddrPort(u.Host)
+	if err != nil || u.Scheme != "http" || at.Addr() != s.Network.Gateway {
+		return netip.AddrPort{}, fmt.Errorf("talos.factory %q: the simulated one is at http://%s:<port>", s.Talos.Factory, s.Network.Gateway)
+	}
+	return at, nil
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/cozystack/cozy-install/lab/plane"
+)
+
+// Programs are the product's own binaries.
+type Programs struct{ Install, Controller string }
+
+// BuildPrograms builds the product from the repository at root into a directory, as `make build` does.
+func BuildPrograms(ctx context.Context, root, dir string) (Programs, error) {
+	out, err := filepath.Abs(dir)
+	if err != nil {
+		return Programs{}, err
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return Programs{}, err
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out+string(os.PathSeparator), "./cmd/cozy-install", "./cmd/cozy-controller")
+	build.Dir = root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	var said bytes.Buffer
+	build.Stdout, build.Stderr = &said, &said
+	if err := build.Run(); err != nil {
+		return Programs{}, fmt.Errorf("build cozy-install and cozy-controller: %w\n%s", err, said.String())
+	}
+	return Programs{Install: filepath.Join(out, "cozy-install"), Controller: filepath.Join(out, "cozy-controller")}, nil
+}
+
+// controllerPods runs the real controller wherever the plane plays a pod of it, with that pod's service account.
+func controllerPods(binary string) (plane.PodProgram, error) {
+	selector, err := labels.Parse("app.kubernetes.io/name=cozy-controller")
+	return plane.PodProgram{
+		Namespace: "cozy-system", Selector: selector,
+		Command: func(env plane.PodEnv) *exec.Cmd {
+			return exec.Command(binary, "--kubeconfig="+env.Kubeconfig, "--charts-address="+env.Addresses["http"], "--leader-elect")
+		},
+	}, err
+}
