@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"fmt"
 	"log/slog"
 	"path/filepath"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap"
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/pxe"
 )
 
 // defaultIPXEDir is where Debian's package "ipxe" puts its binaries.
@@ -18,6 +20,7 @@ const defaultIPXEDir = "/usr/lib/ipxe"
 // siteFlags are the flags of every command that works on a site.
 type siteFlags struct {
 	file, workDir, ipxeDir, assetsDir, controllerImage string
+	ports                                              map[string]int
 	verbose                                            bool
 }
 
@@ -30,6 +33,27 @@ func (f *siteFlags) add(c *cobra.Command) {
 func (f *siteFlags) addNetboot(c *cobra.Command) {
 	c.Flags().StringVar(&f.ipxeDir, "ipxe-dir", defaultIPXEDir, "directory with the iPXE binaries")
 	c.Flags().StringVar(&f.assetsDir, "assets-dir", "", "directory with Talos's kernel and initramfs (default: fetched from talos.factory)")
+	c.Flags().StringToIntVar(&f.ports, "netboot-ports", nil,
+		"other ports than dhcp=67,proxy=4011,tftp=69,http=8080; all but http only behind a DHCP relay that knows them")
+}
+
+// netbootPorts checks the names of the ports that were given.
+func (f *siteFlags) netbootPorts() (ports pxe.Ports, err error) {
+	for name, port := range f.ports {
+		switch name {
+		case "dhcp":
+			ports.DHCP = port
+		case "proxy":
+			ports.Proxy = port
+		case "tftp":
+			ports.TFTP = port
+		case "http":
+			ports.HTTP = port
+		default:
+			return ports, &UsageError{Err: fmt.Errorf("--netboot-ports: no port is called %q; there are dhcp, proxy, tftp and http", name)}
+		}
+	}
+	return ports, nil
 }
 
 func (f *siteFlags) addController(c *cobra.Command) {
@@ -38,6 +62,10 @@ func (f *siteFlags) addController(c *cobra.Command) {
 
 // load reads the site file and makes the options of a bring-up of it.
 func (f *siteFlags) load(streams Streams) (bootstrap.Options, error) {
+	ports, err := f.netbootPorts()
+	if err != nil {
+		return bootstrap.Options{}, err
+	}
 	s, err := site.Load(f.file)
 	if err != nil {
 		return bootstrap.Options{}, err
@@ -48,7 +76,7 @@ func (f *siteFlags) load(streams Streams) (bootstrap.Options, error) {
 	}
 	return bootstrap.Options{
 		Site: s, WorkDir: workDir, IPXEDir: f.ipxeDir, AssetsDir: f.assetsDir,
-		ControllerImage: f.controllerImage, Log: f.logger(streams),
+		Ports: ports, ControllerImage: f.controllerImage, Log: f.logger(streams),
 	}, nil
 }
 
