@@ -76,7 +76,7 @@ func (cfg Config) complete() (Config, error) {
 		cfg.Progress = func(string) {}
 	}
 	if cfg.Root == "" {
-		root, err := findRoot()
+		root, err := FindRoot()
 		if err != nil {
 			return cfg, err
 		}

@@ -40,9 +40,9 @@ func moduleKey(dir string) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// findRoot looks for the repository's go.mod in the working directory and all folders above it. The modules below lab/tools
+// FindRoot looks for the repository's go.mod in the working directory and all folders above it. The modules below lab/tools
 // have one as well, so the module's name is checked.
-func findRoot() (string, error) {
+func FindRoot() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("find the repository: %w", err)
