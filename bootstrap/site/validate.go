@@ -197,7 +197,7 @@ func (c *checker) exposure() {
 		c.fail("exposure", "", rule, hint)
 	}
 	for i, addr := range e.ExternalIPs {
-		if path := fmt.Sprintf("exposure.externalIPs[%d]", i); !usable(addr) {
+		if path := fmt.Sprintf("exposure.externalIPs[%d]", i); !c.usable(addr) {
 			c.fail(path, addr.String(), notUsable, "")
 		} else if slices.Contains(e.ExternalIPs[:i], addr) {
 			c.fail(path, addr.String(), "listed twice", "")

@@ -11,8 +11,17 @@ import (
 const (
 	notUsable = "not an address a host can have"
 	notIPv4   = "IPv6, which is not built yet"
-	outside   = "outside network.nodeSubnet "
+	outside   = "outside " + nodeSubnet + " "
 )
+
+// loopback is the name of Linux's loopback interface and the range whose addresses it has.
+const (
+	loopback          = "lo"
+	loopbackAddresses = "127.0.0.0/8"
+)
+
+// nodeSubnet is a path that several checks name.
+const nodeSubnet = "network.nodeSubnet"
 
 // perNode is the prefix length that kube-controller-manager gives each node out of the node-pod network by default.
 const perNode = 24
@@ -35,7 +44,7 @@ func (c *checker) network() {
 	c.require("network.clusterDomain", n.ClusterDomain, dnsName, notName, "")
 	c.names("network.ntpServers", n.NTPServers, hostName, notHost)
 	for i, server := range n.DNSServers {
-		if path := fmt.Sprintf("network.dnsServers[%d]", i); !usable(server) {
+		if path := fmt.Sprintf("network.dnsServers[%d]", i); !c.usable(server) {
 			c.fail(path, server.String(), notUsable, "")
 		} else if slices.Contains(n.DNSServers[:i], server) {
 			c.fail(path, server.String(), "listed twice", "")
@@ -44,9 +53,15 @@ func (c *checker) network() {
 }
 
 // usable reports whether one host can have the address and others can reach it there.
-func usable(addr netip.Addr) bool {
-	return addr.IsValid() && addr.Zone() == "" && !addr.IsUnspecified() && !addr.IsLoopback() && !addr.IsMulticast() &&
-		!addr.IsLinkLocalUnicast() && addr != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+func (c *checker) usable(addr netip.Addr) bool {
+	return addr.IsValid() && addr.Zone() == "" && !addr.IsUnspecified() && (!addr.IsLoopback() || c.onLoopback()) &&
+		!addr.IsMulticast() && !addr.IsLinkLocalUnicast() && addr != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}
+
+// onLoopback reports whether the machines are reached over the bastion's loopback interface, through a relay on the same
+// host. Only then can they have loopback addresses: over any other interface nobody reaches those.
+func (c *checker) onLoopback() bool {
+	return c.site.Netboot != nil && c.site.Netboot.Interface == loopback
 }
 
 // onNodeSubnet checks an optional address that must lie in the nodes' network.
@@ -56,7 +71,7 @@ func (c *checker) onNodeSubnet(path string, addr netip.Addr) {
 	}
 	subnet := c.site.Network.NodeSubnet
 	switch {
-	case !usable(addr):
+	case !c.usable(addr):
 		c.fail(path, addr.String(), notUsable, "")
 	case !addr.Is4():
 		c.fail(path, addr.String(), notIPv4, "")
@@ -82,7 +97,7 @@ func (c *checker) spans() []span {
 		path  string
 		value netip.Prefix
 	}{
-		{"network.nodeSubnet", n.NodeSubnet},
+		{nodeSubnet, n.NodeSubnet},
 		{"network.podSubnet", n.PodSubnet},
 		{"network.nodePodSubnet", n.NodePodSubnet},
 		{"network.serviceSubnet", n.ServiceSubnet},
@@ -129,8 +144,11 @@ func (c *checker) prefix(path string, prefix netip.Prefix) bool {
 // need, or the range is one that is routed to them.
 func (c *checker) disjoint(spans []span) {
 	for i, own := range spans {
-		for _, special := range []string{"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"} {
+		for _, special := range []string{"0.0.0.0/8", loopbackAddresses, "169.254.0.0/16", "224.0.0.0/3"} {
 			prefix := netip.MustParsePrefix(special)
+			if special == loopbackAddresses && own.path == nodeSubnet && c.onLoopback() {
+				continue
+			}
 			if own.overlaps(span{first: prefix.Addr(), last: lastOf(prefix)}) {
 				c.fail(own.path, own.text, "overlaps "+special+", which hosts can't use", "")
 			}

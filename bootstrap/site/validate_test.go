@@ -103,11 +103,23 @@ func TestNetworkRules(t *testing.T) {
 		"balancer is a word":   {"vip:", "loadBalancer: metallb\n  vip:", []string{`9:17 network.loadBalancer: "metallb": neither "first-last" nor a network`}},
 		"balancer is no range": {"vip:", "loadBalancer: a-b\n  vip:", []string{`9:17 network.loadBalancer: "a-b": not two IP addresses`}},
 		"loopback network":     {"vip:", "podSubnet: 127.16.0.0/16\n  vip:", []string{`9:14 network.podSubnet: "127.16.0.0/16": overlaps 127.0.0.0/8, which hosts can't use`}},
-		"small node-pods":      {"vip:", "nodePodSubnet: 100.65.0.0/25\n  vip:", []string{`9:18 network.nodePodSubnet: "100.65.0.0/25": room for 0 nodes, with a /24 each, and the site has 1`}},
-		"DNS server":           {"vip:", "dnsServers: [0.0.0.0, 1.1.1.1, 1.1.1.1]\n  vip:", []string{`9:16 network.dnsServers[0]: "0.0.0.0": not an address a host can have`, `9:34 network.dnsServers[2]: "1.1.1.1": listed twice`}},
-		"NTP server":           {"vip:", "ntpServers: [time.example.org, 10.0.0.1, no_name]\n  vip:", []string{`9:44 network.ntpServers[2]: "no_name": neither a DNS name nor an IP address`}},
-		"cluster domain":       {"vip:", "clusterDomain: .local\n  vip:", []string{`9:18 network.clusterDomain: ".local": not a DNS name in lower case`}},
+		"loopback nodes": {"nodeSubnet: 10.77.0.0/24\n  vip: 10.77.0.10", "nodeSubnet: 127.77.0.0/24\n  vip: 127.77.0.10", []string{
+			`8:15 network.nodeSubnet: "127.77.0.0/24": overlaps 127.0.0.0/8, which hosts can't use`,
+			`9:8 network.vip: "127.77.0.10": not an address a host can have`,
+			`16:14 nodes[0].address: "10.77.0.11": outside network.nodeSubnet 127.77.0.0/24`,
+		}},
+		"small node-pods": {"vip:", "nodePodSubnet: 100.65.0.0/25\n  vip:", []string{`9:18 network.nodePodSubnet: "100.65.0.0/25": room for 0 nodes, with a /24 each, and the site has 1`}},
+		"DNS server":      {"vip:", "dnsServers: [0.0.0.0, 1.1.1.1, 1.1.1.1]\n  vip:", []string{`9:16 network.dnsServers[0]: "0.0.0.0": not an address a host can have`, `9:34 network.dnsServers[2]: "1.1.1.1": listed twice`}},
+		"NTP server":      {"vip:", "ntpServers: [time.example.org, 10.0.0.1, no_name]\n  vip:", []string{`9:44 network.ntpServers[2]: "no_name": neither a DNS name nor an IP address`}},
+		"cluster domain":  {"vip:", "clusterDomain: .local\n  vip:", []string{`9:18 network.clusterDomain: ".local": not a DNS name in lower case`}},
 	})
+}
+
+func TestMachinesReachedOverLoopbackHaveItsAddresses(t *testing.T) {
+	text := strings.NewReplacer("10.77.", "127.77.", "eth0", "lo").Replace(full)
+	require.Empty(t, problems(t, text))
+	require.Equal(t, []string{`9:14 network.podSubnet: "127.16.0.0/16": overlaps 127.0.0.0/8, which hosts can't use`},
+		problems(t, strings.Replace(text, "vip:", "podSubnet: 127.16.0.0/16\n  vip:", 1)))
 }
 
 func TestEveryPairOfNetworksIsCompared(t *testing.T) {
