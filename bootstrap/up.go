@@ -32,7 +32,7 @@ func Up(ctx context.Context, o Options) (out Outcome, err error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() { err = joinNew(err, b.close()) }()
 
 	all := b.phases()
 	chosen, err := phase.Between(all, o.From, o.Until)
@@ -45,6 +45,14 @@ func Up(ctx context.Context, o Options) (out Outcome, err error) {
 		Kubeconfig: dir.Path(workdir.KubeconfigFile),
 		Complete:   err == nil && chosen[len(chosen)-1].ID == all[len(all)-1].ID,
 	}, err
+}
+
+// joinNew joins an error of closing to that of the run, unless it is what the run failed with.
+func joinNew(run, closing error) error {
+	if closing != nil && errors.Is(run, closing) {
+		return run
+	}
+	return errors.Join(run, closing)
 }
 
 // Planned is what Up would do.
