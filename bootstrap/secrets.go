@@ -72,6 +72,24 @@ func (e *TwoSecretsError) Hint() string {
 	return "secrets are never created twice: change secrets.ageRecipients in the site file back, or convert the file with age"
 }
 
+// BrokenSecretsError says that secrets are there and cannot be read. They are neither mended nor made anew.
+type BrokenSecretsError struct {
+	Path string
+	Err  error
+}
+
+func (e *BrokenSecretsError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err) }
+func (e *BrokenSecretsError) Unwrap() error { return e.Err }
+
+// Hint says how to get at them again, and why they must not simply be removed.
+func (e *BrokenSecretsError) Hint() string {
+	switch {
+	case errors.Is(e.Err, fs.ErrNotExist), errors.Is(e.Err, talos.ErrNoIdentity):
+		return "secrets.ageIdentityFile must hold the identity (AGE-SECRET-KEY-1...) of one of the recipients that the file was encrypted to"
+	}
+	return "restore it from a backup: only with these secrets can a cluster that was made with them be managed; if no machine has been configured yet, remove the file and run up again"
+}
+
 // loadSecrets reads the secrets, once. *NoSecretsError means that there are none in either form.
 func (b *bringup) loadSecrets() (*talos.Secrets, error) {
 	if b.secrets != nil {
@@ -86,12 +104,12 @@ func (b *bringup) loadSecrets() (*talos.Secrets, error) {
 	}
 	if b.secretsFile() == workdir.EncryptedSecretsFile {
 		if data, err = b.decrypt(data); err != nil {
-			return nil, err
+			return nil, &BrokenSecretsError{Path: b.dir.Path(b.secretsFile()), Err: err}
 		}
 	}
 	secrets, err := talos.ParseSecrets(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", b.dir.Path(b.secretsFile()), err)
+		return nil, &BrokenSecretsError{Path: b.dir.Path(b.secretsFile()), Err: err}
 	}
 	b.secrets = secrets
 	return secrets, nil
