@@ -55,9 +55,10 @@ func TestNetbootFetchesByteForByte(t *testing.T) {
 		{"nothing in the offers: firmware and iPXE both ask", rom.UEFI, nil, true, "ipxe.efi", 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newBootSite(t, byte(100+i))
-			s.option43, s.noFile = tc.option43, tc.noFile
-			fill(s, bootScript)
+			s := newBootSite(t, byte(100+i), func(s *bootSite) {
+				s.option43, s.noFile = tc.option43, tc.noFile
+				fill(s, bootScript)
+			})
 
 			machine := s.machine(tc.firmware)
 			loaders := map[string]string{}
@@ -108,9 +109,10 @@ func TestScriptsEndAsTheySay(t *testing.T) {
 		{name: "HTTPS", script: "#!ipxe\nkernel https://127.0.0.1/x\n", want: "knows only http:// URLs"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newBootSite(t, byte(120+i))
-			fill(s, tc.script)
-			s.files["/next.ipxe"] = []byte("#!ipxe\niseq ${answer} exit && exit\n")
+			s := newBootSite(t, byte(120+i), func(s *bootSite) {
+				fill(s, tc.script)
+				s.files["/next.ipxe"] = []byte("#!ipxe\niseq ${answer} exit && exit\n")
+			})
 
 			result, err := s.machine(rom.UEFI).Netboot(t.Context())
 			if tc.want != "" {
@@ -126,9 +128,10 @@ func TestScriptsEndAsTheySay(t *testing.T) {
 }
 
 func TestLostPacketsAreSentAgain(t *testing.T) {
-	s := newBootSite(t, 150)
-	s.option43 = []byte{6, 1, 8, 255}
-	fill(s, bootScript)
+	s := newBootSite(t, 150, func(s *bootSite) {
+		s.option43 = []byte{6, 1, 8, 255}
+		fill(s, bootScript)
+	})
 
 	machine := s.machine(rom.UEFI)
 	left := map[string]int{rom.DHCP: 3, rom.TFTP: 3}
@@ -145,7 +148,7 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 }
 
 func TestWithoutServersTheROMGivesUp(t *testing.T) {
-	s := newBootSite(t, 151)
+	s := newBootSite(t, 151, func(*bootSite) {})
 	machine := s.machine(rom.BIOS)
 	machine.Drop = func(string) bool { return true }
 
@@ -154,9 +157,10 @@ func TestWithoutServersTheROMGivesUp(t *testing.T) {
 }
 
 func TestAScriptForeverLoadingItselfIsAnError(t *testing.T) {
-	s := newBootSite(t, 152)
-	fill(s, bootScript)
-	s.web.URL = "not-a-url" // the proxy then names a file where a script belongs
+	s := newBootSite(t, 152, func(s *bootSite) {
+		fill(s, bootScript)
+		s.script = "undionly.kpxe"
+	})
 
 	_, err := s.machine(rom.BIOS).Netboot(t.Context())
 	require.ErrorContains(t, err, "instead of a script's URL")

@@ -35,17 +35,20 @@ type bootSite struct {
 
 	option43 []byte // of proxy offers
 	noFile   bool   // offers name no file: it comes from port 4011
+	script   string // what iPXE is told to boot; empty: the URL of /boot.ipxe
 
 	mu       sync.Mutex
 	proxied  []*dhcpv4.DHCPv4 // requests that came to port 4011
 	requests []string         // HTTP paths
 }
 
-// newBootSite starts it on loopback addresses under 127.prefix.
-func newBootSite(t *testing.T, prefix byte) *bootSite {
+// newBootSite starts it on loopback addresses under 127.prefix, after it was told what to serve.
+func newBootSite(t *testing.T, prefix byte, prepare func(*bootSite)) *bootSite {
 	t.Helper()
 
 	s := &bootSite{t: t, address: netip.AddrFrom4([4]byte{127, prefix, 0, 2}), files: map[string][]byte{}}
+	prepare(s)
+
 	dhcpConn := s.listen(0)
 	s.ports.DHCP = port(dhcpConn)
 
@@ -55,10 +58,10 @@ func newBootSite(t *testing.T, prefix byte) *bootSite {
 	tftpConn := s.listen(0)
 	s.ports.TFTP = port(tftpConn)
 
+	s.serveHTTP()
+	s.serveTFTP(tftpConn)
 	s.serve(dhcpConn, s.offer)
 	s.serve(proxyConn, s.acknowledge)
-	s.serveTFTP(tftpConn)
-	s.serveHTTP()
 
 	own := netip.AddrFrom4([4]byte{127, prefix, 0, 1})
 	site := &sitesim.DHCP{Server: own, First: own.Next().Next(), Last: netip.AddrFrom4([4]byte{127, prefix, 0, 99}), Bits: 24}
@@ -142,6 +145,10 @@ func (s *bootSite) serveHTTP() {
 func (s *bootSite) boot(request *dhcpv4.DHCPv4) string {
 	switch {
 	case string(request.Options.Get(dhcpv4.OptionUserClassInformation)) == "iPXE":
+		if s.script != "" {
+			return s.script
+		}
+
 		return s.web.URL + "/boot.ipxe"
 	case request.ClientArch()[0] == 7:
 		return "ipxe.efi"
