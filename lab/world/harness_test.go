@@ -53,11 +53,17 @@ type stage struct {
 	siteFile string
 }
 
+// newStage puts the site of a site file on network namespaces.
 func newStage(t *testing.T, siteFile string) *stage {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("network namespaces need root; the tests through a relay cover the same line without it")
 	}
+	return newStageOn(t, Namespaces, siteFile)
+}
+
+func newStageOn(t *testing.T, network Network, siteFile string) *stage {
+	t.Helper()
 	built, err := programs()
 	require.NoError(t, err)
 	dir := t.TempDir()
@@ -71,12 +77,12 @@ func newStage(t *testing.T, siteFile string) *stage {
 		}
 	})
 	w, err := Start(t.Context(), Config{
-		Dir: filepath.Join(dir, "world"), SiteFile: siteFile, Programs: built, Speed: speed,
+		Dir: filepath.Join(dir, "world"), SiteFile: siteFile, Network: network, Programs: built, Speed: speed,
 		Log: slog.New(slog.NewTextHandler(logged, nil)),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
-	return &stage{World: w, t: t, work: filepath.Join(dir, "work"), siteFile: siteFile}
+	return &stage{World: w, t: t, work: filepath.Join(dir, "work"), siteFile: w.SiteFile()}
 }
 
 func tail(text []byte, lines int) string {
@@ -100,7 +106,8 @@ func (s *stage) start(args ...string) *up {
 	s.t.Helper()
 	built, err := programs()
 	require.NoError(s.t, err)
-	base := []string{"up", "-f", s.siteFile, "--work-dir", s.work, "--ipxe-dir", s.LoaderDir(), "--progress", "json", "-o", "json", "--node-timeout", "2m"}
+	base := append([]string{"up"}, s.UpArgs()...)
+	base = append(base, "-f", s.siteFile, "--work-dir", s.work, "--progress", "json", "-o", "json", "--node-timeout", "2m")
 	u := &up{cmd: exec.Command(built.Install, append(base, args...)...), events: make(chan event, 4096), done: make(chan struct{})}
 	u.cmd.Stdout = &u.out
 	stderr, err := u.cmd.StderrPipe()

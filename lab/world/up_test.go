@@ -10,7 +10,19 @@ import (
 )
 
 func TestASiteFileBecomesAReadyTenantRoot(t *testing.T) {
-	s := newStage(t, labSite)
+	newStage(t, labSite).becomesReady()
+}
+
+func TestASiteFileBecomesAReadyTenantRootThroughARelay(t *testing.T) {
+	s := newStageOn(t, Relayed, labSite)
+	require.Equal(t, Relayed, s.Network())
+	require.Empty(t, s.BastionPath())
+	s.becomesReady()
+}
+
+func (s *stage) becomesReady() {
+	t := s.t
+	t.Helper()
 	require.NoError(t, s.Fleet.PowerOn())
 	var outcome struct {
 		Complete bool

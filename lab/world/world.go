@@ -4,8 +4,8 @@
 // of a site file, the site's own DHCP server and image factory (simulated), the network between them and the bastion, the
 // lab's control plane, and the real cozy-controller where the plane plays its pod.
 //
-// It refuses to know what the product does: `cozy-install` is run on the bastion as an operator would run it. As root the
-// network is made of network namespaces; without root see Relayed.
+// It refuses to know what the product does: `cozy-install` is run on the bastion as an operator would run it. The network is
+// one of namespaces, or where those can't be had one of relays on loopback: see Network.
 //
 // Still missing: workers' own load, more than one site, and machines that lose their heartbeat while they are off.
 package world
@@ -17,7 +17,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +25,6 @@ import (
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/lab/build"
 	"github.com/cozystack/cozy-install/lab/fleet"
-	"github.com/cozystack/cozy-install/lab/fleet/lan"
 	"github.com/cozystack/cozy-install/lab/fleet/sitesim"
 	"github.com/cozystack/cozy-install/lab/plane"
 )
@@ -35,8 +33,9 @@ import (
 type Config struct {
 	// Dir takes all files. Required; it must hold no former world.
 	Dir string
-	// SiteFile is the site whose machines, addresses and factory are simulated.
+	// SiteFile is the site whose machines, addresses and factory are simulated. See World.SiteFile.
 	SiteFile string
+	Network  Network // zero: Auto
 	Programs Programs
 	// Tools are the lab's programs. Zero: built, or taken from the cache.
 	Tools build.Set
@@ -50,9 +49,9 @@ type World struct {
 	Plane *plane.Plane
 	Fleet *fleet.Fleet
 
+	*surroundings // nil before the start got there
+
 	cfg     Config
-	site    *site.Site
-	network *lan.Netns
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
@@ -66,12 +65,15 @@ func Start(ctx context.Context, cfg Config) (*World, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s, err := site.Load(cfg.SiteFile)
-	if err != nil {
+	var err error
+	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
+		return nil, err
+	}
+	if cfg.SiteFile, err = filepath.Abs(cfg.SiteFile); err != nil {
 		return nil, err
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w := &World{cfg: cfg, site: s, cancel: cancel}
+	w := &World{cfg: cfg, cancel: cancel}
 	if err := w.start(ctx, life); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
@@ -85,14 +87,16 @@ func (w *World) start(ctx, life context.Context) (err error) {
 	if err := sitesim.WriteLoaders(w.LoaderDir()); err != nil {
 		return err
 	}
-	if w.network, err = lan.NewNetns(ctx, lan.NetnsConfig{Bastion: w.bastion(), Site: w.router()}); err != nil {
+	if w.surroundings, err = surround(ctx, w.cfg); err != nil {
 		return err
 	}
-	if err := w.serveSite(life); err != nil {
-		return err
+	w.serveSite(life)
+	var names []string
+	for _, name := range apiNames(w.site) {
+		names = append(names, name.String())
 	}
 	w.Plane, err = plane.Run(ctx, plane.Config{
-		Dir: filepath.Join(w.cfg.Dir, "plane"), Tools: w.cfg.Tools, SANs: w.apiNames(), PodCIDR: w.site.Network.NodePodSubnet, Log: w.cfg.Log,
+		Dir: filepath.Join(w.cfg.Dir, "plane"), Tools: w.cfg.Tools, SANs: names, PodCIDR: w.site.Network.NodePodSubnet, Log: w.cfg.Log,
 	})
 	if err != nil {
 		return err
@@ -109,7 +113,7 @@ func (w *World) start(ctx, life context.Context) (err error) {
 		return err
 	}
 	w.Fleet, err = fleet.New(fleet.Config{
-		Machines: machines, Network: w.network, Clock: fleet.Clock{Speed: w.cfg.Speed},
+		Machines: machines, Network: w.plugs, Clock: fleet.Clock{Speed: w.cfg.Speed},
 		Kubernetes: link{w.Plane}, TalosVersion: w.site.Talos.Version, Log: w.cfg.Log,
 	})
 	if err != nil {
@@ -120,33 +124,21 @@ func (w *World) start(ctx, life context.Context) (err error) {
 }
 
 // serveSite runs what a site has of its own: a plain DHCP server, and here also the image factory.
-func (w *World) serveSite(life context.Context) error {
-	factory, err := factoryAddr(w.site)
-	if err != nil {
-		return err
-	}
-	conn, err := w.network.Site.ListenDHCP(67)
-	if err != nil {
-		return fmt.Errorf("site's DHCP server: %w", err)
-	}
-	first, last := pool(w.site.Network.NodeSubnet)
+func (w *World) serveSite(life context.Context) {
+	network := w.site.Network
+	first, last := pool(network.NodeSubnet)
 	dhcp := &sitesim.DHCP{
-		Server: w.router().Addr(), First: first, Last: last, Bits: w.site.Network.NodeSubnet.Bits(), Router: w.router().Addr(), Log: w.cfg.Log,
+		Server: network.Gateway, First: first, Last: last, Bits: network.NodeSubnet.Bits(), Router: network.Gateway, Log: w.cfg.Log,
 	}
-	w.background(func() error { return dhcp.Serve(life, conn) })
-	listener, err := w.network.Site.Listen(life, factory)
-	if err != nil {
-		return fmt.Errorf("simulated image factory: %w", err)
-	}
+	w.background(func() error { return dhcp.Serve(life, w.dhcp) })
 	server := &http.Server{Handler: &sitesim.Factory{}}
 	context.AfterFunc(life, func() { _ = server.Close() })
 	w.background(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
+		if err := server.Serve(w.factory); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("simulated image factory: %w", err)
 		}
 		return nil
 	})
-	return nil
 }
 
 func (w *World) background(run func() error) {
@@ -163,28 +155,27 @@ func (w *World) background(run func() error) {
 // LoaderDir holds the simulated iPXE binaries, for --ipxe-dir.
 func (w *World) LoaderDir() string { return filepath.Join(w.cfg.Dir, "ipxe") }
 
+// Network is the kind of network that the world is on, never Auto.
+func (w *World) Network() Network { return w.kind }
+
+// SiteFile is the absolute path of the site file for this world: the configured one, or a copy for loopback.
+func (w *World) SiteFile() string { return w.siteFile }
+
+// UpArgs are the arguments that `cozy-install up` needs in this world: the site file, the iPXE binaries and, through a
+// relay, the ports.
+func (w *World) UpArgs() []string {
+	return append([]string{"-f", w.SiteFile(), "--ipxe-dir", w.LoaderDir()}, w.upArgs...)
+}
+
 // StartOnBastion starts a command on the bastion.
-func (w *World) StartOnBastion(cmd *exec.Cmd) error { return w.network.Bastion.Start(cmd) }
+func (w *World) StartOnBastion(cmd *exec.Cmd) error { return w.startOnBastion(cmd) }
 
-// BastionPath names the bastion's network namespace for other processes, while this one lives.
-func (w *World) BastionPath() string { return w.network.Bastion.Path() }
-
-// bastion and router are the fixed ends of the network: the site file's gateway, and the address after it.
-func (w *World) bastion() netip.Prefix {
-	return netip.PrefixFrom(w.site.Network.Gateway.Next(), w.site.Network.NodeSubnet.Bits())
-}
-
-func (w *World) router() netip.Prefix {
-	return netip.PrefixFrom(w.site.Network.Gateway, w.site.Network.NodeSubnet.Bits())
-}
-
-// apiNames are the addresses at which machines serve the Kubernetes API.
-func (w *World) apiNames() []string {
-	names := []string{w.site.Network.VIP.String()}
-	for _, n := range w.site.Nodes {
-		names = append(names, n.Address.String())
+// BastionPath names the bastion's network namespace for other processes, while this one lives. Empty: the own one.
+func (w *World) BastionPath() string {
+	if w.network == nil {
+		return ""
 	}
-	return names
+	return w.network.Bastion.Path()
 }
 
 // Close ends everything and returns when nothing is left. Files stay. It may be called twice.
@@ -195,8 +186,8 @@ func (w *World) Close() error {
 	if w.Plane != nil {
 		errs = append(errs, w.Plane.Stop())
 	}
-	if w.network != nil {
-		errs = append(errs, w.network.Close())
+	if w.surroundings != nil {
+		errs = append(errs, w.close())
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
