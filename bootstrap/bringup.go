@@ -29,6 +29,7 @@ type bringup struct {
 	creds   *talos.Credentials // nil until made of the secrets
 	cluster *kube.Client       // nil until the kubeconfig is there
 	netboot *netboot           // nil while nothing is served
+	finder  finder
 	// given holds, by node, the fingerprint of the machine that took its config in this run.
 	given map[string]string
 }

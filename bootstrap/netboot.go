@@ -168,8 +168,11 @@ func (n *netboot) failed() error {
 	return n.err
 }
 
-// lastAddr is the address from which a node last asked for something.
+// lastAddr is the address from which a node last asked for something. A nil receiver has seen nobody.
 func (n *netboot) lastAddr(node string) (netip.Addr, bool) {
+	if n == nil {
+		return netip.Addr{}, false
+	}
 	for _, s := range n.server.Sightings() {
 		if s.Machine == node && s.LastAddr.IsValid() {
 			return s.LastAddr, true

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +21,6 @@ import (
 )
 
 const (
-	talosPort = 50000
 	// nodesAtOnce bounds how many nodes are talked to side by side.
 	nodesAtOnce = 32
 	// lookTimeout bounds one look at one node: it is silent while it reboots.
@@ -36,12 +37,30 @@ type sight struct {
 // observe looks at every node of the site, side by side. A node that does not answer is in the result as unreachable;
 // an error means that looking cannot help: a foreign node, or one that is not who it should be.
 func (b *bringup) observe(ctx context.Context) (map[string]sight, error) {
+	var scanning sync.WaitGroup
+	if b.finder.due() {
+		scanning.Go(func() { b.scan(ctx) })
+	}
+	out, err := b.lookForAll(ctx, b.site.Nodes)
+	scanning.Wait()
+	var found []site.Node
+	for _, node := range b.site.Nodes {
+		if _, ok := b.finder.addr(node.Name); ok && out[node.Name].state == talos.Unreachable {
+			found = append(found, node)
+		}
+	}
+	again, againErr := b.lookForAll(ctx, found)
+	maps.Copy(out, again)
+	return out, errors.Join(err, againErr)
+}
+
+func (b *bringup) lookForAll(ctx context.Context, nodes []site.Node) (map[string]sight, error) {
 	var lock sync.Mutex
-	out := make(map[string]sight, len(b.site.Nodes))
+	out := make(map[string]sight, len(nodes))
 	var errs []error
 	group := errgroup.Group{}
 	group.SetLimit(nodesAtOnce)
-	for _, node := range b.site.Nodes {
+	for _, node := range nodes {
 		group.Go(func() error {
 			seen, err := b.look(ctx, node)
 			lock.Lock()
@@ -105,16 +124,21 @@ func (b *bringup) lookAt(ctx context.Context, node site.Node, addr netip.AddrPor
 	return sight{state: talos.Unreachable}, nil
 }
 
-// candidates are the addresses at which a node may answer, its own first.
+// candidates are the addresses at which a node may answer: its own, where it netbooted from, and where a scan found it.
 func (b *bringup) candidates(node site.Node) []netip.AddrPort {
-	addrs := []netip.AddrPort{netip.AddrPortFrom(node.Address, talosPort)}
-	if b.netboot == nil {
-		return addrs
+	addrs := []netip.Addr{node.Address}
+	if seen, ok := b.netboot.lastAddr(node.Name); ok {
+		addrs = append(addrs, seen)
 	}
-	if seen, ok := b.netboot.lastAddr(node.Name); ok && seen != node.Address {
-		addrs = append(addrs, netip.AddrPortFrom(seen, talosPort))
+	if seen, ok := b.finder.addr(node.Name); ok {
+		addrs = append(addrs, seen)
 	}
-	return addrs
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	out := []netip.AddrPort{}
+	for _, addr := range slices.Compact(addrs) {
+		out = append(out, netip.AddrPortFrom(addr, talos.Port))
+	}
+	return out
 }
 
 // recognise checks that the machine in maintenance mode at an address is the node: every identifier that the site file
@@ -148,36 +172,6 @@ func isNode(node site.Node, inventory talos.Inventory) bool {
 		}
 	}
 	return false
-}
-
-// ForeignNodeError says that a node has been configured by somebody else's cluster. It is never touched.
-type ForeignNodeError struct {
-	Node string
-	Addr netip.AddrPort
-}
-
-func (e *ForeignNodeError) Error() string {
-	return fmt.Sprintf("node %s (%s) belongs to another Talos cluster: it does not accept this site's certificates", e.Node, e.Addr)
-}
-
-// Hint says what may have happened and what to do.
-func (e *ForeignNodeError) Hint() string {
-	return "if this is the right machine, wipe it with its own cluster's talosctl reset; if it is yours, you are using another work directory than the one it was installed with"
-}
-
-// MissingNodesError names the nodes that are not where they should be yet.
-type MissingNodesError struct {
-	What  string // completes "nodes that ...": "have not appeared"
-	Nodes []string
-}
-
-func (e *MissingNodesError) Error() string {
-	return fmt.Sprintf("nodes that %s: %s", e.What, strings.Join(e.Nodes, ", "))
-}
-
-// Hint says what to look at.
-func (e *MissingNodesError) Hint() string {
-	return "check that they are powered on, that network boot comes first in their boot order, and that mac, serial or uuid in the site file are theirs; then run up again: it goes on from here"
 }
 
 // assertAll observes every node and checks that each is in one of the wanted states.
@@ -225,7 +219,7 @@ func (b *bringup) dial(ctx context.Context, node site.Node) (*talos.Client, erro
 	if err != nil {
 		return nil, err
 	}
-	client, err := talos.Dial(ctx, netip.AddrPortFrom(node.Address, talosPort), creds)
+	client, err := talos.Dial(ctx, netip.AddrPortFrom(node.Address, talos.Port), creds)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", node.Name, err)
 	}
