@@ -44,16 +44,24 @@ func plotOf(n int) plot {
 	}
 }
 
-// throughRelay takes the first free place on loopback and writes the site's copy for it into the world's directory.
-func throughRelay(ctx context.Context, cfg Config, s *site.Site) (*surroundings, error) {
+// plots are all places there are.
+func plots() []plot {
+	all := make([]plot, maxRelayed)
+	for n := range all {
+		all[n] = plotOf(n)
+	}
+	return all
+}
+
+// throughRelay takes the first free of some places and writes the site's copy for it into the world's directory.
+func throughRelay(ctx context.Context, cfg Config, s *site.Site, places []plot) (*surroundings, error) {
 	original, err := os.ReadFile(cfg.SiteFile)
 	if err != nil {
 		return nil, err
 	}
 	file := filepath.Join(cfg.Dir, "site.yaml")
 	var taken error
-	for n := range maxRelayed {
-		p := plotOf(n)
+	for _, p := range places {
 		text, err := onLoopback(original, s, p)
 		if err != nil {
 			return nil, fmt.Errorf("put the site %s on loopback: %w", cfg.SiteFile, err)
@@ -76,7 +84,7 @@ func throughRelay(ctx context.Context, cfg Config, s *site.Site) (*surroundings,
 		}
 		return out, nil
 	}
-	return nil, fmt.Errorf("none of %d places on loopback is free for a simulated site: %w; ss -lntup shows what listens there", maxRelayed, taken)
+	return nil, fmt.Errorf("none of %d places on loopback is free for a simulated site: %w; ss -lntup shows what listens there", len(places), taken)
 }
 
 // claim opens the site's two sockets, which keep others out, and sees that the others can be opened by their users.

@@ -51,14 +51,14 @@ func surround(ctx context.Context, cfg Config) (*surroundings, error) {
 	case Namespaces:
 		return inNamespaces(ctx, cfg.SiteFile, s)
 	case Relayed:
-		return throughRelay(ctx, cfg, s)
+		return throughRelay(ctx, cfg, s, plots())
 	case Auto:
 		made, err := inNamespaces(ctx, cfg.SiteFile, s)
 		if err == nil || ctx.Err() != nil {
 			return made, err
 		}
 		cfg.Log.Info("no network namespaces here: the machines go through a relay on loopback", "reason", err)
-		return throughRelay(ctx, cfg, s)
+		return throughRelay(ctx, cfg, s, plots())
 	}
 	return nil, fmt.Errorf("network %q: not %s, %s or empty", cfg.Network, Namespaces, Relayed)
 }
