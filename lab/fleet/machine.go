@@ -174,7 +174,7 @@ func (m *machine) cycle(ctx context.Context) bool {
 		}
 	}
 
-	if context.Cause(ctx) == errReset {
+	if errors.Is(context.Cause(ctx), errReset) {
 		m.enter(ctx, Rebooting)
 
 		return true

@@ -88,7 +88,7 @@ func TestMachinesBecomeAClusterInNetworkNamespaces(t *testing.T) {
 	f := rack(t, network, o.machines, link)
 	ctx := soon(t)
 
-	said := startOperator(t, ctx, network, o)
+	said := startOperator(ctx, t, network, o)
 	require.Equal(t, "started", said())
 	require.NoError(t, f.PowerOn())
 	require.Equal(t, "built", said())
@@ -101,7 +101,7 @@ func TestMachinesBecomeAClusterInNetworkNamespaces(t *testing.T) {
 
 	holder := events(f, holderOfVIP(f, ""), "vip")
 	require.Len(t, holder, 1)
-	dial(t, ctx, network, "10.77.0.10:50000")
+	dial(ctx, t, network, "10.77.0.10:50000")
 
 	require.NoError(t, f.PowerOff(holder[0].Machine))
 	require.NoError(t, until(ctx, "another holder", func() error {
@@ -111,7 +111,7 @@ func TestMachinesBecomeAClusterInNetworkNamespaces(t *testing.T) {
 
 		return nil
 	}))
-	dial(t, ctx, network, "10.77.0.10:50000")
+	dial(ctx, t, network, "10.77.0.10:50000")
 }
 
 // holderOfVIP is a machine that took the virtual address, other than one.
@@ -125,7 +125,7 @@ func holderOfVIP(f *fleet.Fleet, other string) string {
 	return ""
 }
 
-func dial(t *testing.T, ctx context.Context, network *lan.Netns, to string) {
+func dial(ctx context.Context, t *testing.T, network *lan.Netns, to string) {
 	t.Helper()
 
 	conn, err := network.Bastion.Dial(ctx, netip.Addr{}, to)
@@ -134,7 +134,7 @@ func dial(t *testing.T, ctx context.Context, network *lan.Netns, to string) {
 }
 
 // startOperator runs this program as operator inside the bastion. The function returns the next line that it prints.
-func startOperator(t *testing.T, ctx context.Context, network *lan.Netns, o *operator) func() string {
+func startOperator(ctx context.Context, t *testing.T, network *lan.Netns, o *operator) func() string {
 	t.Helper()
 
 	self, err := os.Executable()

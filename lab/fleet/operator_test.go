@@ -121,7 +121,7 @@ func (o *operator) build(ctx context.Context) error {
 		}
 	}
 
-	if err := o.onNode(ctx, 1, "bootstrap", (*talos.Client).Bootstrap); err != nil {
+	if err := o.onNode(ctx, 1, "bootstrap", func(ctx context.Context, c *talos.Client) error { return c.Bootstrap(ctx) }); err != nil {
 		return err
 	}
 
@@ -191,7 +191,7 @@ func (o *operator) configure(ctx context.Context, cluster talos.Cluster, n int) 
 
 // onNode calls a configured node until the call succeeds.
 func (o *operator) onNode(
-	ctx context.Context, n int, what string, call func(*talos.Client, context.Context) error,
+	ctx context.Context, n int, what string, call func(context.Context, *talos.Client) error,
 ) error {
 	return until(ctx, fmt.Sprintf("node-%d: %s", n, what), func() error {
 		client, err := talos.Dial(ctx, netip.AddrPortFrom(o.address(10+n), 50000), o.credentials)
@@ -200,11 +200,11 @@ func (o *operator) onNode(
 		}
 		defer client.Close()
 
-		return call(client, ctx)
+		return call(ctx, client)
 	})
 }
 
-func (o *operator) checkMembers(client *talos.Client, ctx context.Context) error {
+func (o *operator) checkMembers(ctx context.Context, client *talos.Client) error {
 	members, err := client.EtcdMembers(ctx)
 	if err == nil && len(members) != o.machines-o.workers {
 		err = fmt.Errorf("%d members", len(members))
@@ -213,7 +213,7 @@ func (o *operator) checkMembers(client *talos.Client, ctx context.Context) error
 	return err
 }
 
-func checkRunning(client *talos.Client, ctx context.Context) error {
+func checkRunning(ctx context.Context, client *talos.Client) error {
 	status, err := client.Status(ctx)
 	if err == nil && (status.Stage != "running" || !status.Ready) {
 		err = fmt.Errorf("%+v", status)

@@ -144,13 +144,11 @@ func rack(t *testing.T, network fleet.Network, count int, link fleet.KubernetesL
 	f, err := fleet.New(cfg)
 	require.NoError(t, err)
 
-	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 
-	go func() { done <- f.Run(ctx) }()
+	go func() { done <- f.Run(t.Context()) }()
 
 	t.Cleanup(func() {
-		stop()
 		require.NoError(t, <-done)
 
 		if t.Failed() {

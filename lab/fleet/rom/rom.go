@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -220,7 +219,7 @@ func readBootInfo(packet *dhcpv4.DHCPv4) (bootInfo, error) {
 	server, ok := netip.AddrFromSlice(packet.ServerIPAddr.To4())
 	if file == "" || !ok || server.IsUnspecified() {
 		return bootInfo{}, fmt.Errorf("%w: file %q at next-server %s in the answer of %s",
-			ErrNoBootFile, file, net.IP(packet.ServerIPAddr), packet.ServerIdentifier())
+			ErrNoBootFile, file, packet.ServerIPAddr, packet.ServerIdentifier())
 	}
 
 	return bootInfo{file: file, server: server}, nil

@@ -71,12 +71,7 @@ func (r *interpreter) line(ctx context.Context, line string) error {
 		command, rest, following := cutOperator(words)
 
 		if operator == "" || (operator == "||") == (failed != nil) {
-			err := errors.New("nothing to do") // "a ||" alone means: a may fail
-			if len(command) == 0 {
-				err = nil
-			} else {
-				err = r.command(ctx, r.expand(command))
-			}
+			err := r.command(ctx, r.expand(command))
 
 			var unknown unknownCommandError
 			if errors.As(err, &unknown) || ctx.Err() != nil {
@@ -116,9 +111,11 @@ func (e unknownCommandError) Error() string {
 }
 
 func (r *interpreter) command(ctx context.Context, words []string) error {
-	name, args := words[0], words[1:]
+	name, args := argument(words, 0), words[min(1, len(words)):]
 
 	switch name {
+	case "": // "a ||" alone means: a may fail
+		return nil
 	case "echo", "imgfree", "imgstat", "ifstat", "console", "cpuid":
 		return nil
 	case "set":

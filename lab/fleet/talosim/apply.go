@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pmezard/go-difflib/difflib"
 	"github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
@@ -136,7 +135,7 @@ func applyMode(
 	wanted machine.ApplyConfigurationRequest_Mode, inMaintenance bool,
 ) (machine.ApplyConfigurationRequest_Mode, string, error) {
 	const (
-		reboot   = machine.ApplyConfigurationRequest_REBOOT //nolint:staticcheck // old clients send it
+		reboot   = machine.ApplyConfigurationRequest_REBOOT // old clients send it
 		auto     = machine.ApplyConfigurationRequest_AUTO
 		noReboot = machine.ApplyConfigurationRequest_NO_REBOOT
 	)
@@ -184,24 +183,33 @@ func (o *osRun) accept(ctx context.Context, provider config.Provider, boot *conf
 	return o.resources.Create(ctx, old)
 }
 
-// diff compares with the installed config; like Talos's own it shows secrets.
+// diff compares with the installed config, in fewer words than Talos: the lines that only one of them has. Like Talos's
+// own it shows secrets.
 func (o *osRun) diff(provider config.Provider) string {
 	data, err := provider.Bytes()
 	if err != nil {
 		return err.Error()
 	}
 
-	text, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
-		A: difflib.SplitLines(string(o.Disks.Config())), B: difflib.SplitLines(string(data)), FromFile: "a", ToFile: "b",
-		Context: 3,
-	})
-	if err != nil {
-		return err.Error()
-	}
+	before, after := strings.SplitAfter(string(o.Disks.Config()), "\n"), strings.SplitAfter(string(data), "\n")
+	text := prefixed("-", without(before, after)) + prefixed("+", without(after, before))
 
 	if text == "" {
 		text = "No changes."
 	}
 
 	return "Config diff:\n\n" + text
+}
+
+func without(lines, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(others, line) })
+}
+
+func prefixed(mark string, lines []string) string {
+	var text strings.Builder
+	for _, line := range lines {
+		text.WriteString(mark + line)
+	}
+
+	return text.String()
 }

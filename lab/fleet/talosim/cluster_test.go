@@ -16,9 +16,6 @@ import (
 	machinetype "github.com/siderolabs/talos/pkg/machinery/config/machine"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
-	"github.com/cozystack/cozy-install/lab/fleet/talosim"
 )
 
 // wantMembers waits until a machine's own etcd lists exactly these.
@@ -61,7 +58,7 @@ func TestAClusterFormsFromOneBootstrapAndSurvivesReboots(t *testing.T) {
 
 	for _, n := range nodes {
 		c := n.admin()
-		lab.eventually("etcd prepares", func() error { return serviceIs(c, t, "etcd", "Preparing") })
+		lab.eventually("etcd prepares", func() error { return serviceIs(t, c, "etcd", "Preparing") })
 		_, err := n.members()
 		require.Equal(t, codes.Unavailable, client.StatusCode(err), "no cluster yet: %v", err)
 	}
@@ -124,10 +121,10 @@ func TestAClusterFormsFromOneBootstrapAndSurvivesReboots(t *testing.T) {
 	nodes[0].wantMembers("node-1", "node-2", "node-3")
 
 	c := nodes[0].admin()
-	lab.eventually("the etcd service", func() error { return serviceIs(c, t, "etcd", "Running") })
+	lab.eventually("the etcd service", func() error { return serviceIs(t, c, "etcd", "Running") })
 }
 
-func serviceIs(c *client.Client, t *testing.T, id, want string) error {
+func serviceIs(t *testing.T, c *client.Client, id, want string) error {
 	t.Helper()
 
 	list, err := c.ServiceList(t.Context())
@@ -203,85 +200,4 @@ func TestABootstrapThatIsOnlyInMemoryIsLostWithThePower(t *testing.T) {
 	m.install(lab.configFor(1, machinetype.TypeControlPlane))
 	m.bootstrap()
 	m.wantMembers("node-1")
-}
-
-func TestOrderedFaultsOfTheAPI(t *testing.T) {
-	lab := newLab(t, 173)
-	m := lab.machine(1)
-	m.install(lab.configFor(1, machinetype.TypeControlPlane))
-
-	m.faults.mu.Lock()
-	m.faults.behind = true
-	m.faults.mu.Unlock()
-
-	c := m.admin()
-	lab.eventually("unsynced time", func() error {
-		err := c.Bootstrap(t.Context(), &machine.BootstrapRequest{})
-		if client.StatusCode(err) != codes.FailedPrecondition || status.Convert(err).Message() != "time is not in sync yet" {
-			return fmt.Errorf("got %w", err)
-		}
-
-		return nil
-	})
-
-	m.faults.mu.Lock()
-	m.faults.behind = false
-	m.faults.next["Bootstrap"] = talosim.Fault{Refuse: status.Error(codes.DeadlineExceeded, "ordered")}
-	m.faults.mu.Unlock()
-	require.Equal(t, codes.DeadlineExceeded, client.StatusCode(c.Bootstrap(t.Context(), &machine.BootstrapRequest{})))
-
-	m.faults.mu.Lock()
-	m.faults.next["Bootstrap"] = talosim.Fault{LoseAnswer: true}
-	m.faults.mu.Unlock()
-	require.Equal(t, codes.Unavailable, client.StatusCode(c.Bootstrap(t.Context(), &machine.BootstrapRequest{})))
-	m.wantMembers("node-1")
-
-	m.faults.mu.Lock()
-	m.faults.next["Version"] = talosim.Fault{Delay: 100 * time.Second} // 1 s
-	m.faults.mu.Unlock()
-
-	begun := time.Now()
-	_, err := c.Version(t.Context())
-	require.NoError(t, err)
-	require.GreaterOrEqual(t, time.Since(begun), time.Second)
-}
-
-func TestEventsTellTheStages(t *testing.T) {
-	lab := newLab(t, 174)
-	m := lab.machine(1)
-	m.install(lab.configFor(1, machinetype.TypeControlPlane))
-	m.bootstrap()
-
-	c := m.admin()
-	events := make(chan client.EventResult)
-	require.NoError(t, c.EventsWatchV2(t.Context(), events, client.WithTailEvents(-1)))
-
-	var stages []machine.MachineStatusEvent_MachineStage
-
-	for result := range events {
-		require.NoError(t, result.Error)
-
-		event, ok := result.Event.Payload.(*machine.MachineStatusEvent)
-		if !ok {
-			continue
-		}
-
-		if len(stages) == 0 {
-			require.False(t, event.GetStatus().GetReady(), "no service runs yet: %v", event)
-		}
-
-		if len(stages) == 0 || stages[len(stages)-1] != event.GetStage() {
-			stages = append(stages, event.GetStage())
-		}
-
-		if event.GetStage() == machine.MachineStatusEvent_RUNNING {
-			require.True(t, event.GetStatus().GetReady())
-
-			break
-		}
-	}
-
-	require.Equal(t, []machine.MachineStatusEvent_MachineStage{
-		machine.MachineStatusEvent_BOOTING, machine.MachineStatusEvent_RUNNING,
-	}, stages)
 }

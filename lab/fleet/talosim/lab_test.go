@@ -4,7 +4,6 @@ package talosim_test
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,15 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/siderolabs/talos/pkg/machinery/api/machine"
-	"github.com/siderolabs/talos/pkg/machinery/client"
-	clientconfig "github.com/siderolabs/talos/pkg/machinery/client/config"
 	"github.com/siderolabs/talos/pkg/machinery/config"
-	"github.com/siderolabs/talos/pkg/machinery/config/configpatcher"
-	"github.com/siderolabs/talos/pkg/machinery/config/encoder"
-	"github.com/siderolabs/talos/pkg/machinery/config/generate"
 	"github.com/siderolabs/talos/pkg/machinery/config/generate/secrets"
-	machinetype "github.com/siderolabs/talos/pkg/machinery/config/machine"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cozystack/cozy-install/lab/fleet/clock"
@@ -218,137 +210,4 @@ func (m *testMachine) config() talosim.Config {
 		Clock:       clock.Clock{Speed: 100}, Timing: m.lab.timing, Faults: m.faults,
 		OnStage: func(s talosim.Stage) { m.stages = append(m.stages, s) },
 	}
-}
-
-// configFor makes a machine config for a static address .10+number, as cozy-install would.
-func (l *testLab) configFor(number byte, kind machinetype.Type, patches ...string) []byte {
-	l.Helper()
-
-	input, err := generate.NewInput("lab", "https://"+l.address(10).String()+":6443", "1.34.4",
-		generate.WithVersionContract(config.TalosVersion1_13), generate.WithSecretsBundle(l.bundle))
-	require.NoError(l, err)
-	base, err := input.Config(kind)
-	require.NoError(l, err)
-
-	loaded, err := configpatcher.LoadPatches(append([]string{fmt.Sprintf(`
-machine:
-  install:
-    diskSelector: {serial: D1}
-    image: factory.example/metal-installer/0123:v1.13.8
----
-apiVersion: v1alpha1
-kind: LinkAliasConfig
-name: lab0
-selector:
-  match: mac(link.permanent_addr) == "52:54:00:77:00:%02x"
----
-apiVersion: v1alpha1
-kind: LinkConfig
-name: lab0
-addresses: [{address: %s/24}]
----
-apiVersion: v1alpha1
-kind: HostnameConfig
-auto: off
-hostname: node-%d
-`, number, l.address(10+number), number)}, patches...))
-	require.NoError(l, err)
-
-	if kind == machinetype.TypeControlPlane {
-		vip, err := configpatcher.LoadPatch([]byte(fmt.Sprintf(
-			"apiVersion: v1alpha1\nkind: Layer2VIPConfig\nname: %s\nlink: lab0\n", l.address(10))))
-		require.NoError(l, err)
-
-		loaded = append(loaded, vip)
-	}
-
-	patched, err := configpatcher.Apply(configpatcher.WithConfig(base), loaded)
-	require.NoError(l, err)
-	provider, err := patched.Config()
-	require.NoError(l, err)
-	data, err := provider.EncodeBytes(encoder.WithComments(encoder.CommentsDisabled))
-	require.NoError(l, err)
-
-	return data
-}
-
-// anonymous is a client of a machine in maintenance.
-func (m *testMachine) anonymous() *client.Client {
-	return m.dial(client.WithTLSConfig(&tls.Config{InsecureSkipVerify: true}), 100) //nolint:gosec // there is no CA yet
-}
-
-// admin is a client with the cluster's administrator certificate.
-func (m *testMachine) admin() *client.Client {
-	input, err := generate.NewInput("lab", "https://127.0.0.1:6443", "1.34.4",
-		generate.WithVersionContract(config.TalosVersion1_13), generate.WithSecretsBundle(m.lab.bundle))
-	require.NoError(m.lab, err)
-	talosconfig, err := input.Talosconfig()
-	require.NoError(m.lab, err)
-
-	return m.dial(client.WithConfig((*clientconfig.Config)(talosconfig)), 10)
-}
-
-func (m *testMachine) dial(how client.OptionFunc, offset byte) *client.Client {
-	c, err := client.New(m.lab.Context(), how, client.WithEndpoints(m.lab.address(offset+m.number).String()))
-	require.NoError(m.lab, err)
-	m.lab.Cleanup(func() { _ = c.Close() })
-
-	return c
-}
-
-// eventually asks again until the answer is nil.
-func (l *testLab) eventually(what string, probe func() error) {
-	l.Helper()
-
-	var last error
-
-	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-		if last = probe(); last == nil {
-			return
-		}
-	}
-
-	l.Fatalf("waiting for %s: %v", what, last)
-}
-
-func (m *testMachine) apply(data []byte, dryRun bool) (*machine.ApplyConfigurationResponse, error) {
-	return m.anonymous().ApplyConfiguration(m.lab.Context(), &machine.ApplyConfigurationRequest{Data: data, DryRun: dryRun})
-}
-
-// install applies a config as soon as the machine is in maintenance.
-func (m *testMachine) install(data []byte) {
-	m.lab.Helper()
-	m.lab.eventually("maintenance", func() error {
-		_, err := m.apply(data, false)
-
-		return err
-	})
-}
-
-// bootstrap calls Bootstrap until it is available.
-func (m *testMachine) bootstrap() {
-	m.lab.Helper()
-
-	c := m.admin()
-	m.lab.eventually("bootstrap", func() error { return c.Bootstrap(m.lab.Context(), &machine.BootstrapRequest{}) })
-}
-
-// members are the names in the own etcd's list of members.
-func (m *testMachine) members() ([]string, error) {
-	answer, err := m.admin().EtcdMemberList(m.lab.Context(), &machine.EtcdMemberListRequest{QueryLocal: true})
-	if err != nil {
-		return nil, err
-	}
-
-	var names []string
-
-	for _, member := range answer.GetMessages()[0].GetMembers() {
-		if member.GetIsLearner() {
-			return nil, fmt.Errorf("%s is a learner", member.GetHostname())
-		}
-
-		names = append(names, member.GetHostname())
-	}
-
-	return names, nil
 }

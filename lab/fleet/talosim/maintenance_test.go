@@ -86,7 +86,7 @@ func TestMaintenanceKeyIsNewAtEachBootAndNoClientCertificateIsAskedFor(t *testin
 	look := func() (key string, asked bool) {
 		lab.eventually("maintenance", func() error {
 			conn, err := tls.Dial("tcp", lab.address(101).String()+":50000", &tls.Config{
-				InsecureSkipVerify: true, //nolint:gosec // only looked at
+				InsecureSkipVerify: true, // only looked at
 				GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 					asked = true
 
@@ -181,7 +181,7 @@ func TestApplyInstallsRebootsAndAnswersToTheClustersAdministratorOnly(t *testing
 	require.NoError(t, err)
 	require.Equal(t, "v1.13.8", version.GetMessages()[0].GetVersion().GetTag(), "the installer's image decides")
 
-	_, err = m.dial(client.WithTLSConfig(&tls.Config{InsecureSkipVerify: true}), 10).Version(t.Context()) //nolint:gosec
+	_, err = m.dial(client.WithTLSConfig(&tls.Config{InsecureSkipVerify: true}), 10).Version(t.Context())
 	require.Equal(t, codes.Unavailable, client.StatusCode(err), "without a certificate: %v", err)
 
 	stranger := *lab

@@ -155,7 +155,7 @@ func statusEvent(stage runtime.MachineStage, unmet []runtime.UnmetCondition) *ma
 	}
 
 	return &machine.MachineStatusEvent{
-		Stage: machine.MachineStatusEvent_MachineStage(stage), Status: status, //nolint:gosec // the same numbers
+		Stage: machine.MachineStatusEvent_MachineStage(stage), Status: status, // the same numbers
 	}
 }
 
