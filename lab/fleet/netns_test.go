@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -33,6 +34,12 @@ func TestMain(m *testing.M) {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+
+	// The test holds the other end: when it dies, even by SIGKILL, this process would otherwise keep the namespace.
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
 
 	if err := operate(ctx); err != nil {
 		fmt.Println("failed:", err)
@@ -144,6 +151,10 @@ func startOperator(ctx context.Context, t *testing.T, network *lan.Netns, o *ope
 	cmd.Env = append(os.Environ(), operatorFactory+"="+o.factory, operatorDir+"="+t.TempDir())
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Stderr = os.Stderr
+
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = in.Close() })
 
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
