@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/list"
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -116,23 +115,19 @@ func tenantTree(rows []tenantRow) string {
 		}
 		children[parent] = append(children[parent], r)
 	}
-	w := list.NewWriter()
-	w.SetStyle(list.StyleConnectedLight)
-	drawTenants(w, children, "")
-	return w.Render() + "\n"
+	return ui.Tree(branches(children, "")) + "\n"
 }
 
-func drawTenants(w list.Writer, children map[string][]tenantRow, parent string) {
+func branches(children map[string][]tenantRow, parent string) []ui.Branch {
+	out := []ui.Branch{}
 	for _, r := range children[parent] {
-		line := fmt.Sprintf("%s  %s  %s  %s", r.Name, r.Namespace, r.Host, readyWord(r))
-		w.AppendItem(strings.TrimSpace(line))
-		if r.Namespace == "" {
-			continue
+		b := ui.Branch{Text: fmt.Sprintf("%s %s %s %s", r.Name, r.Namespace, r.Host, readyWord(r))}
+		if r.Namespace != "" {
+			b.Below = branches(children, r.Namespace)
 		}
-		w.Indent()
-		drawTenants(w, children, r.Namespace)
-		w.UnIndent()
+		out = append(out, b)
 	}
+	return out
 }
 
 func readyWord(r tenantRow) string {
