@@ -31,7 +31,7 @@ func TestProbesAtOnceAndThenAtIntervals(t *testing.T) {
 func TestATimeoutCarriesTheLastRealError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := errors.New("connection refused")
-		err := Until(t.Context(), Check{Title: "etcd", Interval: time.Second, Timeout: 3 * time.Second, Probe: func(ctx context.Context) error {
+		err := Until(t.Context(), Check{Title: "etcd", Interval: time.Second, Timeout: 3 * time.Second, Probe: func(context.Context) error {
 			return refused
 		}})
 		require.ErrorIs(t, err, context.DeadlineExceeded)

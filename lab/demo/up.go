@@ -97,8 +97,8 @@ func (d *demo) spawn(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	// Not bound to ctx: it outlives this process, in a session of its own so that no terminal ends it.
-	cmd := exec.Command(self, backgroundCommand, "-dir", d.dir)
+	// It outlives this process, in a session of its own so that no terminal ends it.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, backgroundCommand, "-dir", d.dir)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, d.root
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

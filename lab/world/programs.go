@@ -44,6 +44,7 @@ func controllerPods(binary string) (plane.PodProgram, error) {
 	return plane.PodProgram{
 		Namespace: "cozy-system", Selector: selector,
 		Command: func(env plane.PodEnv) *exec.Cmd {
+			//nolint:noctx // the plane ends it with its pod
 			return exec.Command(binary, "--kubeconfig="+env.Kubeconfig, "--charts-address="+env.Addresses["http"], "--leader-elect")
 		},
 	}, err
