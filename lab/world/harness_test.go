@@ -62,6 +62,7 @@ func newStage(t *testing.T, siteFile string) *stage {
 	return newStageOn(t, Namespaces, siteFile)
 }
 
+// newStageOn puts it on a network of the given kind; tests that need no namespaces take Auto.
 func newStageOn(t *testing.T, network Network, siteFile string) *stage {
 	t.Helper()
 	built, err := programs()

@@ -31,7 +31,7 @@ var phaseIDs = []string{
 // TestKilledAtEveryPhaseBoundaryItGoesOn kills the program when a phase begins and when it ends, each time the next one
 // that was not seen yet, and runs it again: one site survives all of it.
 func TestKilledAtEveryPhaseBoundaryItGoesOn(t *testing.T) {
-	s := newStage(t, labSite)
+	s := newStageOn(t, Auto, labSite)
 	require.NoError(t, s.Fleet.PowerOn())
 	boundaries := map[string]bool{}
 	for runs := 0; ; runs++ {
@@ -83,7 +83,7 @@ func TestKilledAtRandomMomentsItGoesOn(t *testing.T) {
 	for i := range sites {
 		moment := time.Duration(random.Int64N(int64(wholeRun)))
 		t.Run(fmt.Sprintf("%d after %s", i, moment.Round(time.Millisecond)), func(t *testing.T) {
-			s := newStage(t, labSite)
+			s := newStageOn(t, Auto, labSite)
 			require.NoError(t, s.Fleet.PowerOn())
 			run := s.start()
 			select {

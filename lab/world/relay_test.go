@@ -3,6 +3,7 @@
 package world
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/lab/fleet/lan"
 )
 
 func TestASiteOnLoopbackIsTheSameAtOtherAddresses(t *testing.T) {
@@ -103,6 +105,19 @@ func TestAPlaceWhosePortsAreInUseIsNotTaken(t *testing.T) {
 	}
 	_, err := placeOn(t, plotOf(202))
 	require.NoError(t, err)
+}
+
+func TestTheNetworkIsTheBestThatTheHostAllows(t *testing.T) {
+	want := Namespaces
+	if made, err := lan.NewNetns(t.Context(), lan.NetnsConfig{}); err != nil {
+		want = Relayed
+	} else {
+		require.NoError(t, made.Close())
+	}
+	made, err := surround(t.Context(), Config{Dir: t.TempDir(), SiteFile: labSite, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, made.close()) })
+	require.Equal(t, want, made.kind)
 }
 
 func TestAnUnknownKindOfNetworkIsRefused(t *testing.T) {
