@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"github.com/google/renameio/v2"
@@ -30,7 +31,8 @@ func (d *demo) background(ctx context.Context) (err error) {
 	if !free {
 		return errors.New("another demo runs in " + d.dir)
 	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	// The lock is never given back: it goes with the process, so that whoever finds it free knows that nothing is left.
+	defer runtime.KeepAlive(lock)
 	tools, err := build.Tools(ctx, build.Config{Root: d.root})
 	if err != nil {
 		return err
