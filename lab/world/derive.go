@@ -3,6 +3,7 @@
 package world
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -44,7 +45,13 @@ func onLoopback(text []byte, s *site.Site, p plot) ([]byte, error) {
 		}
 		node.Value = field.value
 	}
-	return yaml.Marshal(&document)
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(&document); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), encoder.Close()
 }
 
 // mover changes the addresses of one network into those of another.
