@@ -112,11 +112,9 @@ func settled(err error) error {
 	return err
 }
 
-// noteApplied writes down that a node has its config, and lets it boot from its disk from now on.
+// noteApplied writes down that a node has its config, and lets it boot from its disk.
 func (b *bringup) noteApplied(ctx context.Context, node site.Node) error {
-	if b.netboot != nil {
-		b.netboot.server.BootFromDisk(node.Name)
-	}
+	b.netboot.bootFromDisk(node.Name)
 	return b.dir.UpdateJournal(ctx, func(j *workdir.Journal) {
 		if j.Applied == nil {
 			j.Applied = map[string]bool{}

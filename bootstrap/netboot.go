@@ -168,6 +168,16 @@ func (n *netboot) failed() error {
 	return n.err
 }
 
+// bootFromDisk lets nodes that have their config boot from their disk when they netboot next. A nil receiver serves nobody.
+func (n *netboot) bootFromDisk(nodes ...string) {
+	if n == nil {
+		return
+	}
+	for _, node := range nodes {
+		n.server.BootFromDisk(node)
+	}
+}
+
 // lastAddr is the address from which a node last asked for something. A nil receiver has seen nobody.
 func (n *netboot) lastAddr(node string) (netip.Addr, bool) {
 	if n == nil {

@@ -66,6 +66,9 @@ func (b *bringup) lookForAll(ctx context.Context, nodes []site.Node) (map[string
 			lock.Lock()
 			defer lock.Unlock()
 			out[node.Name] = seen
+			if seen.state == talos.Ours {
+				b.netboot.bootFromDisk(node.Name)
+			}
 			if err != nil {
 				errs = append(errs, err)
 			}

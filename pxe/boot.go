@@ -133,6 +133,7 @@ func (b *booter) script(r httpboot.ScriptRequest) ([]byte, error) {
 	case BootDisk:
 		n.stage = StageDisk
 		text, err = ipxe.Disk(machine.Name)
+		b.server.sentToDisk(machine.Name)
 	case AskSerial:
 		n.stage = StageOffered
 		text, err = ipxe.AskSerial(b.again(facts))

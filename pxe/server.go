@@ -86,8 +86,11 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 // Sightings returns every machine that asked for something lately, the site's by name first, then strangers by MAC.
 func (s *Server) Sightings() []Sighting { return s.history.sightings() }
 
-// BootFromDisk makes the machine of that name boot from its disk whenever it netboots from now on: call it when the
-// machine was given its config. The mark lives as long as the server; a name that is not of the site marks nothing.
+// BootFromDisk makes the machine of that name boot from its disk the next time it netboots: call it when the machine was
+// given its config, and again whenever it was seen running. Only the next time, because a machine that comes back from
+// its disk unseen has nothing there to boot: it lost its power during the installation, or its firmware finds no boot
+// loader (siderolabs/talos#12619). It then gets Talos, which takes up the config on the disk if there is one. The mark
+// lives as long as the server; a name that is not of the site marks nothing.
 func (s *Server) BootFromDisk(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,4 +101,11 @@ func (s *Server) isFromDisk(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return name != "" && s.fromDisk[name]
+}
+
+// sentToDisk takes the mark back.
+func (s *Server) sentToDisk(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.fromDisk, name)
 }

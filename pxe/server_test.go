@@ -99,6 +99,21 @@ func TestInstalledMachineIsSentToItsDisk(t *testing.T) {
 	require.Contains(t, string(script), "kernel http://")
 }
 
+func TestMachineThatComesBackFromItsDiskUnseenGetsTalos(t *testing.T) {
+	s := run(t, nil)
+	one := newROM(t, s, "127.77.0.11", macOne)
+	for range 2 {
+		s.BootFromDisk("node1")
+		s.BootFromDisk("node1")
+		_, script := one.boot(0)
+		require.True(t, strings.HasSuffix(string(script), "\nexit 1\n"), "%s", script)
+		for range 2 {
+			_, script = one.boot(0)
+			require.Contains(t, string(script), "kernel http://")
+		}
+	}
+}
+
 func TestMachineKnownBySerialNumberOnly(t *testing.T) {
 	s := run(t, func(c *Config) { c.Machines = []Machine{{Name: "node1", Serial: "SN 1/2"}} })
 	r := newROM(t, s, "127.77.0.11", macOne)

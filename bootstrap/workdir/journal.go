@@ -19,7 +19,7 @@ type Journal struct {
 	BootstrapNode string `json:"bootstrapNode,omitempty"`
 	// EtcdStarted says that etcd members have been seen: from then on it is never bootstrapped again.
 	EtcdStarted bool `json:"etcdStarted,omitempty"`
-	// Applied names the nodes whose machine config has been accepted by them, and which boot from disk from then on.
+	// Applied names the nodes whose machine config has been accepted by them, and which boot from their disk next.
 	Applied map[string]bool `json:"applied,omitempty"`
 }
 
