@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -80,6 +81,15 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 // Hint says what to look at.
 func (e *UnreachableError) Hint() string {
 	return "check from this host that the address is reachable, e.g. curl -k " + e.Host + "/version"
+}
+
+// Answered makes an *UnreachableError of an error of a call that got no answer. What the API server itself answered, and
+// nil, stay as they are.
+func (c *Client) Answered(err error) error {
+	if status := apierrors.APIStatus(nil); err == nil || errors.As(err, &status) {
+		return err
+	}
+	return &UnreachableError{Host: c.Config.Host, Err: err}
 }
 
 // AssertAnswering asks the API server whether it is ready.

@@ -3,13 +3,17 @@
 package kube
 
 import (
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
 )
 
 func node(name string, conditions ...corev1.NodeCondition) *corev1.Node {
@@ -90,4 +94,14 @@ func TestAKubeconfigThatIsNoneIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "read kubeconfig")
 	_, err = FromFile(t.TempDir()+"/missing", "")
 	require.ErrorContains(t, err, "missing")
+}
+
+func TestWhatTheClusterAnsweredIsNotTakenForSilence(t *testing.T) {
+	c := &Client{Config: &rest.Config{Host: "https://10.0.0.1:6443"}}
+	require.NoError(t, c.Answered(nil))
+	refused := apierrors.NewForbidden(schema.GroupResource{Resource: "tenants"}, "root", nil)
+	require.Equal(t, error(refused), c.Answered(refused))
+	err := c.Answered(syscall.EHOSTUNREACH)
+	require.EqualError(t, err, "cluster https://10.0.0.1:6443 does not answer: no route to host")
+	require.ErrorIs(t, err, syscall.EHOSTUNREACH)
 }

@@ -64,7 +64,7 @@ func readTenants(ctx context.Context, client *kube.Client) ([]tenantRow, error) 
 	gvr := v1alpha1.GroupVersion.WithResource(v1alpha1.TenantPlural)
 	found, err := client.Dynamic.Resource(gvr).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("list tenants: %w", err)
+		return nil, fmt.Errorf("list tenants: %w", client.Answered(err))
 	}
 	rows := make([]tenantRow, 0, len(found.Items))
 	for _, item := range found.Items {
