@@ -3,7 +3,6 @@
 package bootstrap
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -99,7 +98,7 @@ func (b *bringup) kube() (*kube.Client, error) {
 	}
 	config, err := b.dir.Read(workdir.KubeconfigFile)
 	if err != nil {
-		return nil, errors.Join(errors.New("there is no kubeconfig yet"), err)
+		return nil, fmt.Errorf("there is no kubeconfig yet: %w", err)
 	}
 	client, err := kube.FromKubeconfig(config)
 	if err != nil {
