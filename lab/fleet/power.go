@@ -36,6 +36,17 @@ func (f *Fleet) Wipe(names ...string) error {
 	return f.each(names, func(m *machine) { m.disks.Wipe() })
 }
 
+// InstalledConfig is the machine config on a machine's disk, as it was written; nil while nothing is installed, and for an
+// unknown name. It holds the cluster's keys.
+func (f *Fleet) InstalledConfig(name string) []byte {
+	found, err := f.find(name)
+	if err != nil {
+		return nil
+	}
+
+	return found[0].disks.Config()
+}
+
 func (f *Fleet) each(names []string, do func(*machine)) error {
 	found, err := f.find(names...)
 	for _, m := range found {

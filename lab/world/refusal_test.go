@@ -4,6 +4,7 @@ package world
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,7 +67,7 @@ func (s *stage) refusesPortsInUse() {
 
 func (s *stage) refusesASecondRun() {
 	first := s.start()
-	s.await(first, "netboot")
+	s.await(first, "netboot", "have not appeared")
 	said := s.fails()
 	require.Contains(s.t, said, "work directory "+s.work+": another cozy-install is using it")
 	require.Contains(s.t, said, "hint: wait until it ends")
@@ -84,14 +85,14 @@ func (s *stage) showsThatNothingIsThere() {
 	require.NoDirExists(s.t, s.work, "status changes nothing")
 }
 
-// await waits until a run is in a phase.
-func (s *stage) await(u *up, phase string) {
+// await waits until a run is in a phase and says something there; an empty text means when it begins.
+func (s *stage) await(u *up, phase, text string) {
 	s.t.Helper()
 	for e := range u.events {
-		if e.Phase == phase && (e.State == "start" || e.State == "waiting") {
+		if e.Phase == phase && (e.State == "start" || e.State == "waiting") && strings.Contains(e.Message, text) {
 			return
 		}
 	}
 	_, said := u.wait(s.t)
-	require.Fail(s.t, "up ended before phase "+phase, said)
+	require.Fail(s.t, "up ended before "+phase+" "+text, said)
 }
