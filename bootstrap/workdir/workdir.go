@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2"
@@ -27,6 +28,8 @@ const (
 	AssetsDir            = "assets"
 
 	lockFile = "lock"
+	// unborn is the ending of a file that is whole but does not have its name yet.
+	unborn = ".new"
 )
 
 const (
@@ -69,7 +72,35 @@ func Open(path string) (*Dir, error) {
 	if !held {
 		return nil, &LockedError{Path: abs}
 	}
-	return &Dir{path: abs, lock: lock}, nil
+	d := &Dir{path: abs, lock: lock}
+	if err := d.removeLitter(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// removeLitter removes what a killed program left of files that it was about to write. They may hold secrets, and nobody
+// else would. Only the holder of the lock may do so.
+func (d *Dir) removeLitter() error {
+	for _, name := range []string{SecretsFile, EncryptedSecretsFile, TalosconfigFile, KubeconfigFile, JournalFile} {
+		for _, pattern := range []string{"." + name + "[0-9]*", "." + name + unborn + "[0-9]*", name + unborn} {
+			litter, err := filepath.Glob(filepath.Join(escapeGlob(d.path), pattern))
+			if err != nil {
+				return fmt.Errorf("look for unfinished files in %s: %w", d.path, err)
+			}
+			for _, path := range litter {
+				if err := os.Remove(path); err != nil {
+					return fmt.Errorf("remove an unfinished file: %w", err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// escapeGlob takes the meaning from the pattern characters of a path.
+func escapeGlob(path string) string {
+	return strings.NewReplacer("*", "\\*", "?", "\\?", "[", "\\[", "\\", "\\\\").Replace(path)
 }
 
 // OpenForReading opens a directory without locking it, for commands that only look. It need not exist.
@@ -115,7 +146,9 @@ func (d *Dir) Exists(name string) (bool, error) {
 
 // Write replaces a file in one step, mode 0600, synced to disk: a crash leaves the old content or the new, never a part.
 func (d *Dir) Write(_ context.Context, name string, data []byte) error {
-	if err := renameio.WriteFile(d.Path(name), data, fileMode, renameio.IgnoreUmask(), renameio.WithPermissions(fileMode)); err != nil {
+	// The temporary file lies beside the file, not in a directory for everybody.
+	err := renameio.WriteFile(d.Path(name), data, fileMode, renameio.WithTempDir(d.path), renameio.WithStaticPermissions(fileMode))
+	if err != nil {
 		return fmt.Errorf("write %s: %w", d.Path(name), err)
 	}
 	return nil
@@ -133,7 +166,7 @@ func (e *ExistsError) Is(target error) bool { return target == fs.ErrExist }
 
 // WriteOnce writes a file that must not exist yet, whole or not at all. A file that is there stays as it is: *ExistsError.
 func (d *Dir) WriteOnce(ctx context.Context, name string, data []byte) error {
-	fresh := name + ".new"
+	fresh := name + unborn
 	if err := d.Write(ctx, fresh, data); err != nil {
 		return err
 	}

@@ -94,3 +94,33 @@ func TestAMissingFileIsToldAsSuch(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, there)
 }
+
+func TestOpenRemovesWhatAKilledProgramLeft(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "with [brackets]")
+	require.NoError(t, os.MkdirAll(path, 0o700))
+	litter := []string{".secrets.yaml123", ".secrets.yaml.new123", "secrets.yaml.new", ".journal.json9", ".kubeconfig1"}
+	mine := []string{"secrets.yaml", ".git", ".secrets.yaml.backup", "notes.new"}
+	for _, name := range append(litter, mine...) {
+		require.NoError(t, os.WriteFile(filepath.Join(path, name), []byte("x"), 0o600))
+	}
+	d, err := Open(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, d.Close()) })
+	for _, name := range litter {
+		require.NoFileExists(t, d.Path(name))
+	}
+	for _, name := range mine {
+		require.FileExists(t, d.Path(name))
+	}
+}
+
+func TestTemporaryFilesLieInTheWorkDirectory(t *testing.T) {
+	elsewhere := t.TempDir()
+	t.Setenv("TMPDIR", elsewhere)
+	d := open(t)
+	require.NoError(t, os.Chmod(elsewhere, 0o500))
+	require.NoError(t, d.Write(t.Context(), SecretsFile, []byte("secret")))
+	left, err := os.ReadDir(elsewhere)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}

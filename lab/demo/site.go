@@ -75,7 +75,7 @@ func (d *demo) announce(w *world.World, programs world.Programs, tools build.Set
 	}
 	return d.writeState(state{
 		PID: os.Getpid(), Bastion: w.BastionPath(), Install: programs.Install, Kubectl: d.path("kubectl"),
-		Up: []string{"-f", filepath.Join(d.root, siteFile), "--work-dir", d.path("work"), "--ipxe-dir", w.LoaderDir()},
+		Up: append(w.UpArgs(), "--work-dir", d.path("work")),
 	})
 }
 

@@ -57,7 +57,7 @@ func writeConfigs(streams Streams, dir string, configs map[string][]byte, talosc
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		path := filepath.Join(dir, name)
-		if err := renameio.WriteFile(path, files[name], 0o600, renameio.IgnoreUmask()); err != nil {
+		if err := renameio.WriteFile(path, files[name], 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600)); err != nil {
 			errs = append(errs, fmt.Errorf("write %s: %w", path, err))
 			continue
 		}
