@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
+	"github.com/cozystack/cozy-install/lab/fleet/sitesim"
+)
+
+// secretValues are all values of the cluster's secrets, and the keys among them also as they would be on a wire.
+func (s *stage) secretValues() [][]byte {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.work, workdir.SecretsFile))
+	require.NoError(s.t, err)
+	var document yaml.Node
+	require.NoError(s.t, yaml.Unmarshal(data, &document))
+	var values [][]byte
+	var walk func(*yaml.Node)
+	walk = func(n *yaml.Node) {
+		for _, child := range n.Content {
+			walk(child)
+		}
+		if n.Kind != yaml.ScalarNode || len(n.Value) < 16 {
+			return
+		}
+		values = append(values, []byte(n.Value))
+		if raw, err := base64.StdEncoding.DecodeString(n.Value); err == nil {
+			values = append(values, raw)
+		}
+	}
+	walk(&document)
+	require.Greater(s.t, len(values), 15, "the secrets have more than that")
+	return values
+}
+
+// showsNoSecret checks one text or body.
+func (s *stage) showsNoSecret(text string) {
+	s.t.Helper()
+	for _, value := range s.secretValues() {
+		require.False(s.t, strings.Contains(text, string(value)), "a secret of %d bytes is shown", len(value))
+	}
+}
+
+// servesNoSecret asks the netboot server for everything it has, and for what it must not have, as a machine of the site
+// and as a stranger.
+func (s *stage) servesNoSecret() {
+	s.t.Helper()
+	bodies := s.overHTTP()
+	maps.Copy(bodies, s.overTFTP())
+	for name, body := range bodies {
+		s.showsNoSecret(string(body))
+		require.NotContains(s.t, string(body), "talos.config", name)
+	}
+	for _, e := range s.Fleet.Events() {
+		if e.Kind == "kernel" {
+			s.showsNoSecret(e.Details["args"])
+		}
+	}
+}
+
+func (s *stage) overHTTP() map[string][]byte {
+	server := netip.AddrPortFrom(s.bastion().Addr(), 8080)
+	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, at string) (net.Conn, error) {
+			return s.network.Site.Dial(ctx, netip.Addr{}, at)
+		},
+	}}
+	routes := []string{"/", "/healthz", "/assets", "/assets/", "/assets/kernel", "/assets/initramfs", "/boot.ipxe?mac=02:00:00:00:00:99"}
+	for _, node := range s.site.Nodes {
+		routes = append(routes, "/boot.ipxe?mac="+node.MAC, "/boot.ipxe?serial=&mac="+node.MAC, "/"+node.Name+".yaml")
+	}
+	for _, name := range []string{workdir.SecretsFile, workdir.TalosconfigFile, workdir.KubeconfigFile, workdir.JournalFile} {
+		routes = append(routes, "/"+name, "/../"+name, "/assets/../../"+name, "/assets/%2e%2e/%2e%2e/"+name, s.work+"/"+name, "/assets/kernel/../../"+name)
+	}
+	bodies := map[string][]byte{}
+	for _, route := range routes {
+		request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+server.String(), nil)
+		require.NoError(s.t, err)
+		path, query, _ := strings.Cut(route, "?")
+		request.URL.Opaque = "//" + server.String() + path // exactly as written
+		request.URL.RawQuery = query
+		response, err := client.Do(request)
+		require.NoError(s.t, err, route)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(s.t, errors.Join(err, response.Body.Close()))
+		if response.StatusCode == http.StatusOK {
+			bodies[route] = body
+		}
+	}
+	want := []string{"/assets/initramfs", "/assets/kernel", "/healthz"}
+	for _, node := range s.site.Nodes {
+		want = append(want, "/boot.ipxe?mac="+node.MAC, "/boot.ipxe?serial=&mac="+node.MAC)
+	}
+	require.ElementsMatch(s.t, want, slices.Collect(maps.Keys(bodies)), "these and no others are served")
+	return bodies
+}
+
+func (s *stage) overTFTP() map[string][]byte {
+	names := slices.Sorted(maps.Keys(sitesim.Loaders()))
+	for _, name := range []string{workdir.SecretsFile, workdir.TalosconfigFile} {
+		names = append(names, name, "../"+name, "../../"+name, filepath.Join(s.work, name))
+	}
+	bodies := map[string][]byte{}
+	for _, name := range names {
+		if body, err := s.readTFTP(name); err == nil {
+			bodies["tftp:"+name] = body
+		}
+	}
+	require.Len(s.t, bodies, 2, "one loader for BIOS and one for UEFI")
+	return bodies
+}
+
+// readTFTP reads one file as the simplest of clients does (RFC 1350): no options, blocks of 512 bytes.
+func (s *stage) readTFTP(name string) ([]byte, error) {
+	conn, err := s.network.Site.ListenPacket(s.t.Context(), netip.AddrPortFrom(s.site.Network.Gateway, 0))
+	require.NoError(s.t, err)
+	defer conn.Close()
+	var to net.Addr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(s.bastion().Addr(), 69))
+	packet := []byte("\x00\x01" + name + "\x00octet\x00")
+	var body []byte
+	buffer := make([]byte, 4+512)
+	for next := uint16(1); ; next++ {
+		if _, err := conn.WriteTo(packet, to); err != nil {
+			return nil, err
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			return nil, err
+		}
+		n, from, err := conn.ReadFrom(buffer)
+		if err != nil {
+			return nil, err
+		}
+		if n < 4 || !bytes.Equal(buffer[:2], []byte{0, 3}) || binary.BigEndian.Uint16(buffer[2:]) != next {
+			return nil, fmt.Errorf("%s: answered with %q", name, buffer[:n])
+		}
+		body = append(body, buffer[4:n]...)
+		packet, to = append([]byte{0, 4}, buffer[2:4]...), from
+		if n < len(buffer) {
+			_, err := conn.WriteTo(packet, to)
+			return body, err
+		}
+	}
+}
