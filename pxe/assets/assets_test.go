@@ -54,6 +54,8 @@ func TestFetchGoesOnWhereAKilledRunStopped(t *testing.T) {
 
 	dir := filepath.Join(cache, f.order().ID, version)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "initramfs-amd64.xz"), []byte("half"), 0o600), "no sum was recorded for it")
+	unfinished := filepath.Join(dir, ".initramfs-amd64.xz8674665223082153551")
+	require.NoError(t, os.WriteFile(unfinished, []byte("half"), 0o600))
 	f.files["initramfs-amd64.xz"] = initramfs
 	got, err := Fetch(t.Context(), f.order(), cache)
 	require.NoError(t, err)
@@ -61,6 +63,7 @@ func TestFetchGoesOnWhereAKilledRunStopped(t *testing.T) {
 	data, err := os.ReadFile(got.Initramfs)
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(initramfs, data))
+	require.NoFileExists(t, unfinished)
 }
 
 func TestBrokenDownloadLeavesNoFile(t *testing.T) {

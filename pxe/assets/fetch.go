@@ -130,6 +130,9 @@ func (f Factory) fetch(ctx context.Context, base *url.URL, dir string, list []do
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make asset cache: %w", err)
 	}
+	if err := removeUnfinished(dir); err != nil {
+		return err
+	}
 	for _, d := range list {
 		from := base.JoinPath("image", f.ID, f.Version, d.name)
 		sum, err := f.save(ctx, from, filepath.Join(dir, d.name), d.most, recorded[d.name])

@@ -11,6 +11,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -41,11 +44,11 @@ func (f Factory) save(ctx context.Context, from *url.URL, path string, most int6
 	}
 	defer body.Close() // read to the end or given up
 
-	pending, err := renameio.NewPendingFile(path, renameio.WithStaticPermissions(0o600))
+	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
 	if err != nil {
 		return "", err
 	}
-	defer pending.Cleanup() //nolint:errcheck // a left-over temporary file is overwritten by nobody and harms nobody
+	defer pending.Cleanup() //nolint:errcheck // removeUnfinished takes what is left
 	hash := sha256.New()
 	size, err := io.Copy(io.MultiWriter(pending, hash), io.LimitReader(&watched{body, stalled}, most+1))
 	switch {
@@ -62,6 +65,23 @@ func (f Factory) save(ctx context.Context, from *url.URL, path string, most int6
 		return "", err
 	}
 	return sum, nil
+}
+
+// removeUnfinished removes what killed downloads left: renameio's temporary files, a dot before the file's name and digits
+// behind it.
+func removeUnfinished(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") && strings.TrimRight(e.Name(), "0123456789") != e.Name() {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return fmt.Errorf("remove an unfinished download: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // watched puts off the end of a download with each read.

@@ -76,7 +76,7 @@ func (s sums) write(dir string) error {
 	for _, name := range slices.Sorted(maps.Keys(s)) {
 		fmt.Fprintf(&text, "%s  %s\n", s[name], name)
 	}
-	if err := renameio.WriteFile(filepath.Join(dir, sumsFile), text.Bytes(), 0o600); err != nil {
+	if err := renameio.WriteFile(filepath.Join(dir, sumsFile), text.Bytes(), 0o600, renameio.WithTempDir(dir)); err != nil {
 		return fmt.Errorf("record checksums: %w", err)
 	}
 	return nil
