@@ -13,7 +13,6 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
-	"github.com/cozystack/cozy-install/bootstrap/wait"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/talos"
 )
@@ -42,34 +41,53 @@ func (b *bringup) applyConfigs() phase.Phase {
 // are silent now are installing already, or are waited for by the next phase. A machine goes on answering for a while
 // after it took its config; its certificate, new at each boot, tells whether it is still the same boot.
 func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase.Say) error {
-	if b.given == nil {
-		b.given = map[string]string{}
-	}
 	var lock sync.Mutex
 	var errs []error
 	group := errgroup.Group{}
 	group.SetLimit(nodesAtOnce)
-	for _, node := range b.site.Nodes {
+	for _, node := range b.without(seen) {
 		machine := seen[node.Name]
-		if machine.state != talos.Maintenance || b.given[node.Name] == machine.fingerprint {
-			continue
-		}
 		group.Go(func() error {
 			err := b.apply(ctx, node, machine)
 			lock.Lock()
 			defer lock.Unlock()
-			if err != nil {
-				errs = append(errs, fmt.Errorf("node %s (%s): %w", node.Name, machine.addr, err))
-				return nil
-			}
-			b.given[node.Name] = machine.fingerprint
-			say("%s took its config and installs", node.Name)
-			errs = append(errs, b.noteApplied(ctx, node))
+			errs = append(errs, b.noteGiven(ctx, node, machine, err, say))
 			return nil
 		})
 	}
 	_ = group.Wait() // errors are collected, so that one node does not stop another
 	return errors.Join(errs...)
+}
+
+// without gives the nodes whose machines are in maintenance mode and did not take a config in this boot of theirs.
+func (b *bringup) without(seen map[string]sight) []site.Node {
+	var out []site.Node
+	for _, node := range b.site.Nodes {
+		machine := seen[node.Name]
+		if machine.state == talos.Maintenance && b.given[node.Name] != machine.fingerprint {
+			out = append(out, node)
+		}
+	}
+	return out
+}
+
+// noteGiven keeps what became of giving a machine its config. A machine that fell silent meanwhile is no failure: it may
+// have taken an earlier run's config and reboot, and the next phase waits for it.
+func (b *bringup) noteGiven(ctx context.Context, node site.Node, machine sight, err error, say phase.Say) error {
+	switch {
+	case errors.Is(err, talos.ErrUnavailable):
+		say("%s fell silent while it was given its config", node.Name)
+		b.log.Debug("apply", "node", node.Name, "addr", machine.addr, "reason", err)
+		return nil
+	case err != nil:
+		return fmt.Errorf("node %s (%s): %w", node.Name, machine.addr, err)
+	}
+	if b.given == nil {
+		b.given = map[string]string{}
+	}
+	b.given[node.Name] = machine.fingerprint
+	say("%s took its config and installs", node.Name)
+	return b.noteApplied(ctx, node)
 }
 
 func (b *bringup) apply(ctx context.Context, node site.Node, machine sight) error {
@@ -130,10 +148,8 @@ func (b *bringup) awaitInstallation() phase.Phase {
 		ID: "install", Title: "wait for the nodes to install and reboot",
 		Done: b.allOurs,
 		Run: func(ctx context.Context, say phase.Say) error {
-			return wait.Until(ctx, wait.Check{
-				Title: "the nodes to come back installed", Timeout: b.opts.nodeTimeout(),
-				Changed: func(reason error) { say("%v", reason) },
-				Probe:   func(ctx context.Context) error { return b.assertInstalled(ctx, say) },
+			return b.await(ctx, say, "the nodes to come back installed", 0, func(ctx context.Context) error {
+				return b.assertInstalled(ctx, say)
 			})
 		},
 	}
@@ -142,16 +158,16 @@ func (b *bringup) awaitInstallation() phase.Phase {
 // assertInstalled checks that every node is ours. A machine that is back in maintenance mode without a config, because it
 // lost power before it was written, is given it again.
 func (b *bringup) assertInstalled(ctx context.Context, say phase.Say) error {
-	err := b.assertAll(ctx, "have not come back installed", talos.Ours)
-	if missing := (*MissingNodesError)(nil); !errors.As(err, &missing) {
+	seen, err := b.observe(ctx)
+	if err != nil {
 		return err
 	}
-	seen, lookErr := b.observe(ctx)
-	if lookErr != nil {
-		return lookErr
+	missing := b.assertSeen(seen, "have not come back installed", talos.Ours)
+	if missing == nil {
+		return nil
 	}
-	if applyErr := b.applyAll(ctx, seen, say); applyErr != nil {
-		b.log.Debug("apply again", "error", applyErr)
+	if err := b.applyAll(ctx, seen, say); err != nil {
+		return fmt.Errorf("%w: %w", missing, err)
 	}
-	return err
+	return missing
 }

@@ -3,7 +3,8 @@
 package bootstrap
 
 import (
-	"fmt"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"net/url"
 
@@ -55,13 +56,6 @@ func (b *bringup) close() error {
 	return b.netboot.stop()
 }
 
-// NoSecretsError says that a phase needs secrets that have not been created.
-type NoSecretsError struct{ Path string }
-
-func (e *NoSecretsError) Error() string {
-	return fmt.Sprintf("the cluster's secrets do not exist yet (%s)", e.Path)
-}
-
 // credentials are those of an administrator of the Talos API, signed with the cluster's own secrets.
 func (b *bringup) credentials() (*talos.Credentials, error) {
 	if b.creds != nil {
@@ -91,14 +85,17 @@ func (b *bringup) talosconfig() ([]byte, error) {
 	return talos.Talosconfig(cluster, secrets, addresses(b.controlPlanes()))
 }
 
-// kube is a client of the cluster, from the kubeconfig in the work directory.
+// kube is a client of the cluster, from the kubeconfig in the work directory. *NoKubeconfigError means that there is none.
 func (b *bringup) kube() (*kube.Client, error) {
 	if b.cluster != nil {
 		return b.cluster, nil
 	}
 	config, err := b.dir.Read(workdir.KubeconfigFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &NoKubeconfigError{Path: b.dir.Path(workdir.KubeconfigFile)}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("there is no kubeconfig yet: %w", err)
+		return nil, err
 	}
 	client, err := kube.FromKubeconfig(config)
 	if err != nil {

@@ -37,3 +37,26 @@ func (e *MissingNodesError) Error() string {
 func (e *MissingNodesError) Hint() string {
 	return "check that they are powered on, that network boot comes first in their boot order, and that mac, serial or uuid in the site file are theirs; then run up again: it goes on from here"
 }
+
+// hintFromStart helps those who skipped the phase that makes a file, or look into another directory.
+const hintFromStart = "run up without --from, or with the --work-dir that the site was installed with"
+
+// NoSecretsError says that a phase needs secrets that have not been created.
+type NoSecretsError struct{ Path string }
+
+func (e *NoSecretsError) Error() string {
+	return fmt.Sprintf("the cluster's secrets do not exist yet (%s)", e.Path)
+}
+
+// Hint says how to come by them.
+func (e *NoSecretsError) Hint() string { return hintFromStart }
+
+// NoKubeconfigError says that a phase needs the cluster's kubeconfig, which has not been fetched.
+type NoKubeconfigError struct{ Path string }
+
+func (e *NoKubeconfigError) Error() string {
+	return fmt.Sprintf("there is no kubeconfig yet (%s)", e.Path)
+}
+
+// Hint says how to come by it.
+func (e *NoKubeconfigError) Hint() string { return hintFromStart }

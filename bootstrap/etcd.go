@@ -7,12 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
-	"github.com/cozystack/cozy-install/bootstrap/wait"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/talos"
 )
@@ -32,17 +29,16 @@ func (b *bringup) bootstrapEtcd() phase.Phase {
 			return []string{"ask every control plane for etcd members; if none has any, bootstrap etcd on " + node.Name}, nil
 		},
 		Run: func(ctx context.Context, say phase.Say) error {
+			if _, err := b.credentials(); err != nil {
+				return err // before a choice is written down
+			}
 			if err := b.chooseBootstrapNode(ctx); err != nil {
 				return err
 			}
 			if err := b.startEtcd(ctx, say); err != nil {
 				return err
 			}
-			return wait.Until(ctx, wait.Check{
-				Title: "every control plane to be a member of the one etcd cluster", Timeout: b.opts.nodeTimeout(), ProbeTimeout: time.Minute,
-				Changed: func(reason error) { say("%v", reason) },
-				Probe:   b.assertOneEtcd,
-			})
+			return b.await(ctx, say, "every control plane to be a member of the one etcd cluster", askTimeout, b.assertOneEtcd)
 		},
 	}
 }
@@ -102,19 +98,15 @@ func (b *bringup) startEtcd(ctx context.Context, say phase.Say) error {
 	if err != nil {
 		return err
 	}
-	return wait.Until(ctx, wait.Check{
-		Title: "etcd to start on " + node.Name, Timeout: b.opts.nodeTimeout(), ProbeTimeout: time.Minute,
-		Changed: func(reason error) { say("%v", reason) },
-		Probe: func(ctx context.Context) error {
-			members, err := b.etcdMembers(ctx)
-			if err != nil {
-				return err
-			}
-			if anyMembers(members) {
-				return b.dir.UpdateJournal(ctx, func(j *workdir.Journal) { j.EtcdStarted = true })
-			}
-			return b.callBootstrap(ctx, node)
-		},
+	return b.await(ctx, say, "etcd to start on "+node.Name, askTimeout, func(ctx context.Context) error {
+		members, err := b.etcdMembers(ctx)
+		if err != nil {
+			return err
+		}
+		if anyMembers(members) {
+			return b.dir.UpdateJournal(ctx, func(j *workdir.Journal) { j.EtcdStarted = true })
+		}
+		return b.callBootstrap(ctx, node)
 	})
 }
 
@@ -138,108 +130,4 @@ func (b *bringup) callBootstrap(ctx context.Context, node site.Node) error {
 		return fmt.Errorf("etcd on %s is starting", node.Name)
 	}
 	return err
-}
-
-// etcdRunning is Talos's word for a service that runs. Before its bootstrap etcd is Preparing, and has nobody to ask.
-const etcdRunning = "Running"
-
-// etcdMembers asks every control plane for its view of the etcd members. One that cannot be asked is an error, never an
-// empty answer: it may hold the only member.
-func (b *bringup) etcdMembers(ctx context.Context) (map[string][]talos.EtcdMember, error) {
-	planes := b.controlPlanes()
-	out := make(map[string][]talos.EtcdMember, len(planes))
-	var errs []error
-	for _, node := range planes {
-		members, err := b.membersOf(ctx, node)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		out[node.Name] = members
-	}
-	return out, errors.Join(errs...)
-}
-
-func (b *bringup) membersOf(ctx context.Context, node site.Node) ([]talos.EtcdMember, error) {
-	client, err := b.dial(ctx, node)
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	service, err := client.EtcdServiceState(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("ask %s for the state of etcd: %w", node.Name, err)
-	}
-	if service.State != etcdRunning {
-		return nil, nil
-	}
-	members, err := client.EtcdMembers(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("ask %s for etcd members: %w", node.Name, err)
-	}
-	return members, nil
-}
-
-func anyMembers(views map[string][]talos.EtcdMember) bool {
-	for _, members := range views {
-		if len(members) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// SplitEtcdError says that control planes belong to different etcd clusters.
-type SplitEtcdError struct{ Views []string }
-
-func (e *SplitEtcdError) Error() string {
-	return "the control planes disagree about the etcd members: " + strings.Join(e.Views, "; ")
-}
-
-// Hint says what it means if it lasts.
-func (e *SplitEtcdError) Hint() string {
-	return "if it lasts, two etcd clusters were started: reset the control planes outside the one you keep, then run up again"
-}
-
-// assertOneEtcd checks that every control plane sees the same members, and that all control planes are among them.
-func (b *bringup) assertOneEtcd(ctx context.Context) error {
-	views, err := b.etcdMembers(ctx)
-	if err != nil {
-		return err
-	}
-	want := names(b.controlPlanes())
-	var first string
-	lines := make([]string, 0, len(want))
-	agree := true
-	for i, name := range want {
-		line := describe(views[name])
-		if i == 0 {
-			first = line
-		}
-		agree = agree && line == first
-		lines = append(lines, name+" sees "+line)
-	}
-	if !agree {
-		return &SplitEtcdError{Views: lines}
-	}
-	if got := len(views[want[0]]); got != len(want) {
-		return fmt.Errorf("etcd has %d of %d members: %s", got, len(want), first)
-	}
-	return nil
-}
-
-// describe gives members with their ids, so that two clusters with members of one name differ.
-func describe(members []talos.EtcdMember) string {
-	if len(members) == 0 {
-		return "no members"
-	}
-	out := make([]string, len(members))
-	for i, m := range members {
-		out[i] = fmt.Sprintf("%s (%x)", m.Hostname, m.ID)
-		if m.Learner {
-			out[i] += " learner"
-		}
-	}
-	slices.Sort(out)
-	return strings.Join(out, ", ")
 }

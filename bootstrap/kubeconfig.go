@@ -4,12 +4,8 @@ package bootstrap
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"time"
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
-	"github.com/cozystack/cozy-install/bootstrap/wait"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 )
 
@@ -30,11 +26,7 @@ func (b *bringup) fetchKubeconfig() phase.Phase {
 			if err := b.saveKubeconfig(ctx, say); err != nil {
 				return err
 			}
-			return wait.Until(ctx, wait.Check{
-				Title: "the Kubernetes API at " + b.endpoint.Host, Timeout: b.opts.nodeTimeout(), ProbeTimeout: lookTimeout,
-				Changed: func(reason error) { say("%v", reason) },
-				Probe:   b.assertKubernetes,
-			})
+			return b.await(ctx, say, "the Kubernetes API at "+b.endpoint.Host, lookTimeout, b.assertKubernetes)
 		},
 	}
 }
@@ -46,18 +38,14 @@ func (b *bringup) saveKubeconfig(ctx context.Context, say phase.Say) error {
 		return err
 	}
 	var config []byte
-	err = wait.Until(ctx, wait.Check{
-		Title: "the kubeconfig from " + node.Name, Timeout: b.opts.nodeTimeout(), ProbeTimeout: time.Minute,
-		Changed: func(reason error) { say("%v", reason) },
-		Probe: func(ctx context.Context) error {
-			client, err := b.dial(ctx, node)
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			config, err = client.Kubeconfig(ctx)
+	err = b.await(ctx, say, "the kubeconfig from "+node.Name, askTimeout, func(ctx context.Context) error {
+		client, err := b.dial(ctx, node)
+		if err != nil {
 			return err
-		},
+		}
+		defer client.Close()
+		config, err = client.Kubeconfig(ctx)
+		return err
 	})
 	if err != nil {
 		return err
@@ -81,7 +69,7 @@ func (b *bringup) awaitRegistration() phase.Phase {
 		ID: "register", Title: "wait for the nodes to register in Kubernetes",
 		Done: func(ctx context.Context) (bool, error) { return b.holds(b.assertRegistered(ctx, want)) },
 		Run: func(ctx context.Context, say phase.Say) error {
-			return b.awaitCluster(ctx, say, "the nodes to register", func(ctx context.Context) error {
+			return b.await(ctx, say, "the nodes to register", askTimeout, func(ctx context.Context) error {
 				return b.assertRegistered(ctx, want)
 			})
 		},
@@ -110,26 +98,16 @@ func (b *bringup) awaitNodes() phase.Phase {
 		ID: "nodes", Title: "wait for the nodes to be Ready",
 		Done: func(ctx context.Context) (bool, error) { return b.holds(assert(ctx)) },
 		Run: func(ctx context.Context, say phase.Say) error {
-			return b.awaitCluster(ctx, say, "the nodes to be Ready", assert)
+			return b.await(ctx, say, "the nodes to be Ready", askTimeout, assert)
 		},
 	}
 }
 
-// awaitCluster waits for something that the Kubernetes API tells.
-func (b *bringup) awaitCluster(ctx context.Context, say phase.Say, title string, assert func(context.Context) error) error {
-	return wait.Until(ctx, wait.Check{
-		Title: title, Timeout: b.opts.nodeTimeout(), ProbeTimeout: time.Minute,
-		Changed: func(reason error) { say("%v", reason) },
-		Probe:   assert,
-	})
-}
-
-// holds turns an assertion into "is this phase done?". A cluster that does not exist yet is no error: the phase is not
-// done.
+// holds turns an assertion into "is this phase done?". One that fails, also because there is no cluster yet, is no error:
+// the phase is not done.
 func (b *bringup) holds(err error) (bool, error) {
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return err == nil, nil
+	if err != nil {
+		b.log.Debug("not done yet", "reason", err)
 	}
-	b.log.Debug("not done yet", "reason", err)
-	return false, nil
+	return err == nil, nil
 }

@@ -36,18 +36,17 @@ func (b *bringup) netbootMachines() phase.Phase {
 			}, nil
 		},
 		Run: func(ctx context.Context, say phase.Say) error {
+			if _, err := b.credentials(); err != nil {
+				return err // before anything is served
+			}
 			if err := b.startNetboot(ctx, say); err != nil {
 				return err
 			}
-			return wait.Until(ctx, wait.Check{
-				Title: "the machines to appear", Timeout: b.opts.nodeTimeout(),
-				Changed: func(reason error) { say("%v", reason) },
-				Probe: func(ctx context.Context) error {
-					if err := b.netboot.failed(); err != nil {
-						return wait.Final(err)
-					}
-					return b.assertAll(ctx, "have not appeared", talos.Maintenance, talos.Ours)
-				},
+			return b.await(ctx, say, "the machines to appear", 0, func(ctx context.Context) error {
+				if err := b.netboot.failed(); err != nil {
+					return wait.Final(err)
+				}
+				return b.assertAll(ctx, "have not appeared", talos.Maintenance, talos.Ours)
 			})
 		},
 	}
@@ -156,6 +155,19 @@ func (n *netboot) stop() error {
 	n.cancel()
 	<-n.ended
 	return n.failed()
+}
+
+// keepInstalled lets the nodes that were seen with their config boot from their disks, should they reboot. A nil receiver
+// serves nothing.
+func (n *netboot) keepInstalled(seen map[string]sight) {
+	if n == nil {
+		return
+	}
+	for node, at := range seen {
+		if at.state == talos.Ours {
+			n.server.BootFromDisk(node)
+		}
+	}
 }
 
 // failed is the error with which the server ended; nil while it runs and after a clean end. A nil receiver serves nothing.

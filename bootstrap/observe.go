@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cozystack/cozy-install/bootstrap/site"
-	"github.com/cozystack/cozy-install/bootstrap/wait"
 	"github.com/cozystack/cozy-install/talos"
 )
 
@@ -34,14 +33,18 @@ type sight struct {
 	fingerprint string
 }
 
-// observe looks at every node of the site, side by side. A node that does not answer is in the result as unreachable;
-// an error means that looking cannot help: a foreign node, or one that is not who it should be.
+// observe looks at every node of the site, side by side. A node that does not answer is in the result as unreachable. An
+// error beside the result names nodes that answer and are not to be had: a foreign one, one that refuses us.
 func (b *bringup) observe(ctx context.Context) (map[string]sight, error) {
+	creds, err := b.credentials()
+	if err != nil {
+		return nil, err
+	}
 	var scanning sync.WaitGroup
 	if b.finder.due() {
 		scanning.Go(func() { b.scan(ctx) })
 	}
-	out, err := b.lookForAll(ctx, b.site.Nodes)
+	out, err := b.lookForAll(ctx, b.site.Nodes, creds)
 	scanning.Wait()
 	var found []site.Node
 	for _, node := range b.site.Nodes {
@@ -49,12 +52,13 @@ func (b *bringup) observe(ctx context.Context) (map[string]sight, error) {
 			found = append(found, node)
 		}
 	}
-	again, againErr := b.lookForAll(ctx, found)
+	again, againErr := b.lookForAll(ctx, found, creds)
 	maps.Copy(out, again)
+	b.netboot.keepInstalled(out)
 	return out, errors.Join(err, againErr)
 }
 
-func (b *bringup) lookForAll(ctx context.Context, nodes []site.Node) (map[string]sight, error) {
+func (b *bringup) lookForAll(ctx context.Context, nodes []site.Node, creds *talos.Credentials) (map[string]sight, error) {
 	var lock sync.Mutex
 	out := make(map[string]sight, len(nodes))
 	var errs []error
@@ -62,7 +66,7 @@ func (b *bringup) lookForAll(ctx context.Context, nodes []site.Node) (map[string
 	group.SetLimit(nodesAtOnce)
 	for _, node := range nodes {
 		group.Go(func() error {
-			seen, err := b.look(ctx, node)
+			seen, err := b.look(ctx, node, creds)
 			lock.Lock()
 			defer lock.Unlock()
 			out[node.Name] = seen
@@ -81,11 +85,7 @@ func (b *bringup) lookForAll(ctx context.Context, nodes []site.Node) (map[string
 
 // look finds a node at its own address, where it answers once it has its config, or else where it netbooted from. Both are
 // asked at once, and the first that can tell ends the look: an address that nobody has is silent for seconds.
-func (b *bringup) look(ctx context.Context, node site.Node) (sight, error) {
-	creds, err := b.credentials()
-	if err != nil {
-		return sight{}, err
-	}
+func (b *bringup) look(ctx context.Context, node site.Node, creds *talos.Credentials) (sight, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	var once sync.Once
@@ -181,14 +181,16 @@ func isNode(node site.Node, inventory talos.Inventory) bool {
 func (b *bringup) assertAll(ctx context.Context, what string, want ...talos.State) error {
 	seen, err := b.observe(ctx)
 	if err != nil {
-		if foreign := (*ForeignNodeError)(nil); errors.As(err, &foreign) {
-			return wait.Final(err)
-		}
 		return err
 	}
+	return b.assertSeen(seen, what, want...)
+}
+
+// assertSeen checks that every node was seen in one of the wanted states.
+func (b *bringup) assertSeen(seen map[string]sight, what string, want ...talos.State) error {
 	var missing []string
 	for _, node := range b.site.Nodes {
-		if !oneOf(seen[node.Name].state, want) {
+		if !slices.Contains(want, seen[node.Name].state) {
 			missing = append(missing, node.Name)
 		}
 	}
@@ -198,22 +200,14 @@ func (b *bringup) assertAll(ctx context.Context, what string, want ...talos.Stat
 	return nil
 }
 
-func oneOf(state talos.State, want []talos.State) bool {
-	for _, w := range want {
-		if state == w {
-			return true
-		}
-	}
-	return false
-}
-
-// allOurs says that every node answers with the cluster's certificates.
+// allOurs says that every node answers with the cluster's certificates. What time may cure, such as a node whose clock is
+// still wrong, only means that not all do; a site without secrets has no nodes yet.
 func (b *bringup) allOurs(ctx context.Context) (bool, error) {
 	err := b.assertAll(ctx, "are not configured", talos.Ours)
-	if missing, unknown := (*MissingNodesError)(nil), (*NoSecretsError)(nil); errors.As(err, &missing) || errors.As(err, &unknown) {
-		return false, nil
+	if none := (*NoSecretsError)(nil); isFinal(err) && !errors.As(err, &none) {
+		return false, err
 	}
-	return err == nil, err
+	return err == nil, nil
 }
 
 // dial connects to a configured node at its own address.

@@ -98,6 +98,8 @@ func hasTalos(ctx context.Context, addr netip.Addr) bool {
 
 // identify notes which node of the site a machine in maintenance mode is, if it is one.
 func (b *bringup) identify(ctx context.Context, addr netip.Addr) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
 	at := netip.AddrPortFrom(addr, talos.Port)
 	answer, err := talos.Probe(ctx, at, nil)
 	if err != nil || answer.State != talos.Maintenance {

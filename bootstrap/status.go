@@ -4,9 +4,7 @@ package bootstrap
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -94,15 +92,16 @@ func (b *bringup) nodeStatuses(ctx context.Context, client *kube.Client, cluster
 			states[s.Name] = s
 		}
 	}
+	creds, credsErr := b.credentials()
 	out := make([]NodeStatus, len(b.site.Nodes))
-	var lock sync.Mutex
 	group := errgroup.Group{}
 	group.SetLimit(nodesAtOnce)
 	for i, node := range b.site.Nodes {
 		group.Go(func() error {
-			stage := b.stage(ctx, node)
-			lock.Lock()
-			defer lock.Unlock()
+			stage := "unknown: " + fmt.Sprint(credsErr)
+			if credsErr == nil {
+				stage = b.stage(ctx, node, creds)
+			}
 			out[i] = nodeStatus(node, stage, states, clusterErr)
 			return nil
 		})
@@ -126,11 +125,9 @@ func nodeStatus(node site.Node, stage string, states map[string]kube.NodeState, 
 }
 
 // stage is what Talos on the node says it is doing, or how it answers if it does not talk to us.
-func (b *bringup) stage(ctx context.Context, node site.Node) string {
-	seen, err := b.look(ctx, node)
+func (b *bringup) stage(ctx context.Context, node site.Node, creds *talos.Credentials) string {
+	seen, err := b.look(ctx, node, creds)
 	switch {
-	case errors.As(err, new(*NoSecretsError)):
-		return "unknown: " + err.Error()
 	case err != nil && seen.state != talos.Foreign:
 		return "unknown: " + err.Error()
 	case seen.state != talos.Ours:

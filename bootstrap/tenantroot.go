@@ -25,7 +25,7 @@ func (b *bringup) createTenantRoot() phase.Phase {
 			return []string{fmt.Sprintf("create Tenant/%s in namespace %s with host %s", tenant.RootName, tenant.RootNamespace, b.site.Domain)}, nil
 		},
 		Run: func(ctx context.Context, say phase.Say) error {
-			err := b.awaitCluster(ctx, say, "the tenant API", func(ctx context.Context) error {
+			err := b.await(ctx, say, "the tenant API", askTimeout, func(ctx context.Context) error {
 				client, err := b.kube()
 				if err != nil {
 					return err
@@ -38,7 +38,7 @@ func (b *bringup) createTenantRoot() phase.Phase {
 			if err != nil {
 				return err
 			}
-			return b.awaitCluster(ctx, say, "tenant-root to be Ready", b.assertTenantRoot)
+			return b.await(ctx, say, "tenant-root to be Ready", askTimeout, b.assertTenantRoot)
 		},
 	}
 }
