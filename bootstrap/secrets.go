@@ -42,6 +42,10 @@ func (b *bringup) createSecrets() phase.Phase {
 				if data, err = talos.Encrypt(data, recipients); err != nil {
 					return err
 				}
+				// What the next run could not read must not become a cluster's.
+				if _, err := b.decrypt(data); err != nil {
+					return &BrokenSecretsError{Path: b.dir.Path(b.secretsFile()), Err: err}
+				}
 			}
 			if err := b.dir.WriteOnce(ctx, b.secretsFile(), data); err != nil {
 				return err
