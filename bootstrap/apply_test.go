@@ -25,7 +25,7 @@ func TestAMachineThatFallsSilentWhileItIsGivenItsConfigIsNoFailure(t *testing.T)
 		}
 	}
 	var said []string
-	require.NoError(t, b.applyAll(t.Context(), seen, func(format string, args ...any) { said = append(said, format) }))
+	require.NoError(t, b.applyAll(t.Context(), seen, func(format string, _ ...any) { said = append(said, format) }))
 	require.Len(t, said, 4, "it is said of each")
 	journal, err := b.dir.Journal()
 	require.NoError(t, err)

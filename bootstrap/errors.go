@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/cozystack/cozy-install/bootstrap/site"
 )
 
 // ForeignNodeError says that a node has been configured by somebody else's cluster. It is never touched.
@@ -60,3 +62,15 @@ func (e *NoKubeconfigError) Error() string {
 
 // Hint says how to come by it.
 func (e *NoKubeconfigError) Hint() string { return hintFromStart }
+
+// NetbootModeError says that the site file asks for a netboot mode in which nothing can be served.
+type NetbootModeError struct{ Mode string }
+
+func (e *NetbootModeError) Error() string {
+	return fmt.Sprintf("netboot.mode: %q: netboot is served in mode %s only", e.Mode, site.ModeProxy)
+}
+
+// Hint says how else machines can be started.
+func (e *NetbootModeError) Hint() string {
+	return "set netboot.mode to proxy, beside the DHCP server that your network has; with off, up waits for machines that you start yourself, e.g. from Talos's ISO"
+}

@@ -10,15 +10,13 @@ import (
 	"sync"
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
+	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bootstrap/wait"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/pxe"
 	"github.com/cozystack/cozy-install/pxe/assets"
 	"github.com/cozystack/cozy-install/talos"
 )
-
-// netbootOff is the mode in which machines are started by somebody else.
-const netbootOff = "off"
 
 // netbootMachines serves netboot until every machine answers the Talos API. The server goes on serving until the run ends,
 // since machines whose firmware asks the network first ask again at each reboot.
@@ -27,7 +25,7 @@ func (b *bringup) netbootMachines() phase.Phase {
 		ID: "netboot", Title: "bring the machines into maintenance mode",
 		Done: b.allOurs,
 		Plan: func(context.Context) ([]string, error) {
-			if b.site.Netboot.Mode == netbootOff {
+			if b.site.Netboot.Mode == site.ModeOff {
 				return []string{"netboot is off: wait for machines that somebody else starts"}, nil
 			}
 			return []string{
@@ -53,7 +51,7 @@ func (b *bringup) netbootMachines() phase.Phase {
 }
 
 func (b *bringup) startNetboot(ctx context.Context, say phase.Say) error {
-	if b.site.Netboot.Mode == netbootOff || b.netboot != nil {
+	if b.site.Netboot.Mode == site.ModeOff || b.netboot != nil {
 		return nil
 	}
 	server, err := b.netbootServer(ctx, func(line string) { say("%s", line) })
@@ -78,6 +76,9 @@ func (b *bringup) startNetboot(ctx context.Context, say phase.Say) error {
 
 // netbootServer assembles the netboot server with its boot assets, fetching those that are missing.
 func (b *bringup) netbootServer(ctx context.Context, say func(string)) (*pxe.Server, error) {
+	if mode := b.site.Netboot.Mode; mode != site.ModeProxy {
+		return nil, &NetbootModeError{Mode: mode} // before an image of some hundred megabytes is fetched
+	}
 	boot, err := b.bootAssets(ctx, say)
 	if err != nil {
 		return nil, err
