@@ -38,11 +38,10 @@ type State string
 
 // The states of a phase, in the order in which they can come.
 const (
-	Planned State = "planned"
 	Started State = "start"
 	Waiting State = "waiting" // still running, with a message
 	Done    State = "done"
-	Skipped State = "skipped" // done already, or outside --from and --until
+	Skipped State = "skipped" // done already; a phase outside --from and --until is not reported at all
 	Failed  State = "failed"
 )
 
@@ -114,7 +113,7 @@ func Between(phases []Phase, from, until string) ([]Phase, error) {
 		*limit.set = i
 	}
 	if first > last {
-		return nil, fmt.Errorf("phase %q comes after %q: nothing would run", from, until)
+		return nil, &OrderError{From: from, Until: until}
 	}
 	return phases[first : last+1], nil
 }
@@ -129,6 +128,13 @@ func (e *UnknownError) Error() string { return fmt.Sprintf("no phase is called %
 
 // Hint lists the IDs there are.
 func (e *UnknownError) Hint() string { return "the phases are: " + strings.Join(e.Known, ", ") }
+
+// OrderError says that the first phase to run comes after the last.
+type OrderError struct{ From, Until string }
+
+func (e *OrderError) Error() string {
+	return fmt.Sprintf("phase %q comes after %q: nothing would run", e.From, e.Until)
+}
 
 func ids(phases []Phase) []string {
 	out := make([]string, len(phases))

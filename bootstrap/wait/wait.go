@@ -35,7 +35,7 @@ type Check struct {
 type TimeoutError struct {
 	Title   string
 	Elapsed time.Duration
-	// Cause is why the wait ended: context.DeadlineExceeded or context.Canceled.
+	// Cause is why the wait ended: context.DeadlineExceeded, or the cause of the caller's context, such as a signal.
 	Cause error
 	// Last is the last probe's error. Nil if no probe ended.
 	Last error
@@ -49,7 +49,12 @@ func (e *TimeoutError) Error() string {
 }
 
 // Unwrap lets callers find both the cause and the last error.
-func (e *TimeoutError) Unwrap() []error { return []error{e.Cause, e.Last} }
+func (e *TimeoutError) Unwrap() []error {
+	if e.Last == nil {
+		return []error{e.Cause}
+	}
+	return []error{e.Cause, e.Last}
+}
 
 // Final marks an error of a probe as one that waiting cannot cure.
 func Final(err error) error { return &final{err} }

@@ -111,3 +111,14 @@ func TestReasonsAreToldOnceEach(t *testing.T) {
 		require.Equal(t, []string{"a", "b"}, told)
 	})
 }
+
+func TestATimeoutBeforeAnyProbeEndedHasItsCauseAlone(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := Until(ctx, Check{Title: "x", Probe: func(ctx context.Context) error { return ctx.Err() }})
+	require.ErrorIs(t, err, context.Canceled)
+	var timeout *TimeoutError
+	require.ErrorAs(t, err, &timeout)
+	require.NotContains(t, timeout.Unwrap(), nil)
+	require.Equal(t, []error{context.Canceled}, (&TimeoutError{Cause: context.Canceled}).Unwrap())
+}

@@ -143,6 +143,7 @@ func TestExitCodes(t *testing.T) {
 		{fmt.Errorf("up: %w", &site.Problems{}), 2},
 		{&site.FileError{Err: os.ErrNotExist}, 2},
 		{&phase.UnknownError{}, 2},
+		{&phase.OrderError{From: "etcd", Until: "apply"}, 2},
 		{&phase.Error{Err: fmt.Errorf("wait: %w", context.Canceled)}, 130},
 	} {
 		require.Equal(t, test.want, ExitCode(test.err), "%v", test.err)

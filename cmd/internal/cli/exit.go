@@ -49,13 +49,14 @@ func ExitCode(err error) int {
 		problems   *site.Problems
 		unreadable *site.FileError
 		noPhase    *phase.UnknownError
+		order      *phase.OrderError
 		choices    *bundles.Problems // the site file's choices in the bundle
 	)
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &usage), errors.As(err, &problems), errors.As(err, &unreadable), errors.As(err, &noPhase),
-		errors.As(err, &choices):
+		errors.As(err, &order), errors.As(err, &choices):
 		return exitUsage
 	case errors.Is(err, context.Canceled): // only a signal cancels the program's context
 		return exitInterrupted

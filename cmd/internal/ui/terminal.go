@@ -39,7 +39,7 @@ func newTerminal(out io.Writer, width func() int) *terminal {
 			return style.Foreground(lipgloss.Color("2"))
 		case phase.Failed:
 			return style.Foreground(lipgloss.Color("1")).Bold(true)
-		case phase.Skipped, phase.Planned:
+		case phase.Skipped:
 			return style.Faint(true)
 		}
 		return style.Foreground(lipgloss.Color("6"))
