@@ -4,6 +4,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 
@@ -11,11 +12,10 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap"
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/cmd/internal/ui"
 	"github.com/cozystack/cozy-install/pxe"
+	"github.com/cozystack/cozy-install/pxe/ipxe"
 )
-
-// defaultIPXEDir is where Debian's package "ipxe" puts its binaries.
-const defaultIPXEDir = "/usr/lib/ipxe"
 
 // siteFlags are the flags of every command that works on a site.
 type siteFlags struct {
@@ -31,7 +31,7 @@ func (f *siteFlags) add(c *cobra.Command) {
 }
 
 func (f *siteFlags) addNetboot(c *cobra.Command) {
-	c.Flags().StringVar(&f.ipxeDir, "ipxe-dir", defaultIPXEDir, "directory with the iPXE binaries")
+	c.Flags().StringVar(&f.ipxeDir, "ipxe-dir", ipxe.DefaultDir, "directory with the iPXE binaries")
 	c.Flags().StringVar(&f.assetsDir, "assets-dir", "", "directory with Talos's kernel and initramfs (default: fetched from talos.factory)")
 	c.Flags().StringToIntVar(&f.ports, "netboot-ports", nil,
 		"other ports than dhcp=67,proxy=4011,tftp=69,http=8080; all but http only behind a DHCP relay that knows them")
@@ -76,18 +76,19 @@ func (f *siteFlags) load(streams Streams) (bootstrap.Options, error) {
 	}
 	return bootstrap.Options{
 		Site: s, WorkDir: workDir, IPXEDir: f.ipxeDir, AssetsDir: f.assetsDir,
-		Ports: ports, ControllerImage: f.controllerImage, Log: f.logger(streams),
+		Ports: ports, ControllerImage: f.controllerImage, Log: f.logTo(streams.Err, ui.Plain),
 	}, nil
 }
 
-// logger gives the details channel: warnings and worse unless details are asked for.
-func (f *siteFlags) logger(streams Streams) *slog.Logger {
-	return slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: f.level()}))
-}
-
-func (f *siteFlags) level() slog.Level {
+// logTo gives the details channel beside progress of a form: warnings and worse unless details are asked for. Between
+// JSON lines of progress the details are such lines too.
+func (f *siteFlags) logTo(w io.Writer, form ui.Form) *slog.Logger {
+	options := &slog.HandlerOptions{Level: slog.LevelWarn}
 	if f.verbose {
-		return slog.LevelDebug
+		options.Level = slog.LevelDebug
 	}
-	return slog.LevelWarn
+	if form == ui.JSON {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
 }

@@ -4,7 +4,6 @@ package cli
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -38,7 +37,7 @@ func newUpCommand(streams Streams) *cobra.Command {
 			}
 			defer shown.Close()
 			options.From, options.Until, options.NodeTimeout, options.Reporter = from, until, nodeTimeout, shown
-			options.Log = slog.New(slog.NewTextHandler(shown, &slog.HandlerOptions{Level: flags.level()}))
+			options.Log = flags.logTo(shown, ui.Form(progress))
 			outcome, err := bootstrap.Up(cmd.Context(), options)
 			shown.Close()
 			if err != nil {
