@@ -51,6 +51,7 @@ func (s *stage) goesOnAndServesNoSecret() {
 	require.Zero(s.t, code, said)
 	requireWhole(s.t, s.work)
 	s.showsNoSecret(said + u.out.String())
+	require.Greater(s.t, s.secretsIn(s.Fleet.InstalledConfig("cp1")), 10, "they are found where they belong")
 	require.Positive(s.t, s.count("fault", "cp1"), "the answer was lost")
 	require.Equal(s.t, 1, s.count("etcd-founded"))
 	require.Equal(s.t, 3, s.count("install"))

@@ -4,6 +4,7 @@ package world
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,7 +96,8 @@ func (s *stage) describesTheFinishedSite() {
 	}
 }
 
-// versions are the resource versions of everything that the product made in the cluster.
+// versions tell whether anything that the product made in the cluster was written since: resource versions, and where
+// Flux looks again by itself and writes the status, the generation and annotations.
 func (s *stage) versions() map[string]string {
 	s.t.Helper()
 	client, err := dynamic.NewForConfig(s.Plane.RESTConfig())
@@ -114,7 +116,11 @@ func (s *stage) versions() map[string]string {
 		list, err := client.Resource(kind).List(s.t.Context(), metav1.ListOptions{})
 		require.NoError(s.t, err, kind.Resource)
 		for _, item := range list.Items {
-			out[kind.Resource+" "+item.GetNamespace()+"/"+item.GetName()] = item.GetResourceVersion()
+			version := item.GetResourceVersion()
+			if strings.HasSuffix(kind.Group, ".fluxcd.io") {
+				version = fmt.Sprint(item.GetGeneration(), item.GetAnnotations())
+			}
+			out[kind.Resource+" "+item.GetNamespace()+"/"+item.GetName()] = version
 		}
 	}
 	return out

@@ -46,19 +46,19 @@ func (s *stage) refusesPortsInUse() {
 		{"udp", 69, bastion, "open TFTP port udp/69: in use on 10.77.0.2"},
 		{"tcp", 8080, bastion, "open HTTP port tcp/8080: in use on 10.77.0.2"},
 	} {
-		var close func() error
+		var free func() error
 		at := netip.AddrPortFrom(test.at, test.port)
 		if test.network == "udp" {
 			taken, err := s.network.Bastion.ListenPacket(s.t.Context(), at)
 			require.NoError(s.t, err)
-			close = taken.Close
+			free = taken.Close
 		} else {
 			taken, err := s.network.Bastion.Listen(s.t.Context(), at)
 			require.NoError(s.t, err)
-			close = taken.Close
+			free = taken.Close
 		}
 		said := s.fails()
-		require.NoError(s.t, close())
+		require.NoError(s.t, free())
 		require.Contains(s.t, said, test.want)
 		require.Contains(s.t, said, "hint: another ")
 		require.Contains(s.t, said, "find it with: ss -")
