@@ -144,14 +144,16 @@ func (d *Dir) Exists(name string) (bool, error) {
 	return false, fmt.Errorf("look for %s: %w", name, err)
 }
 
-// Write replaces a file in one step, mode 0600, synced to disk: a crash leaves the old content or the new, never a part.
+// Write replaces a file in one step, mode 0600: a crash leaves the old content or the new, never a part. When it returns,
+// both content and name are on disk: the journal names etcd's node before etcd is started there, and must not lose it with
+// the bastion's power.
 func (d *Dir) Write(_ context.Context, name string, data []byte) error {
 	// The temporary file lies beside the file, not in a directory for everybody.
 	err := renameio.WriteFile(d.Path(name), data, fileMode, renameio.WithTempDir(d.path), renameio.WithStaticPermissions(fileMode))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", d.Path(name), err)
 	}
-	return nil
+	return syncDir(d.path)
 }
 
 // ExistsError says that a file that must never be replaced is there already.
