@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/cozystack/cozy-install/bootstrap/kube"
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/wait"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
@@ -41,7 +42,8 @@ func isFinal(err error) bool {
 		noKubeconfig *NoKubeconfigError
 		journal      *workdir.BrokenJournalError
 		lost         *LostBootstrapNodeError
+		taken        *kube.TakenError
 	)
 	return errors.As(err, &foreign) || errors.As(err, &noSecrets) || errors.As(err, &two) || errors.As(err, &broken) ||
-		errors.As(err, &noKubeconfig) || errors.As(err, &journal) || errors.As(err, &lost)
+		errors.As(err, &noKubeconfig) || errors.As(err, &journal) || errors.As(err, &lost) || errors.As(err, &taken)
 }

@@ -64,8 +64,27 @@ func (c *Client) Get(ctx context.Context, gvr schema.GroupVersionResource, names
 func (c *Client) Apply(ctx context.Context, gvr schema.GroupVersionResource, object *unstructured.Unstructured) error {
 	_, err := c.Dynamic.Resource(gvr).Namespace(object.GetNamespace()).Apply(ctx, object.GetName(), object,
 		metav1.ApplyOptions{FieldManager: FieldManager})
+	if apierrors.IsConflict(err) {
+		return &TakenError{Resource: gvr.Resource, Namespace: object.GetNamespace(), Name: object.GetName(), Err: err}
+	}
 	if err != nil {
 		return fmt.Errorf("apply %s %s/%s: %w", gvr.Resource, object.GetNamespace(), object.GetName(), err)
 	}
 	return nil
+}
+
+// TakenError says that somebody else has set a field to another value than the installer wants.
+type TakenError struct {
+	Resource, Namespace, Name string
+	Err                       error
+}
+
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("apply %s %s/%s: %v", e.Resource, e.Namespace, e.Name, e.Err)
+}
+func (e *TakenError) Unwrap() error { return e.Err }
+
+// Hint says what there is to decide.
+func (e *TakenError) Hint() string {
+	return fmt.Sprintf("make the site file agree with it, or set it back: kubectl edit %s %s -n %s", e.Resource, e.Name, e.Namespace)
 }
