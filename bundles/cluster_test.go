@@ -104,6 +104,14 @@ func (c *fakeCluster) store(release *helmv2.HelmRelease) {
 	require.NoError(c.t, c.client.Tracker().Update(releases(), &unstructured.Unstructured{Object: content}, release.Namespace))
 }
 
+// annotations are those of a package's HelmRelease.
+func (c *fakeCluster) annotations(name string) map[string]string {
+	c.t.Helper()
+	object, err := c.client.Resource(releases()).Namespace("cozy-"+name).Get(c.t.Context(), name, metav1.GetOptions{})
+	require.NoError(c.t, err)
+	return object.GetAnnotations()
+}
+
 func (c *fakeCluster) flux() *Flux {
 	return &Flux{kube: fake.NewClientset(), dynamic: c.client, chartsURL: DefaultChartsURL, now: time.Now}
 }

@@ -151,6 +151,7 @@ func (f *Flux) applyRelease(ctx context.Context, plan *Plan, p Package, existing
 	}
 	request := ""
 	if existing != nil {
+		release.Annotations = requestsOf(existing) // taking them away would be a change of what needs none
 		if state, _ := stateOf(existing, start{generation: existing.Generation}); state == StateFailed || state == StateStalled {
 			request = f.now().UTC().Format(time.RFC3339Nano)
 			release.Annotations = map[string]string{
@@ -158,15 +159,41 @@ func (f *Flux) applyRelease(ctx context.Context, plan *Plan, p Package, existing
 			}
 		}
 	}
-	object, err := toApply(release)
-	if err != nil {
-		return start{}, fmt.Errorf("helm release %s: %w", p.Name, err)
+	if existing != nil && isEmptied(existing.GetValues(), p.Values) {
+		// What the first apply makes of the values is wrong: Flux must not see it.
+		release.Spec.Suspend = true
+		if _, err := f.applyOne(ctx, release); err != nil {
+			return start{}, err
+		}
+		release.Spec.Suspend = false
 	}
-	applied, err := f.apply(ctx, releases(), object)
+	applied, err := f.applyOne(ctx, release)
 	if err != nil {
-		return start{}, fmt.Errorf("apply helm release %s/%s: %w", p.Namespace, p.Name, err)
+		return start{}, err
 	}
 	return start{generation: applied.GetGeneration(), request: request}, nil
+}
+
+func (f *Flux) applyOne(ctx context.Context, release *helmv2.HelmRelease) (*unstructured.Unstructured, error) {
+	object, err := toApply(release)
+	if err == nil {
+		object, err = f.apply(ctx, releases(), object)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("apply helm release %s/%s: %w", release.Namespace, release.Name, err)
+	}
+	return object, nil
+}
+
+// requestsOf are what Flux was asked for before; nil: nothing.
+func requestsOf(release *helmv2.HelmRelease) map[string]string {
+	var out map[string]string
+	for _, key := range []string{meta.ReconcileRequestAnnotation, helmv2.ResetRequestAnnotation} {
+		if value, asked := release.Annotations[key]; asked {
+			put(&out, key, value)
+		}
+	}
+	return out
 }
 
 func (f *Flux) apply(

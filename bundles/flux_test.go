@@ -102,6 +102,14 @@ func TestARunEndsWhenNobodyWillTryAgain(t *testing.T) {
 		ready(r, n)
 	}
 	require.NoError(t, cluster.flux().Install(within(t, 10*time.Second), plan, nil))
+	cluster.waiting.Wait()
+
+	// The run after that leaves the request where it is.
+	asked := cluster.annotations("b")
+	cluster.react = func(*helmv2.HelmRelease, int) {}
+	require.NoError(t, cluster.flux().Install(within(t, 10*time.Second), plan, nil))
+	require.Equal(t, asked, cluster.annotations("b"))
+	require.Empty(t, cluster.annotations("a"))
 }
 
 func TestAReleaseThatSucceedsLaterCounts(t *testing.T) {

@@ -39,8 +39,7 @@ func (p *progress) observe(releases map[string]*helmv2.HelmRelease) []Package {
 	for _, pkg := range p.packages {
 		if begun, ok := p.started[pkg.Name]; ok {
 			state, message := stateOf(releases[pkg.Name], begun)
-			// Flux looks again at what is ready from time to time, and says meanwhile that it does not know.
-			if state != StateInstalling || p.status[pkg.Name].State != StateReady {
+			if state != StateInstalling || !isLasting(p.status[pkg.Name].State) {
 				p.set(pkg.Name, state, message)
 			}
 		}
@@ -58,6 +57,11 @@ func (p *progress) observe(releases map[string]*helmv2.HelmRelease) []Package {
 	}
 	return startable
 }
+
+// isLasting reports states that another attempt does not change before it has ended: Flux looks again at what is ready from
+// time to time, and says meanwhile that it does not know; and what failed has to be told for as long as nothing better is
+// known, which with attempts of ten minutes is nearly always.
+func isLasting(state State) bool { return state == StateReady || state == StateFailed }
 
 // start notes that a package's HelmRelease was applied.
 func (p *progress) start(name string, begun start) {

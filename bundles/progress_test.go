@@ -57,3 +57,24 @@ func TestStateOfARelease(t *testing.T) {
 func TestUnfinishedTellsWhereToLook(t *testing.T) {
 	require.Contains(t, (&UnfinishedError{}).Hint(), "kubectl get helmreleases -A")
 }
+
+func TestAFailureIsToldWhileAnotherAttemptRuns(t *testing.T) {
+	heard := &listener{}
+	p := newProgress(planOf(t, "z", pkg("z"), pkg("a")), heard.hear)
+	r := &helmv2.HelmRelease{}
+	observe := func(status metav1.ConditionStatus, reason, message string) {
+		condition(r, meta.ReadyCondition, status, reason, message)
+		p.observe(map[string]*helmv2.HelmRelease{"a": r})
+	}
+	p.start("a", start{})
+	observe(metav1.ConditionFalse, helmv2.InstallFailedReason, "no such image")
+	observe(metav1.ConditionUnknown, meta.ProgressingReason, "Running 'upgrade' action with timeout of 10m0s")
+	require.EqualError(t, p.unfinished(nil), "packages are not ready: a is failed (no such image)")
+	observe(metav1.ConditionFalse, helmv2.UpgradeFailedReason, "no such port")
+	require.EqualError(t, p.unfinished(nil), "packages are not ready: a is failed (no such port)")
+	observe(metav1.ConditionTrue, helmv2.UpgradeSucceededReason, "ok")
+	done, err := p.finished()
+	require.True(t, done)
+	require.NoError(t, err)
+	require.Equal(t, []State{StateInstalling, StateFailed, StateReady}, heard.of("a"))
+}

@@ -126,3 +126,26 @@ func TestTalosConflictsNameBothSides(t *testing.T) {
 		require.ErrorContains(t, err, "packages/c.yaml: talos: "+test.want, name)
 	}
 }
+
+func TestMapsThatLoseTheirLastKeyAreFound(t *testing.T) {
+	type m = map[string]any
+	for name, test := range map[string]struct {
+		before, after m
+		want          bool
+	}{
+		"nothing before":       {nil, m{}, false},
+		"same":                 {m{"a": m{"b": 1}}, m{"a": m{"b": 1}}, false},
+		"all values":           {m{"a": 1}, m{}, true},
+		"all values, nil":      {m{"a": 1}, nil, true},
+		"a map":                {m{"a": m{"b": 1}, "c": 1}, m{"a": m{}, "c": 1}, true},
+		"a map in a map":       {m{"a": m{"b": m{"c": 1}}}, m{"a": m{"b": m{}}}, true},
+		"a map, as a whole":    {m{"a": m{"b": 1}, "c": 1}, m{"c": 1}, false},
+		"one key of two":       {m{"a": m{"b": 1, "c": 1}}, m{"a": m{"b": 1}}, false},
+		"a map that was empty": {m{"a": m{}}, m{"a": m{}}, false},
+		"a null":               {m{"a": nil}, m{"a": m{}}, false},
+		"a null in a map":      {m{"a": m{"b": nil}}, m{"a": m{}}, true},
+		"a list":               {m{"a": []any{m{"b": 1}}}, m{"a": []any{}}, false},
+	} {
+		require.Equal(t, test.want, isEmptied(test.before, test.after), name)
+	}
+}
