@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// jobVariable makes a process of this program an installer instead of a test.
+const jobVariable = "COZY_INSTALL_TEST_JOB"
+
+// job is what an installer in a process of its own is told to do, as JSON in jobVariable.
+type job struct {
+	Kubeconfig string
+	Bundle     string
+	Values     map[string]map[string]any
+}
+
+// TestMain runs the tests, or in a child process the installation of a core: only a process can be killed.
+func TestMain(m *testing.M) {
+	text := os.Getenv(jobVariable)
+	if text == "" {
+		os.Exit(m.Run())
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, patience) // should the test itself have been killed
+	defer cancel()
+	if err := installCore(ctx, text); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func installCore(ctx context.Context, text string) error {
+	var do job
+	if err := json.Unmarshal([]byte(text), &do); err != nil {
+		return err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", do.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	s, err := newShelf(firstEdition)
+	if err != nil {
+		return err
+	}
+	plan, err := s.plan(do.Bundle, do.Values)
+	if err != nil {
+		return err
+	}
+	core, err := s.core(config)
+	if err != nil {
+		return err
+	}
+	return core.Install(ctx, plan, nil)
+}
