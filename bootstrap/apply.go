@@ -28,7 +28,7 @@ func (b *bringup) applyConfigs() phase.Phase {
 			return []string{"on each machine in maintenance mode: check its identity, dry run, apply its config"}, nil
 		},
 		Run: func(ctx context.Context, say phase.Say) error {
-			seen, err := b.observe(ctx)
+			seen, err := b.observe(ctx, true)
 			if err != nil {
 				return err
 			}
@@ -158,7 +158,7 @@ func (b *bringup) awaitInstallation() phase.Phase {
 // assertInstalled checks that every node is ours. A machine that is back in maintenance mode without a config, because it
 // lost power before it was written, is given it again.
 func (b *bringup) assertInstalled(ctx context.Context, say phase.Say) error {
-	seen, err := b.observe(ctx)
+	seen, err := b.observe(ctx, true)
 	if err != nil {
 		return err
 	}

@@ -34,14 +34,15 @@ type sight struct {
 }
 
 // observe looks at every node of the site, side by side. A node that does not answer is in the result as unreachable. An
-// error beside the result names nodes that answer and are not to be had: a foreign one, one that refuses us.
-func (b *bringup) observe(ctx context.Context) (map[string]sight, error) {
+// error beside the result names nodes that answer and are not to be had: a foreign one, one that refuses us. With search,
+// the node network is scanned from time to time for machines in maintenance mode at addresses nobody told us.
+func (b *bringup) observe(ctx context.Context, search bool) (map[string]sight, error) {
 	creds, err := b.credentials()
 	if err != nil {
 		return nil, err
 	}
 	var scanning sync.WaitGroup
-	if b.finder.due() {
+	if search && b.finder.due() {
 		scanning.Go(func() { b.scan(ctx) })
 	}
 	out, err := b.lookForAll(ctx, b.site.Nodes, creds)
@@ -179,7 +180,7 @@ func isNode(node site.Node, inventory talos.Inventory) bool {
 
 // assertAll observes every node and checks that each is in one of the wanted states.
 func (b *bringup) assertAll(ctx context.Context, what string, want ...talos.State) error {
-	seen, err := b.observe(ctx)
+	seen, err := b.observe(ctx, slices.Contains(want, talos.Maintenance))
 	if err != nil {
 		return err
 	}
