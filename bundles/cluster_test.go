@@ -119,6 +119,9 @@ func (c *fakeCluster) flux() *Flux {
 func condition(r *helmv2.HelmRelease, kind string, status metav1.ConditionStatus, reason, message string) {
 	if kind == meta.ReadyCondition && status == metav1.ConditionTrue {
 		r.Status.ObservedGeneration = r.Generation
+		if r.Spec.Chart != nil {
+			r.Status.LastAttemptedRevision = r.Spec.Chart.Spec.Version
+		}
 	}
 	apimeta.SetStatusCondition(&r.Status.Conditions, metav1.Condition{
 		Type: kind, Status: status, ObservedGeneration: r.Generation, Reason: reason, Message: message,

@@ -12,5 +12,7 @@
 //
 // Still missing: three of the four bundles and most packages of the first; charts from OCI registries and from plain
 // manifests; Custom Resource Definitions that a program registers while it runs; host network for Flux, which its chart
-// has no value for; removal of what was disabled; images and the air gap.
+// has no value for; an order in which Flux takes up new charts of ours, whose versions it can't tell from the old ones as
+// soon as those are gone from the index (our own changes of releases are ordered); removal of what was disabled; images
+// and the air gap.
 package bundles

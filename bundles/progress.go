@@ -3,6 +3,7 @@
 package bundles
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -150,6 +151,9 @@ func stateOf(release *helmv2.HelmRelease, begun start) (State, string) {
 	}
 	ready := current(meta.ReadyCondition)
 	switch {
+	case ready.Status == metav1.ConditionTrue && !hasChart(release):
+		return StateInstalling, fmt.Sprintf("Flux has chart %s and still waits for %s to be served",
+			release.Status.LastAttemptedRevision, release.Spec.Chart.Spec.Version)
 	case ready.Status == metav1.ConditionTrue && release.Status.ObservedGeneration == release.Generation:
 		return StateReady, ready.Message
 	case ready.Status == metav1.ConditionFalse && isFailure(ready.Reason):
@@ -160,6 +164,16 @@ func stateOf(release *helmv2.HelmRelease, begun start) (State, string) {
 		return StateFailed, ready.Message
 	}
 	return StateInstalling, ready.Message
+}
+
+// hasChart reports whether the chart of the last attempt is the one that is asked for. Flux matches versions without what
+// follows the plus: as long as it knows only the last index of our charts, it takes the chart of before for the new one.
+func hasChart(release *helmv2.HelmRelease) bool {
+	if release.Spec.Chart == nil {
+		return true
+	}
+	_, mark, marked := strings.Cut(release.Spec.Chart.Spec.Version, "+")
+	return !marked || strings.HasSuffix(release.Status.LastAttemptedRevision, "+"+mark)
 }
 
 // isFailure tells reasons of a failed attempt from those of one that could not begin yet: the chart is still being

@@ -30,6 +30,9 @@ func TestStateOfARelease(t *testing.T) {
 		"ready, not yet observed": {build(func(r *helmv2.HelmRelease) { r.Status.ObservedGeneration = 2 }), start{generation: 3}, StateInstalling},
 		"asked, not yet taken":    {build(func(*helmv2.HelmRelease) {}), start{3, "now"}, StateInstalling},
 		"asked and taken":         {build(func(r *helmv2.HelmRelease) { r.Status.LastHandledReconcileAt = "now" }), start{3, "now"}, StateReady},
+		"with its chart":          {build(func(r *helmv2.HelmRelease) { charted(r, "0.1.0+1234", "0.1.0+1234") }), start{generation: 3}, StateReady},
+		"with another chart":      {build(func(r *helmv2.HelmRelease) { charted(r, "0.1.0+5678", "0.1.0+1234") }), start{generation: 3}, StateInstalling},
+		"with a foreign chart":    {build(func(r *helmv2.HelmRelease) { charted(r, "1.2.3", "v1.2.3") }), start{generation: 3}, StateReady},
 		"suspended":               {build(func(r *helmv2.HelmRelease) { r.Spec.Suspend = true }), start{generation: 3}, StateStalled},
 		"no word yet":             {&helmv2.HelmRelease{}, start{}, StateInstalling},
 		"working": {build(func(r *helmv2.HelmRelease) {
@@ -52,6 +55,12 @@ func TestStateOfARelease(t *testing.T) {
 		got, _ := stateOf(test.release, test.begun)
 		require.Equal(t, test.want, got, name)
 	}
+}
+
+// charted sets the chart version that a release asks for, and the one that was tried last.
+func charted(r *helmv2.HelmRelease, want, tried string) {
+	r.Spec.Chart = &helmv2.HelmChartTemplate{Spec: helmv2.HelmChartTemplateSpec{Version: want}}
+	r.Status.LastAttemptedRevision = tried
 }
 
 func TestUnfinishedTellsWhereToLook(t *testing.T) {
