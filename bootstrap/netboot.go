@@ -158,19 +158,6 @@ func (n *netboot) stop() error {
 	return n.failed()
 }
 
-// keepInstalled lets the nodes that were seen with their config boot from their disks, should they reboot. A nil receiver
-// serves nothing.
-func (n *netboot) keepInstalled(seen map[string]sight) {
-	if n == nil {
-		return
-	}
-	for node, at := range seen {
-		if at.state == talos.Ours {
-			n.server.BootFromDisk(node)
-		}
-	}
-}
-
 // failed is the error with which the server ended; nil while it runs and after a clean end. A nil receiver serves nothing.
 func (n *netboot) failed() error {
 	if n == nil {
@@ -181,12 +168,9 @@ func (n *netboot) failed() error {
 	return n.err
 }
 
-// bootFromDisk lets nodes that have their config boot from their disk when they netboot next. A nil receiver serves nobody.
-func (n *netboot) bootFromDisk(nodes ...string) {
-	if n == nil {
-		return
-	}
-	for _, node := range nodes {
+// bootFromDisk lets a node that has its config boot from its disk when it netboots next. A nil receiver serves nobody.
+func (n *netboot) bootFromDisk(node string) {
+	if n != nil {
 		n.server.BootFromDisk(node)
 	}
 }

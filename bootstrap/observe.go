@@ -55,7 +55,6 @@ func (b *bringup) observe(ctx context.Context, search bool) (map[string]sight, e
 	}
 	again, againErr := b.lookForAll(ctx, found, creds)
 	maps.Copy(out, again)
-	b.netboot.keepInstalled(out)
 	return out, errors.Join(err, againErr)
 }
 
