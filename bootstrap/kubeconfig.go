@@ -5,6 +5,7 @@ package bootstrap
 import (
 	"context"
 
+	"github.com/cozystack/cozy-install/bootstrap/kube"
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 )
@@ -64,41 +65,28 @@ func (b *bringup) assertKubernetes(ctx context.Context) error {
 
 // awaitRegistration waits until Kubernetes knows every node.
 func (b *bringup) awaitRegistration() phase.Phase {
-	want := names(b.site.Nodes)
-	return phase.Phase{
-		ID: "register", Title: "wait for the nodes to register in Kubernetes",
-		Done: func(ctx context.Context) (bool, error) { return b.holds(b.assertRegistered(ctx, want)) },
-		Run: func(ctx context.Context, say phase.Say) error {
-			return b.await(ctx, say, "the nodes to register", askTimeout, func(ctx context.Context) error {
-				return b.assertRegistered(ctx, want)
-			})
-		},
-	}
-}
-
-func (b *bringup) assertRegistered(ctx context.Context, nodes []string) error {
-	client, err := b.kube()
-	if err != nil {
-		return err
-	}
-	return client.AssertRegistered(ctx, nodes)
+	return b.awaitInKubernetes("register", "wait for the nodes to register in Kubernetes", "the nodes to register", (*kube.Client).AssertRegistered)
 }
 
 // awaitNodes waits until every node is Ready, which takes the CNI of the core.
 func (b *bringup) awaitNodes() phase.Phase {
-	want := names(b.site.Nodes)
-	assert := func(ctx context.Context) error {
+	return b.awaitInKubernetes("nodes", "wait for the nodes to be Ready", "the nodes to be Ready", (*kube.Client).AssertReady)
+}
+
+// awaitInKubernetes is a phase that waits until an assertion about all nodes, by name, holds in the cluster.
+func (b *bringup) awaitInKubernetes(id, title, what string, assert func(*kube.Client, context.Context, []string) error) phase.Phase {
+	check := func(ctx context.Context) error {
 		client, err := b.kube()
 		if err != nil {
 			return err
 		}
-		return client.AssertReady(ctx, want)
+		return assert(client, ctx, names(b.site.Nodes))
 	}
 	return phase.Phase{
-		ID: "nodes", Title: "wait for the nodes to be Ready",
-		Done: func(ctx context.Context) (bool, error) { return b.holds(assert(ctx)) },
+		ID: id, Title: title,
+		Done: func(ctx context.Context) (bool, error) { return b.holds(check(ctx)) },
 		Run: func(ctx context.Context, say phase.Say) error {
-			return b.await(ctx, say, "the nodes to be Ready", askTimeout, assert)
+			return b.await(ctx, say, what, askTimeout, check)
 		},
 	}
 }
