@@ -48,8 +48,12 @@ func setMachineDefaults(s *Site) {
 	setDefault(&s.Netboot, &Netboot{})
 	setDefault(&s.Netboot.Mode, ModeProxy)
 	setDefault(&s.Netboot.Approve, ApproveSite)
+	if s.Netboot.Mode == ModeServer {
+		setDefault(&s.Netboot.LeaseTime, "1h")
+	}
 	for i := range s.Nodes {
 		setDefault(&s.Nodes[i].Role, Worker)
+		setDefault(&s.Nodes[i].Arch, AMD64)
 	}
 }
 

@@ -12,9 +12,17 @@ import (
 func (s *Site) normalise() {
 	for i := range s.Nodes {
 		node := &s.Nodes[i]
-		if mac, err := net.ParseMAC(node.MAC); err == nil {
-			node.MAC = mac.String()
+		node.MAC = normalMAC(node.MAC)
+		for j, mac := range node.MACs {
+			node.MACs[j] = normalMAC(mac)
 		}
 		node.UUID = strings.ToLower(node.UUID)
 	}
+}
+
+func normalMAC(text string) string {
+	if mac, err := net.ParseMAC(text); err == nil {
+		return mac.String()
+	}
+	return text
 }

@@ -99,7 +99,7 @@ func TestUnusedNamesWhatTheFileSetsInVain(t *testing.T) {
 	s, err := Load(filepath.FromSlash("../../examples/paas-full/site.yaml"))
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"network.loadBalancer", "netboot.approve", "nodes[].bmc", "nodes[].storage", "nodes[].disk.wipe",
+		"network.loadBalancer", "nodes[].bmc", "nodes[].storage", "nodes[].disk.wipe",
 		"certificates", "registries.auth", "access", "backup", "tenantRoot",
 	}, s.Unused())
 

@@ -6,9 +6,9 @@
 // that editors use. It knows nothing of machines, clusters or packages: whether a bundle can work with a site is decided
 // by those who use it, and files named in a site are opened by those who need them.
 //
-// Still missing: IPv6 and dual-stack networks (refused, in words), several addresses, MACs or networks of one node
-// (VLANs, bonds), an address pool for netboot.mode "server", and more than one load-balancer range. [Site.Unused] names
-// the fields that are read and checked although the stage behind them is not built yet.
+// Still missing: IPv6 and dual-stack networks (refused, in words), several addresses or networks of one node (VLANs,
+// bonds), and more than one load-balancer range. [Site.Unused] names the fields that are read and checked although the
+// stage behind them is not built yet.
 package site
 
 import "net/netip"
@@ -40,11 +40,12 @@ type Site struct {
 	// Bundle is paas-full, paas-hosted, distro-full or distro-hosted.
 	Bundle string `json:"bundle" jsonschema:"required,enum=paas-full,enum=paas-hosted,enum=distro-full,enum=distro-hosted"`
 
-	// Talos, Netboot and Nodes are absent (nil) for hosted bundles, Cluster, Storage and Exposure for the others.
+	// Talos, Netboot, Assets and Nodes are absent (nil) for hosted bundles, Cluster, Storage and Exposure for the others.
 	Talos      *Talos     `json:"talos,omitempty"`
 	Kubernetes Kubernetes `json:"kubernetes,omitzero"`
 	Network    Network    `json:"network,omitzero"`
 	Netboot    *Netboot   `json:"netboot,omitempty"`
+	Assets     *Assets    `json:"assets,omitempty"`
 	Nodes      []Node     `json:"nodes,omitempty"`
 
 	Cluster  *Cluster  `json:"cluster,omitempty"`
@@ -77,6 +78,8 @@ type Talos struct {
 	Extensions []string `json:"extensions,omitempty"` // beside those the bundle asks for: siderolabs/<name>
 	KernelArgs []string `json:"kernelArgs,omitempty"`
 	Patches    []Patch  `json:"patches,omitempty"` // strategic merge patches for every node
+	// SecureBoot: every node boots the signed UKI, with Talos's keys enrolled in its firmware.
+	SecureBoot bool `json:"secureBoot,omitempty"`
 }
 
 // Patch is one Talos strategic merge patch: a map, as written in the site file.
@@ -107,27 +110,6 @@ type Network struct {
 	NTPServers    []string     `json:"ntpServers,omitempty"`    // names or addresses
 	ClusterDomain string       `json:"clusterDomain,omitempty"` // cozy.local
 }
-
-// Netboot says how machines are booted from the bastion.
-type Netboot struct {
-	Interface string `json:"interface,omitempty"`                                                // of the bastion, on the nodes' network
-	Mode      string `json:"mode,omitempty" jsonschema:"enum=proxy,enum=server,enum=off"`        // proxy (beside the site's DHCP server), server or off
-	Approve   string `json:"approve,omitempty" jsonschema:"enum=site,enum=fingerprint,enum=any"` // site, fingerprint or any
-}
-
-// Modes of netboot.
-const (
-	ModeProxy  = "proxy"  // beside the site's own DHCP server
-	ModeServer = "server" // as the only DHCP server
-	ModeOff    = "off"    // machines are booted by other means
-)
-
-// Whom netboot approves.
-const (
-	ApproveSite        = "site"        // every machine of the site file
-	ApproveFingerprint = "fingerprint" // control planes only after a person compared their certificate's fingerprint
-	ApproveAny         = "any"         // unknown machines are booted too, but never configured
-)
 
 // Cluster is the existing cluster of a hosted bundle.
 type Cluster struct {

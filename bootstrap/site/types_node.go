@@ -12,18 +12,22 @@ const (
 
 // Node is one machine. At least one of MAC, Serial and UUID tells it from the others.
 type Node struct {
-	Name   string `json:"name" jsonschema:"required"`                                // host name and Kubernetes node name: a DNS label
-	Role   string `json:"role,omitempty" jsonschema:"enum=controlplane,enum=worker"` // controlplane or worker
-	MAC    string `json:"mac,omitempty"`                                             // 52:54:00:12:34:56, lower case after loading
-	Serial string `json:"serial,omitempty"`
-	UUID   string `json:"uuid,omitempty"`
+	Name string `json:"name" jsonschema:"required"`                                // host name and Kubernetes node name: a DNS label
+	Role string `json:"role,omitempty" jsonschema:"enum=controlplane,enum=worker"` // controlplane or worker
+	MAC  string `json:"mac,omitempty"`                                             // 52:54:00:12:34:56, lower case after loading
+	// MACs are those of its further network cards: a machine may netboot from any of them.
+	MACs   []string `json:"macs,omitempty"`
+	Arch   string   `json:"arch,omitempty" jsonschema:"enum=amd64,enum=arm64"` // amd64 or arm64
+	Serial string   `json:"serial,omitempty"`
+	UUID   string   `json:"uuid,omitempty"`
 	// Address is the node's static address inside network.nodeSubnet.
 	Address netip.Addr `json:"address,omitzero"`
 	// Disk selects the install disk; exactly one disk must match. Never defaulted.
-	Disk    Disk     `json:"disk,omitzero"`
-	Storage []string `json:"storage,omitempty"` // devices given to LINSTOR: /dev/disk/by-id/...
-	Patches []Patch  `json:"patches,omitempty"`
-	BMC     *BMC     `json:"bmc,omitempty"`
+	Disk    Disk        `json:"disk,omitzero"`
+	Storage []string    `json:"storage,omitempty"` // devices given to LINSTOR: /dev/disk/by-id/...
+	Patches []Patch     `json:"patches,omitempty"`
+	Netboot NodeNetboot `json:"netboot,omitzero"`
+	BMC     *BMC        `json:"bmc,omitempty"`
 }
 
 // Disk is a selector over hardware facts. All given fields must match.

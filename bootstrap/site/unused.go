@@ -25,10 +25,6 @@ func (s *Site) Unused() []string {
 				add(field)
 			}
 		}
-		switch {
-		case path == "netboot.mode" && s.Netboot.Mode == ModeServer, path == "netboot.approve" && s.Netboot.Approve != ApproveSite:
-			add(path)
-		}
 	}
 	return unused
 }

@@ -34,6 +34,7 @@ func validate(s *Site, broken *pathSet) []Problem {
 		c.talos()
 		c.network()
 		c.netboot()
+		c.assets()
 		c.nodes()
 	}
 	c.packages()
@@ -131,6 +132,7 @@ func (c *checker) bundle() {
 		const instead = "a hosted bundle is installed on an existing cluster: remove it, or choose a full bundle"
 		reject("talos", s.Talos != nil, instead)
 		reject("netboot", s.Netboot != nil, instead)
+		reject("assets", s.Assets != nil, instead)
 		reject("nodes", len(s.Nodes) > 0, instead)
 		reject("kubernetes", s.Kubernetes != (Kubernetes{}), instead)
 	case s.full():

@@ -22,6 +22,9 @@ func (c *checker) nodes() {
 		c.node(at, node)
 		names.check(at+".name", node.Name)
 		macs.check(at+".mac", strings.ToLower(node.MAC))
+		for j, mac := range node.MACs {
+			macs.check(fmt.Sprintf("%s.macs[%d]", at, j), strings.ToLower(mac))
+		}
 		serials.check(at+".serial", node.Serial)
 		uuids.check(at+".uuid", strings.ToLower(node.UUID))
 		if node.Address.IsValid() {
@@ -88,10 +91,18 @@ func (d distinct) check(path, value string) {
 func (c *checker) node(at string, node Node) {
 	c.require(at+".name", node.Name, dnsLabel, notLabel, "")
 	c.oneOf(at+".role", node.Role, ControlPlane, Worker)
-	if node.MAC == "" && node.Serial == "" && node.UUID == "" && !c.broken.touches(at) {
+	if node.MAC == "" && len(node.MACs) == 0 && node.Serial == "" && node.UUID == "" && !c.broken.touches(at) {
 		c.fail(at, "", "nothing tells this machine from others", "give its mac, serial or uuid")
 	}
-	c.optional(at+".mac", node.MAC, hardwareAddress, "not the hardware address of a machine", "write it as 52:54:00:12:34:56")
+	const notMAC, asMAC = "not the hardware address of a machine", "write it as 52:54:00:12:34:56"
+	c.optional(at+".mac", node.MAC, hardwareAddress, notMAC, asMAC)
+	for i, mac := range node.MACs {
+		c.require(fmt.Sprintf("%s.macs[%d]", at, i), mac, hardwareAddress, notMAC, asMAC)
+	}
+	if node.MAC == "" && len(node.MACs) > 0 && !c.broken.touches(at) {
+		c.fail(at+".mac", "", missing+": it comes before macs", "give the card that has the node's address as mac, and further ones as macs")
+	}
+	c.nodeNetboot(at, node)
 	c.optional(at+".serial", node.Serial, serial, "not a serial number", "firmware that was never given one reports such a text: use mac instead")
 	c.optional(at+".uuid", node.UUID, machineUUID, "not the UUID of a machine", "write it as 4c4c4544-0051-3010-8056-b9c04f4a3733, or use mac instead")
 	if !node.Address.IsValid() {

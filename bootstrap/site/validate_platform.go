@@ -38,24 +38,6 @@ func extension(text string) bool {
 	return ok && dnsLabel(vendor) && name != "" && madeOf(name, "-.")
 }
 
-func (c *checker) netboot() {
-	n := c.site.Netboot
-	if n == nil {
-		c.fail("netboot", "", missing, "")
-		return
-	}
-	c.oneOf("netboot.mode", n.Mode, ModeProxy, ModeServer, ModeOff)
-	c.oneOf("netboot.approve", n.Approve, ApproveSite, ApproveFingerprint, ApproveAny)
-	// Linux: IFNAMSIZ is 16 with the final NUL; "/" and white space are refused by dev_valid_name.
-	good := func(v string) bool { return len(v) < 16 && !strings.ContainsAny(v, "/ \t\n:") && v != "." && v != ".." }
-	const rule, hint = "not the name of a network interface", "the bastion's interface on the nodes' network: see ip link"
-	if n.Mode == ModeOff {
-		c.optional("netboot.interface", n.Interface, good, rule, hint)
-	} else {
-		c.require("netboot.interface", n.Interface, good, rule, hint)
-	}
-}
-
 func (c *checker) packages() {
 	p := c.site.Packages
 	c.names("packages.enable", p.Enable, dnsLabel, "not the name of a package")
