@@ -86,7 +86,7 @@ func TestWorkersAreNoEndpointsOfTalos(t *testing.T) {
 }
 
 func TestNetbootModesThatAreNotBuiltAreRefusedBeforeAnythingIsFetched(t *testing.T) {
-	s := parseSite(t, "mode: proxy", "mode: server") // its factory does not answer
+	s := parseSite(t, "mode: proxy", "mode: server, pool: 127.211.7.11-127.211.7.13") // its factory does not answer
 	_, err := Up(t.Context(), Options{Site: s, WorkDir: t.TempDir(), Until: "netboot"})
 	var mode *NetbootModeError
 	require.ErrorAs(t, err, &mode)

@@ -48,9 +48,6 @@ func TestApprovalByFingerprintIsRefusedUntilItIsBuilt(t *testing.T) {
 	var approval *ApprovalError
 	require.ErrorAs(t, err, &approval)
 	require.NoFileExists(t, filepath.Join(work, workdir.SecretsFile))
-	plan, err := Plan(t.Context(), Options{Site: s, WorkDir: work})
-	require.NoError(t, err)
-	require.Contains(t, plan.NotYetUsed, "netboot.approve")
 }
 
 func TestUpUntilIsNotComplete(t *testing.T) {

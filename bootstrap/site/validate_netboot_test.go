@@ -50,7 +50,7 @@ func TestRulesOfOneMachinesNetboot(t *testing.T) {
 		"an unknown way to disk":  {at, at + "\n    netboot: {diskBoot: halt}", []string{`17:25 nodes[0].netboot.diskBoot: "halt": not one of exit, sanboot, notFound`}},
 		"sanboot without a BIOS":  {at, at + "\n    arch: arm64\n    netboot: {diskBoot: sanboot}", []string{`18:25 nodes[0].netboot.diskBoot: "sanboot": not possible with arch arm64: iPXE boots disks itself under BIOS only`}},
 		"the same card twice":     {at, at + "\n    macs: ['52:54:00:77:00:01']", []string{`17:12 nodes[0].macs[0]: "52:54:00:77:00:01": already used by nodes[0].mac`}},
-		"further cards alone":     {"mac: 52:54:00:77:00:01", "macs: ['52:54:00:77:00:01']", []string{"14:5 nodes[0].mac: missing: it comes before macs"}},
+		"further cards alone":     {"mac: 52:54:00:77:00:01", "macs: ['52:54:00:77:00:01']", []string{"13:5 nodes[0].mac: missing: it comes before macs"}},
 		"a further card's typo":   {at, at + "\n    macs: [52-54]", []string{`17:12 nodes[0].macs[0]: "52-54": not the hardware address of a machine`}},
 	})
 }
