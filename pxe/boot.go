@@ -3,6 +3,7 @@
 package pxe
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -77,7 +78,7 @@ func (b *booter) decide(facts Facts) (Machine, Answer) {
 }
 
 // answerDHCP is the DHCP servers' handler.
-func (b *booter) answerDHCP(r dhcp.Request) (dhcp.Reply, bool) {
+func (b *booter) answerDHCP(_ context.Context, r dhcp.Request) (dhcp.Reply, bool) {
 	facts := factsOf(r)
 	machine, answer := b.decide(facts)
 	answered := answer.Action != Ignore
@@ -100,7 +101,11 @@ func (b *booter) answerDHCP(r dhcp.Request) (dhcp.Reply, bool) {
 		b.server.history.record(facts.MAC, n)
 	}
 	b.logged(machine, facts.MAC, n)
-	return dhcp.Reply{BootFile: answer.File, SkipDiscovery: answer.SkipDiscovery}, answered
+	boot := dhcp.Boot{File: answer.File, Dialect: dhcp.BootService}
+	if answer.SkipDiscovery {
+		boot.Dialect = dhcp.DiscoveryControl
+	}
+	return dhcp.Reply{Boot: boot}, answered
 }
 
 func factsOf(r dhcp.Request) Facts {

@@ -4,6 +4,7 @@ package pxe
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"flag"
@@ -121,15 +122,16 @@ func (b *booter) answer(d datagram) (reply []byte, to netip.AddrPort, reason str
 		return nil, netip.AddrPort{}, err.Error()
 	}
 	_, decided := b.decide(factsOf(request))
-	answer, answered := b.answerDHCP(request)
+	answer, answered := b.answerDHCP(context.Background(), request)
 	if !answered {
 		return nil, netip.AddrPort{}, decided.Reason
 	}
-	reply, err = request.Encode(b.address, answer)
+	request.Server = b.address
+	reply, err = request.Encode(answer)
 	if err != nil {
 		return nil, netip.AddrPort{}, err.Error()
 	}
-	return reply, request.Destination(67), decided.Reason
+	return reply, request.Destination(answer, 67), decided.Reason
 }
 
 func TestRepliesToRealFirmware(t *testing.T) {

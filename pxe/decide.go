@@ -75,7 +75,7 @@ type Answer struct {
 	Reason string
 	// File is the name or URL to advertise over DHCP, for Load and Script.
 	File string
-	// SkipDiscovery: see dhcp.Reply.
+	// SkipDiscovery: see dhcp.DiscoveryControl.
 	SkipDiscovery bool
 }
 

@@ -34,11 +34,12 @@ func FuzzDHCP(f *testing.F) {
 		if err != nil {
 			return
 		}
-		answer, answered := b.answerDHCP(request)
+		answer, answered := b.answerDHCP(t.Context(), request)
 		if !answered {
 			return
 		}
-		reply, err := request.Encode(serverAddr, answer)
+		request.Server = serverAddr
+		reply, err := request.Encode(answer)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(reply), 1472, "it fits into one Ethernet frame")
 		got, err := dhcpv4.FromBytes(reply)
@@ -52,6 +53,6 @@ func FuzzDHCP(f *testing.F) {
 		require.Equal(t, want, got.MessageType())
 		isScript := len(got.BootFileName) > 32 && got.BootFileName[:32] == "http://10.77.0.2:8080/boot.ipxe?"
 		require.True(t, isScript || files[got.BootFileName], got.BootFileName)
-		require.NotZero(t, request.Destination(port).Port())
+		require.NotZero(t, request.Destination(answer, port).Port())
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cozystack/cozy-install/pxe/dhcp"
 )
 
 // Server netboots a site's machines. Make it with New; all methods may be called concurrently.
@@ -72,9 +74,9 @@ func (s *Server) Run(ctx context.Context) error {
 	close(s.ready)
 
 	group, ctx := errgroup.WithContext(ctx)
-	relayPort := uint16(s.config.Ports.DHCP)
-	group.Go(func() error { return ports.dhcp.Serve(ctx, relayPort, boot.answerDHCP, s.log) })
-	group.Go(func() error { return ports.boot.Serve(ctx, relayPort, boot.answerDHCP, s.log) })
+	serving := dhcp.Serving{Handle: boot.answerDHCP, RelayPort: uint16(s.config.Ports.DHCP), Log: s.log}
+	group.Go(func() error { return ports.dhcp.Serve(ctx, serving) })
+	group.Go(func() error { return ports.boot.Serve(ctx, serving) })
 	group.Go(func() error { return boot.tftp.Serve(ctx, ports.tftp) })
 	group.Go(func() error { return boot.http.Serve(ctx, ports.http) })
 	return group.Wait()

@@ -91,7 +91,7 @@ func TestDestination(t *testing.T) {
 		"a boot service request from nobody": {Request{Service: ServiceBoot, From: noAddr}, "255.255.255.255:68"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, c.want, c.request.Destination(6767).String())
+			require.Equal(t, c.want, c.request.Destination(Reply{}, 6767).String())
 		})
 	}
 }
@@ -103,7 +103,8 @@ func TestEncode(t *testing.T) {
 	}), noAddr, ServiceDHCP)
 	require.NoError(t, err)
 
-	payload, err := request.Encode(server, Reply{BootFile: "undionly.kpxe", SkipDiscovery: true})
+	request.Server = server
+	payload, err := request.Encode(Reply{Boot: Boot{File: "undionly.kpxe", Dialect: DiscoveryControl}})
 	require.NoError(t, err)
 	require.True(t, bytes.Contains(payload, []byte("\x52\x03\x01\x02x\xff")), "option 82 comes last (RFC 3046)")
 	got, err := dhcpv4.FromBytes(payload)
@@ -122,16 +123,16 @@ func TestEncode(t *testing.T) {
 	require.Equal(t, []byte{6, 1, 8, 255}, got.Options.Get(dhcpv4.OptionVendorSpecificInformation))
 	require.Equal(t, make([]byte, 17), got.Options.Get(dhcpv4.OptionClientMachineIdentifier), "garbage is echoed too")
 
-	payload, err = request.Encode(server, Reply{BootFile: "snponly.efi"})
+	payload, err = request.Encode(Reply{Boot: Boot{File: "snponly.efi"}})
 	require.NoError(t, err)
 	got, err = dhcpv4.FromBytes(payload)
 	require.NoError(t, err)
 	require.False(t, got.Options.Has(dhcpv4.OptionVendorSpecificInformation), "UEFI firmware must see none")
 
-	_, err = request.Encode(server, Reply{BootFile: strings.Repeat("x", 127)})
+	_, err = request.Encode(Reply{Boot: Boot{File: strings.Repeat("x", 127)}})
 	require.NoError(t, err)
-	for _, bad := range []string{"", strings.Repeat("x", 128), "a\x00b"} {
-		_, err = request.Encode(server, Reply{BootFile: bad})
-		require.ErrorContains(t, err, "must be 1 to 127 bytes")
+	for _, bad := range []string{strings.Repeat("x", 256), "a\x00b"} {
+		_, err = request.Encode(Reply{Boot: Boot{File: bad}})
+		require.ErrorContains(t, err, "want at most 255 bytes")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -15,57 +16,79 @@ import (
 // maxPacket is above every Ethernet payload: longer packets are cut and then refused by Parse.
 const maxPacket = 2048
 
-// Handler decides about one request; false means no answer. It is called from several goroutines, one per socket, and
-// the next request waits for it.
-type Handler func(Request) (Reply, bool)
+// Handler decides about one request; false means no answer. It is called from several goroutines at once.
+type Handler func(context.Context, Request) (Reply, bool)
 
-// Serve answers requests until ctx ends, then closes the connection and returns nil. RelayPort is where relays expect
-// answers: the DHCP port of this server. Log must not be nil.
-func (c *Conn) Serve(ctx context.Context, relayPort uint16, handle Handler, log *slog.Logger) error {
+// Serving is how a Conn is served.
+type Serving struct {
+	Handle Handler
+	// RelayPort is where relays expect answers: the DHCP port of this server.
+	RelayPort uint16
+	// Limiter is shared by all connections of a server. Nil: every request is handled.
+	Limiter *Limiter
+	// Log must not be nil.
+	Log *slog.Logger
+}
+
+// workers are the goroutines that take turns at one socket. While one waits in the handler, as for an answer to a
+// probe of half a second, the others go on; more of them would only sleep.
+const workers = 64
+
+// Serve answers requests until ctx ends, then closes the connection and returns nil.
+func (c *Conn) Serve(ctx context.Context, serving Serving) error {
 	stop := context.AfterFunc(ctx, c.Close)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	for _, socket := range c.sockets {
-		group.Go(func() error {
-			defer c.Close() // a failed socket ends the others
-			return c.serve(ctx, socket, relayPort, handle, log)
-		})
+	for _, s := range c.sockets {
+		for range workers {
+			group.Go(func() error {
+				defer c.Close() // a failed socket ends the others
+				return c.serve(ctx, s, serving)
+			})
+		}
 	}
 	return group.Wait()
 }
 
-func (c *Conn) serve(ctx context.Context, socket *net.UDPConn, relayPort uint16, handle Handler, log *slog.Logger) error {
-	buffer := make([]byte, maxPacket)
+func (c *Conn) serve(ctx context.Context, s *socket, serving Serving) error {
+	buffer, control := make([]byte, maxPacket), make([]byte, controlSize)
 	for {
-		n, from, err := socket.ReadFromUDPAddrPort(buffer)
+		payload, from, at, served, err := s.read(buffer, control)
 		if errors.Is(err, net.ErrClosed) {
 			return nil // Close ends Serve
 		}
 		if err != nil {
-			return fmt.Errorf("receive DHCP packets on %s: %w", socket.LocalAddr(), err)
+			return fmt.Errorf("receive DHCP packets on %s: %w", s.in.LocalAddr(), err)
 		}
-		request, err := Parse(buffer[:n], from, c.service)
-		if err != nil {
-			log.DebugContext(ctx, "DHCP packet ignored", "reason", err)
+		if !served {
 			continue
 		}
-		reply, answered := handle(request)
+		request, err := Parse(payload, from, c.service)
+		if err != nil {
+			serving.Log.DebugContext(ctx, "DHCP packet ignored", "reason", err)
+			continue
+		}
+		request.Interface, request.Server = at.Interface.Name, at.Address
+		if !serving.Limiter.Allow(request.MAC, time.Now()) {
+			continue
+		}
+		reply, answered := serving.Handle(ctx, request)
 		if !answered {
 			continue
 		}
-		if err := c.send(request, reply, relayPort); err != nil {
-			log.WarnContext(ctx, "DHCP answer not sent", "mac", request.MAC.String(), "error", err)
+		if err := s.send(request, at, reply, serving.RelayPort); err != nil {
+			serving.Log.WarnContext(ctx, "DHCP answer not sent", "mac", request.MAC.String(), "error", err)
 		}
 	}
 }
 
-func (c *Conn) send(request Request, reply Reply, relayPort uint16) error {
-	payload, err := request.Encode(c.address, reply)
+func (s *socket) send(request Request, at Link, reply Reply, relayPort uint16) error {
+	payload, err := request.Encode(reply)
 	if err != nil {
 		return err
 	}
-	to := request.Destination(relayPort)
-	if _, err := c.sockets[0].WriteToUDPAddrPort(payload, to); err != nil {
+	to := request.Destination(reply, relayPort)
+	if err := s.write(payload, at, to); err != nil {
 		return fmt.Errorf("send to %s: %w", to, err)
 	}
 	return nil
