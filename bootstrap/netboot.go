@@ -14,7 +14,6 @@ import (
 	"github.com/cozystack/cozy-install/bootstrap/wait"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/pxe"
-	"github.com/cozystack/cozy-install/pxe/assets"
 	"github.com/cozystack/cozy-install/talos"
 )
 
@@ -91,20 +90,6 @@ func (b *bringup) netbootServer(ctx context.Context, say func(string)) (*pxe.Ser
 		Interface: b.site.Netboot.Interface, Ports: b.opts.Ports, Mode: pxe.Mode(b.site.Netboot.Mode),
 		Machines: machines, IPXEDir: b.opts.IPXEDir, Assets: boot, Log: b.log,
 	})
-}
-
-func (b *bringup) bootAssets(ctx context.Context, say func(string)) (assets.Assets, error) {
-	if b.opts.AssetsDir != "" {
-		return assets.FromDir(b.opts.AssetsDir)
-	}
-	id, yaml, err := b.schematic()
-	if err != nil {
-		return assets.Assets{}, err
-	}
-	say("boot assets of Talos " + b.site.Talos.Version + " from " + b.site.Talos.Factory)
-	return assets.Fetch(ctx, assets.Factory{
-		URL: b.site.Talos.Factory, Schematic: yaml, ID: id, Version: b.site.Talos.Version, Arch: "amd64",
-	}, b.dir.Path(workdir.AssetsDir))
 }
 
 // ServeNetboot runs the netboot server of a site until the context ends, and nothing else.

@@ -10,7 +10,9 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 
+	"github.com/cozystack/cozy-install/pxe/assets"
 	"github.com/cozystack/cozy-install/pxe/dhcp"
 	"github.com/cozystack/cozy-install/pxe/httpboot"
 	"github.com/cozystack/cozy-install/pxe/ipxe"
@@ -40,7 +42,11 @@ func (s *Server) prepare(address netip.Addr) (*booter, error) {
 		return nil, err
 	}
 	b := &booter{server: s, address: address, loaders: loaders}
-	files := map[string]string{kernelPath: s.config.Assets.Kernel, initramfsPath: s.config.Assets.Initramfs}
+	boot := s.config.Assets.Sets[assets.AMD64]
+	files := map[string]string{
+		kernelPath:    filepath.Join(s.config.Assets.Dir, boot.Kernel),
+		initramfsPath: filepath.Join(s.config.Assets.Dir, boot.Initramfs),
+	}
 	for route, path := range files {
 		if _, err := os.Stat(path); err != nil {
 			return nil, fmt.Errorf("serve %s: %w", route, err)
@@ -158,7 +164,7 @@ func (b *booter) talosScript(name string, facts Facts) ([]byte, error) {
 		Title:     name,
 		Kernel:    b.url(kernelPath),
 		Initramfs: b.url(initramfsPath),
-		Args:      b.server.config.Assets.Cmdline,
+		Args:      b.server.config.Assets.Sets[assets.AMD64].Cmdline,
 		Again:     b.again(facts),
 	})
 }

@@ -87,17 +87,16 @@ func testDir(t testing.TB) (ipxeDir string, files assets.Assets) {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name string, size int) string {
-		path := filepath.Join(dir, name)
-		require.NoError(t, os.WriteFile(path, bytes.Repeat([]byte(name+"\n"), size/len(name)), 0o600))
-		return path
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), bytes.Repeat([]byte(name+"\n"), size/len(name)), 0o600))
+		return name
 	}
 	write("undionly.kpxe", 74_000)
 	write("snponly.efi", 170_000)
-	return dir, assets.Assets{
+	return dir, assets.Assets{Dir: dir, Sets: map[string]assets.Set{assets.AMD64: {
 		Kernel:    write("kernel-amd64", 300_000),
 		Initramfs: write("initramfs-amd64.xz", 900_000),
 		Cmdline:   []string{"talos.platform=metal", "console=tty0"},
-	}
+	}}}
 }
 
 // newBooter makes the answering part of a server without its sockets.

@@ -16,6 +16,8 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cozystack/cozy-install/pxe/assets"
 )
 
 func TestMachinesBootOverLoopback(t *testing.T) {
@@ -33,14 +35,15 @@ func TestMachinesBootOverLoopback(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, bytes.Equal(want, loader))
 
-			for _, line := range []struct{ command, path string }{
-				{"kernel", s.config.Assets.Kernel}, {"initrd", s.config.Assets.Initramfs},
+			files := s.config.Assets
+			for _, line := range []struct{ command, name string }{
+				{"kernel", files.Sets[assets.AMD64].Kernel}, {"initrd", files.Sets[assets.AMD64].Initramfs},
 			} {
 				found := regexp.MustCompile(`(?m)^` + line.command + ` (\S+)`).FindSubmatch(script)
 				require.NotNil(t, found, "%s", script)
 				status, got := r.get(string(found[1]))
 				require.Equal(t, http.StatusOK, status)
-				want, err := os.ReadFile(line.path)
+				want, err := os.ReadFile(filepath.Join(files.Dir, line.name))
 				require.NoError(t, err)
 				require.True(t, bytes.Equal(want, got), line.command)
 			}

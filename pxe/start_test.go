@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cozystack/cozy-install/pxe/assets"
 	"github.com/cozystack/cozy-install/pxe/ipxe"
 )
 
@@ -40,8 +41,15 @@ func TestStartErrorsSayWhatToDo(t *testing.T) {
 	var noLoader *ipxe.MissingError
 	require.ErrorAs(t, start(func(c *Config) { c.IPXEDir = t.TempDir() }), &noLoader)
 
-	require.ErrorIs(t, start(func(c *Config) { c.Assets.Kernel += ".gone" }), os.ErrNotExist)
-	require.ErrorContains(t, start(func(c *Config) { c.Assets.Cmdline = []string{"a b"} }), `kernel argument "a b"`)
+	changed := func(change func(*assets.Set)) func(*Config) {
+		return func(c *Config) {
+			set := c.Assets.Sets[assets.AMD64]
+			change(&set)
+			c.Assets.Sets = map[string]assets.Set{assets.AMD64: set}
+		}
+	}
+	require.ErrorIs(t, start(changed(func(s *assets.Set) { s.Kernel += ".gone" })), os.ErrNotExist)
+	require.ErrorContains(t, start(changed(func(s *assets.Set) { s.Cmdline = []string{"a b"} })), `kernel argument "a b"`)
 }
 
 func TestPortInUseIsNamed(t *testing.T) {

@@ -65,7 +65,7 @@ func (o *operator) start(ctx context.Context) error {
 
 	boot, err := assets.Fetch(ctx, assets.Factory{
 		URL: o.factory, Schematic: schematic, ID: id, Version: "v1.13.9", Client: &http.Client{Transport: &http.Transport{}},
-	}, o.dir)
+	}, assets.Want{}, o.dir)
 	if err != nil {
 		return err
 	}

@@ -1,124 +1,88 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package assets gets the kernel, the initramfs and the kernel arguments that machines are netbooted with: from a Talos
-// image factory, once, into a cache directory, or from a directory the operator filled.
+// Package assets gets the files that machines are netbooted with: kernel, initramfs, kernel arguments and the unified
+// kernel image (UKI), for each architecture. They come from a Talos image factory, once, into a cache directory, or from a
+// directory the operator filled.
 //
-// Each file's SHA-256 is recorded when it is first fetched and checked whenever the files are used again. The package
-// refuses to know machines and protocols of netboot, and how a schematic is made: it gets one with its id.
+// Each file's SHA-256 is recorded when it is first fetched, or pinned by the caller, and checked whenever the files are used
+// again, as is that its content is of the kind its name says. The package refuses to know machines and protocols of
+// netboot, and how a schematic is made: it gets one with its id.
 //
-// Still missing: resuming a broken download, sums pinned by the site file, the UKI, fetching through a proxy with
-// credentials.
+// Still missing: a factory that asks for a token in a header, and fetching only the files that the site's machines boot.
 package assets
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
+	"maps"
+	"slices"
 )
 
-// Assets are the files of one Talos version and schematic, checked and ready to be served.
+// Architectures that can be netbooted, in Talos's words.
+const (
+	AMD64 = "amd64"
+	ARM64 = "arm64"
+)
+
+// Assets are the files of one Talos version and schematic, checked and ready to be served from one directory.
 type Assets struct {
-	Kernel    string   // path of the kernel
-	Initramfs string   // path of the compressed initramfs
-	Cmdline   []string // kernel arguments, one word each
+	Dir  string
+	Sets map[string]Set // by architecture
 }
 
-// defaultCmdline is used for a directory without a file of arguments: what Talos 1.13 cannot start without on metal (it
-// checks slab_nomerge and pti itself). The factory's own file has more.
-func defaultCmdline() []string {
-	return []string{"talos.platform=metal", "console=tty0", "init_on_alloc=1", "slab_nomerge", "pti=on"}
+// Set is one architecture's files. At least one of the two ways to boot, IPXE and UEFI, is there.
+type Set struct {
+	Kernel    string   // file name inside the directory; empty when it or the initramfs is not there
+	Initramfs string   // as Kernel
+	UKI       string   // file name inside the directory; empty when not there
+	Cmdline   []string // kernel arguments for Kernel, one word each. A UKI has its own inside.
 }
 
-// defaultArch is the only architecture with a netboot path so far.
-const defaultArch = "amd64"
+// IPXE says whether the set has what iPXE boots: kernel and initramfs.
+func (s Set) IPXE() bool { return s.Kernel != "" && s.Initramfs != "" }
 
-// names are the factory's names for an architecture's files.
-type names struct{ kernel, initramfs, cmdline string }
+// UEFI says whether the set has what UEFI firmware boots without iPXE: the UKI.
+func (s Set) UEFI() bool { return s.UKI != "" }
 
-func namesFor(arch string) names {
-	return names{
-		kernel:    "kernel-" + arch,
-		initramfs: "initramfs-" + arch + ".xz",
-		cmdline:   "cmdline-metal-" + arch,
-	}
-}
-
-// MissingError says that a directory lacks files.
-type MissingError struct {
-	Dir   string
-	Names []string
-}
-
-func (e *MissingError) Error() string {
-	return fmt.Sprintf("boot assets: directory %s lacks %s", e.Dir, strings.Join(e.Names, " and "))
-}
-
-// Hint says where the files come from.
-func (e *MissingError) Hint() string {
-	return "download them from <factory>/image/<schematic id>/<Talos version>/<file name> into the directory"
-}
-
-// FromDir uses files an operator put into a directory, under the factory's names (kernel-amd64, initramfs-amd64.xz, and
-// cmdline-metal-amd64, which may be absent). If the directory has a file SHA256SUMS, they must match it. No network is
-// used and nothing is written. The error is a *MissingError or a *ChecksumError when that is the reason.
-func FromDir(dir string) (Assets, error) {
-	recorded, err := readSums(dir)
-	if err != nil {
-		return Assets{}, err
-	}
-	want := namesFor(defaultArch)
-	missing := &MissingError{Dir: dir}
-	for _, name := range []string{want.kernel, want.initramfs} {
-		switch state, err := recorded.check(dir, name); {
-		case err != nil:
-			return Assets{}, err
-		case state == absent:
-			missing.Names = append(missing.Names, name)
+// Gaps says, in a sentence for each, which machines the assets have nothing for although others of their architecture can
+// boot. It is empty for assets that were fetched.
+func (a Assets) Gaps() []string {
+	var list []string
+	for _, arch := range slices.Sorted(maps.Keys(a.Sets)) {
+		names := filesFor(arch, false)
+		switch set := a.Sets[arch]; {
+		case !set.IPXE():
+			list = append(list, fmt.Sprintf("no %s with %s: %s machines that boot by iPXE are not served",
+				names.kernel.name, names.initramfs.name, arch))
+		case !set.UEFI():
+			list = append(list, fmt.Sprintf("no %s: %s machines that boot by UEFI without iPXE are not served",
+				names.uki.name, arch))
 		}
 	}
-	if len(missing.Names) > 0 {
-		return Assets{}, missing
-	}
-	switch state, err := recorded.check(dir, want.cmdline); {
-	case err != nil:
-		return Assets{}, err
-	case state == absent:
-		return Assets{
-			Kernel:    filepath.Join(dir, want.kernel),
-			Initramfs: filepath.Join(dir, want.initramfs),
-			Cmdline:   defaultCmdline(),
-		}, nil
-	}
-	return open(dir, want)
+	return list
 }
 
-// open reads the arguments beside files that were checked.
-func open(dir string, from names) (Assets, error) {
-	path := filepath.Join(dir, from.cmdline)
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxCmdline {
-		err = fmt.Errorf("%s: %d bytes: at most %d", path, info.Size(), maxCmdline)
-	}
-	if err != nil {
-		return Assets{}, fmt.Errorf("read kernel arguments: %w", err)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return Assets{}, fmt.Errorf("read kernel arguments: %w", err)
-	}
-	args := strings.Fields(string(text))
-	if len(args) == 0 {
-		return Assets{}, fmt.Errorf("read kernel arguments: %s is empty", path)
-	}
-	return Assets{
-		Kernel:    filepath.Join(dir, from.kernel),
-		Initramfs: filepath.Join(dir, from.initramfs),
-		Cmdline:   args,
-	}, nil
+// Want says which files a site needs.
+type Want struct {
+	Archs      []string          // empty: amd64. Repetitions do no harm.
+	SecureBoot bool              // the UKI must be the one that is signed for Secure Boot
+	Pinned     map[string]string // file name -> SHA-256 in hex, which wins over what a directory records
 }
 
-// isAbsent says whether an error means that there is no such file.
-func isAbsent(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+// files gives the files of each wanted architecture, and refuses wishes that cannot be.
+func (w Want) files() ([]files, error) {
+	if err := checkPins(w.Pinned); err != nil {
+		return nil, err
+	}
+	archs := slices.Compact(slices.Sorted(slices.Values(w.Archs)))
+	if len(archs) == 0 {
+		archs = []string{AMD64}
+	}
+	var list []files
+	for _, arch := range archs {
+		if !slices.Contains(architectures(), arch) {
+			return nil, fmt.Errorf("boot assets: architecture %q: want one of %v", arch, architectures())
+		}
+		list = append(list, filesFor(arch, w.SecureBoot))
+	}
+	return list, nil
+}

@@ -7,8 +7,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -21,24 +23,8 @@ import (
 // sumsFile has the format of sha256sum(1), so that an operator can check a directory with "sha256sum -c".
 const sumsFile = "SHA256SUMS"
 
-// maxSums bounds the file when it was put there by somebody else.
+// maxSums bounds the file, in bytes, when it was put there by somebody else.
 const maxSums = 1 << 20
-
-// ChecksumError says that a file is not the one that was recorded.
-type ChecksumError struct {
-	Path      string
-	Got, Want string // SHA-256, lower-case hex
-}
-
-func (e *ChecksumError) Error() string {
-	return fmt.Sprintf("%s: SHA-256 is %s, recorded was %s", e.Path, e.Got, e.Want)
-}
-
-// Hint says how to start anew.
-func (e *ChecksumError) Hint() string {
-	return fmt.Sprintf("if the change is expected, remove %s and what lies beside it; otherwise find out who changed the file",
-		filepath.Join(filepath.Dir(e.Path), sumsFile))
-}
 
 // sums maps file names to SHA-256 sums in lower-case hex.
 type sums map[string]string
@@ -47,71 +33,115 @@ type sums map[string]string
 func readSums(dir string) (sums, error) {
 	path := filepath.Join(dir, sumsFile)
 	file, err := os.Open(path)
-	if isAbsent(err) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return sums{}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read recorded checksums: %w", err)
 	}
 	defer file.Close() // only read: nothing to lose
-	recorded := sums{}
-	lines := bufio.NewScanner(io.LimitReader(file, maxSums))
-	for number := 1; lines.Scan(); number++ {
-		sum, name, ok := strings.Cut(lines.Text(), " ")
-		name = strings.TrimLeft(name, " *") // two blanks, or a blank and the mark of binary mode
-		if digest, err := hex.DecodeString(sum); !ok || err != nil || len(digest) != sha256.Size || name == "" {
-			return nil, fmt.Errorf("read recorded checksums: %s:%d: want \"<64 hex digits>  <file name>\"", path, number)
-		}
-		recorded[name] = strings.ToLower(sum)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read recorded checksums: %s: %w", path, err)
+	recorded, err := parseSums(file)
+	if err != nil {
+		return nil, fmt.Errorf("read recorded checksums: %s:%w", path, err)
 	}
 	return recorded, nil
 }
 
-// write replaces the directory's record atomically.
-func (s sums) write(dir string) error {
+// parseSums reads what sha256sum(1) writes. The error begins with the line's number.
+func parseSums(from io.Reader) (sums, error) {
+	recorded := sums{}
+	lines := bufio.NewScanner(io.LimitReader(from, maxSums))
+	number := 1
+	for ; lines.Scan(); number++ {
+		if lines.Text() == "" {
+			continue
+		}
+		sum, name, _ := strings.Cut(lines.Text(), " ")
+		name = strings.TrimLeft(name, " *") // two blanks, or a blank and the mark of binary mode
+		if !isSum(sum) || name == "" {
+			return nil, fmt.Errorf("%d: want \"<64 hex digits>  <file name>\"", number)
+		}
+		recorded[name] = strings.ToLower(sum)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("%d: %w", number, err)
+	}
+	return recorded, nil
+}
+
+func isSum(text string) bool {
+	digest, err := hex.DecodeString(text)
+	return err == nil && len(digest) == sha256.Size
+}
+
+// text is the record as it is written.
+func (s sums) text() []byte {
 	var text bytes.Buffer
 	for _, name := range slices.Sorted(maps.Keys(s)) {
 		fmt.Fprintf(&text, "%s  %s\n", s[name], name)
 	}
-	if err := renameio.WriteFile(filepath.Join(dir, sumsFile), text.Bytes(), 0o600, renameio.WithTempDir(dir)); err != nil {
-		return fmt.Errorf("record checksums: %w", err)
+	return text.Bytes()
+}
+
+// write replaces the directory's record atomically.
+func (s sums) write(dir string) error {
+	if err := renameio.WriteFile(filepath.Join(dir, sumsFile), s.text(), 0o600, renameio.WithTempDir(dir)); err != nil {
+		return &CacheError{Dir: dir, Err: fmt.Errorf("record checksums: %w", err)}
 	}
 	return nil
 }
 
-// state is what check found.
-type state int
+// expectation is the sum a file must have.
+type expectation struct {
+	sum    string
+	pinned bool // by the caller, not recorded by an earlier run
+}
 
-const (
-	absent     state = iota // no such file
-	unrecorded              // there, but nobody knows its sum
-	intact                  // there, with the recorded sum
-)
-
-// check compares a file with its record. The error is a *ChecksumError when they differ.
-func (s sums) check(dir, name string) (state, error) {
-	path := filepath.Join(dir, name)
-	file, err := os.Open(path)
-	if isAbsent(err) {
-		return absent, nil
+// compare returns a *ChecksumError for another sum than the expected one.
+func (e expectation) compare(path, got string) error {
+	if got != e.sum {
+		return &ChecksumError{Path: path, Got: got, Want: e.sum, Pinned: e.pinned}
 	}
+	return nil
+}
+
+// expectations are by file name. A file without one is as good as any.
+type expectations map[string]expectation
+
+// expect joins the pins with what a directory records. A pin wins: it is what a person decided.
+func (w Want) expect(dir string) (expectations, error) {
+	recorded, err := readSums(dir)
 	if err != nil {
-		return absent, fmt.Errorf("check boot asset: %w", err)
+		return nil, err
 	}
-	defer file.Close() // only read: nothing to lose
-	want, recorded := s[name]
-	if !recorded {
-		return unrecorded, nil
+	list := expectations{}
+	for name, sum := range recorded {
+		list[name] = expectation{sum: sum}
 	}
+	for name, sum := range w.Pinned {
+		list[name] = expectation{sum: strings.ToLower(sum), pinned: true}
+	}
+	return list, nil
+}
+
+// checkPins refuses pins that could never be compared with anything.
+func checkPins(pinned map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(pinned)) {
+		switch known := knownNames(); {
+		case !slices.Contains(known, name):
+			return &PinError{Name: name, Reason: "no boot asset has this name", Known: known}
+		case !isSum(pinned[name]):
+			return &PinError{Name: name, Reason: fmt.Sprintf("%.80q: want a SHA-256 of 64 hex digits", pinned[name])}
+		}
+	}
+	return nil
+}
+
+// sumOf is the SHA-256 of the rest of a reader.
+func sumOf(from io.Reader) (string, error) {
 	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return absent, fmt.Errorf("check boot asset: %w", err)
+	if _, err := io.Copy(hash, from); err != nil {
+		return "", err
 	}
-	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
-		return absent, &ChecksumError{Path: path, Got: got, Want: want}
-	}
-	return intact, nil
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
