@@ -55,10 +55,16 @@ func (s *Server) prepare(address netip.Addr) (*booter, error) {
 	if _, err := b.talosScript("", Facts{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 0}}); err != nil {
 		return nil, fmt.Errorf("write boot script: %w", err)
 	}
-	b.tftp = tftp.New(map[string][]byte{
-		loaders.BIOS.Name: loaders.BIOS.Data,
-		loaders.UEFI.Name: loaders.UEFI.Data,
-	}, b.transferred)
+	b.tftp, err = tftp.New(tftp.Config{
+		Files: map[string]tftp.File{
+			loaders.BIOS.Name: {Data: loaders.BIOS.Data},
+			loaders.UEFI.Name: {Data: loaders.UEFI.Data},
+		},
+		Finished: b.transferred,
+	})
+	if err != nil {
+		return nil, err
+	}
 	b.http = httpboot.New(httpboot.Config{Files: files, Script: b.script, Fetched: b.fetched, Log: s.log})
 	return b, nil
 }

@@ -59,7 +59,7 @@ func firstIPv4(iface net.Interface) (netip.Addr, error) {
 // open ports of a server. Whoever serves on one closes it.
 type openPorts struct {
 	dhcp, boot *dhcp.Conn
-	tftp       *net.UDPConn
+	tftp       *tftp.Conn
 	http       net.Listener
 }
 

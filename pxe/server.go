@@ -49,8 +49,8 @@ func New(config Config) (*Server, error) {
 }
 
 // Run reads the iPXE binaries, opens all ports and serves until ctx ends; then it returns nil. All its goroutines have
-// ended by then, which takes up to 8.5 s when a machine fell silent in a TFTP transfer. An error before Ready says what
-// is missing: *InterfaceError, *PortInUseError, *NotPermittedError, *ipxe.MissingError. It may be called once.
+// ended by then. An error before Ready says what is missing: *InterfaceError, *PortInUseError, *NotPermittedError,
+// *ipxe.MissingError. It may be called once.
 func (s *Server) Run(ctx context.Context) error {
 	if s.ran.Swap(true) {
 		return errors.New("run netboot server: it was run before")

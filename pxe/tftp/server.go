@@ -1,115 +1,135 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tftp serves a fixed set of files, held in memory, read-only, by TFTP (RFC 1350 with the block size and
-// transfer size options of RFC 2348 and RFC 2349).
+// Package tftp serves a fixed set of files read-only by TFTP: RFC 1350 with the options blksize (RFC 2348), timeout and
+// tsize (RFC 2349) and windowsize (RFC 7440).
 //
-// It refuses to know machines and to touch a disk: a name that is not in the set does not exist.
+// The sender is our own (docs/adr/0014-a-tftp-sender-of-our-own.md). It refuses to know machines, and no path is ever
+// made of what a client sent: a name that is not in the set does not exist.
 //
-// Still missing: windowsize (RFC 7440), which EDK2 asks for and the library lacks; files too big for memory (a UKI);
-// single-port mode for networks whose firewalls drop answers from a new port.
+// Still missing: IPv6; netascii, which no firmware asks for.
 package tftp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"strings"
 	"time"
 
-	pin "github.com/pin/tftp/v3"
-	"golang.org/x/net/ipv4"
+	"golang.org/x/sync/errgroup"
 )
 
+// Transfers at once: the total bounds memory and file descriptors, the share of one client keeps the rest for others.
 const (
-	// blockSize keeps a block with its headers inside 1500 bytes with room for a VLAN tag: firmware loses fragments.
-	blockSize = 1428
-	// A block is sent again after half a second, 16 times: with a fifth of all packets lost each way, a transfer of
-	// 700 blocks still ends, and a machine that went away is forgotten after 8.5 s.
-	blockTimeout = 500 * time.Millisecond
-	blockRetries = 16
-	// transferLimit ends a transfer kept alive by somebody who acknowledges a block now and then.
-	transferLimit = 5 * time.Minute
-	// Transfers at once: the total bounds file descriptors, the share of one client keeps the rest for others.
 	maxTransfers          = 2000
 	maxTransfersPerClient = 32
 )
 
+// File is one served file.
+type File struct {
+	// Data is the whole file, unless Root is set. It must not be changed afterwards.
+	Data []byte
+	// Root and Name say where the file is on disk. Each transfer opens it anew, and never one outside of Root.
+	Root *os.Root
+	Name string
+}
+
+// Config is what a server serves. Its fields must not be changed afterwards.
+type Config struct {
+	// Files are served by bare name, without slashes. Case does not matter, because some ROMs send capitals.
+	Files map[string]File
+	// Admit is asked before each transfer of a file that is served. The text of its error is sent to the client, so it
+	// holds no path. It must not hold up its caller, which takes all requests. Nil: everybody is admitted.
+	Admit func(Request) error
+	// Finished is told the end of each request, from several goroutines, which it must not hold up. Nil: nobody asks.
+	Finished func(Transfer)
+	// SinglePort sends answers from the port that requests come to, for networks whose firewalls or address translators
+	// drop answers from a new port. RFC 1350 section 4 wants a new one, so that is the default.
+	SinglePort bool
+}
+
+// Request is what a client asked for.
+type Request struct {
+	Client netip.Addr
+	// MAC is the first element of the name, as DHCP answers put it there; nil when the name has none. It is only claimed.
+	MAC  net.HardwareAddr
+	Name string // without the MAC, as asked, at most 500 bytes; may hold anything
+}
+
 // Transfer tells how one request ended.
 type Transfer struct {
-	Client netip.Addr
-	Name   string // as asked, at most 500 bytes; may hold anything
-	Sent   int64  // bytes of the file
+	Request
+	Size              int64 // of the file; 0 when the request was refused
+	Sent              int64 // bytes that the client has acknowledged
+	BlockSize, Window int   // as negotiated; 0 when the request was refused
+	Resent            int   // blocks that were sent again
+	Took              time.Duration
 	// Probe is true when the client asked for the size and went away before the first block, as EDK2 does before each
 	// download. It is no failure; Err is nil then.
 	Probe bool
 	Err   error // nil when the whole file was sent
 }
 
-// NotFoundError is the answer to a name that is not served.
-type NotFoundError struct{ Name string }
-
-func (e *NotFoundError) Error() string { return fmt.Sprintf("file %.64q is not served here", e.Name) }
-
 // Server serves files. Make it with New.
 type Server struct {
-	files    map[string][]byte
-	finished func(Transfer)
-	slots    *slots
+	config Config
+	files  map[string]File // by key
+	pace   pace
+	slots  *slots
 }
 
-// New makes a server of files by name. Names are matched without regard to case, because some ROMs send capitals.
-// Finished is told the end of each request, from the transfer's goroutine, which it must not hold up; nil means nobody
-// asks. The map and the bytes must not be changed afterwards.
-func New(files map[string][]byte, finished func(Transfer)) *Server {
-	served := make(map[string][]byte, len(files))
-	for name, data := range files {
-		served[key(name)] = data
+// New makes a server. It opens nothing.
+func New(config Config) (*Server, error) {
+	files := make(map[string]File, len(config.Files))
+	for name, file := range config.Files {
+		if name == "" || strings.ContainsAny(name, `/\`) {
+			return nil, fmt.Errorf("serve file %q by TFTP: want a bare name", name)
+		}
+		if _, doubled := files[key(name)]; doubled {
+			return nil, fmt.Errorf("serve file %q by TFTP: another name differs only in case", name)
+		}
+		if file.Root != nil && (file.Data != nil || file.Name == "") {
+			return nil, fmt.Errorf("serve file %q by TFTP: want either data or a name below a root", name)
+		}
+		files[key(name)] = file
 	}
-	if finished == nil {
-		finished = func(Transfer) {}
+	if config.Admit == nil {
+		config.Admit = func(Request) error { return nil }
 	}
-	return &Server{files: served, finished: finished, slots: newSlots(maxTransfers, maxTransfersPerClient)}
+	if config.Finished == nil {
+		config.Finished = func(Transfer) {}
+	}
+	return &Server{
+		config: config, files: files, pace: usualPace(), slots: newSlots(maxTransfers, maxTransfersPerClient),
+	}, nil
 }
 
-// Listen opens the port requests come to. Each transfer leaves from a port of its own (RFC 1350 section 4). The error
-// is the system's own.
-func Listen(ctx context.Context, at netip.AddrPort) (*net.UDPConn, error) {
-	var config net.ListenConfig
-	packets, err := config.ListenPacket(ctx, "udp4", at.String())
-	if err != nil {
-		return nil, err
+// Serve answers requests until ctx ends; then it tells the clients of unfinished transfers, closes conn and returns nil.
+// Requests that came since Listen are answered too. It may be called once.
+func (s *Server) Serve(ctx context.Context, conn *Conn) error {
+	listening := newPort(conn.listening, s)
+	senders := []*port{listening}
+	ports := senders
+	if s.config.SinglePort {
+		conn.closeSenders()
+	} else {
+		senders = nil
+		for _, socket := range conn.senders {
+			senders = append(senders, newPort(socket, s))
+		}
+		ports = append(ports, senders...)
 	}
-	conn := packets.(*net.UDPConn) // ListenConfig documents the type for "udp4"
-	// The library turns this on in Serve; a request that came before would get blocks of 512 bytes.
-	if err := ipv4.NewPacketConn(conn).SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface, true); err != nil {
-		return nil, errors.Join(fmt.Errorf("ask for packet addresses on %s: %w", at, err), conn.Close())
-	}
-	return conn, nil
-}
+	intake := &intake{server: s, senders: senders}
+	listening.asked = intake.take
 
-// Serve answers requests until ctx ends, closes conn, waits for the transfers under way (at most 8.5 s for machines
-// that went silent) and returns nil. It may be called once.
-func (s *Server) Serve(ctx context.Context, conn *net.UDPConn) error {
-	defer conn.Close() // nothing is buffered in a UDP socket
-	server := pin.NewServer(s.handler(ctx), nil)
-	server.SetBlockSize(blockSize)
-	server.SetTimeout(blockTimeout)
-	server.SetRetries(blockRetries)
-	server.SetBackoff(func(int) time.Duration { return 0 }) // the timeout is wait enough
-
-	stopped := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		_ = conn.Close() // wakes the library's loop
-		server.Shutdown()
-	})
-	err := server.Serve(conn)
-	if !stop() {
-		<-stopped
+	group, ctx := errgroup.WithContext(ctx)
+	for _, p := range ports {
+		group.Go(func() error { return p.run(ctx) })
 	}
-	if err != nil {
-		return fmt.Errorf("serve TFTP on %s: %w", conn.LocalAddr(), err)
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("serve TFTP on %s: %w", conn.Addr(), err)
 	}
 	return nil
 }

@@ -5,8 +5,6 @@ package tftp
 import (
 	"bytes"
 	"context"
-	"io"
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -19,7 +17,8 @@ import (
 func serve(t testing.TB, files map[string][]byte) (netip.AddrPort, <-chan Transfer) {
 	t.Helper()
 	finished := make(chan Transfer, 4096) // nobody reads it in the flood test
-	server := New(files, func(transfer Transfer) { finished <- transfer })
+	server, err := New(Config{Files: inMemory(files), Finished: func(transfer Transfer) { finished <- transfer }})
+	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	conn, err := Listen(ctx, netip.MustParseAddrPort("127.0.0.1:0"))
 	require.NoError(t, err)
@@ -29,7 +28,15 @@ func serve(t testing.TB, files map[string][]byte) (netip.AddrPort, <-chan Transf
 		cancel()
 		require.NoError(t, <-done)
 	})
-	return conn.LocalAddr().(*net.UDPAddr).AddrPort(), finished
+	return conn.Addr(), finished
+}
+
+func inMemory(files map[string][]byte) map[string]File {
+	served := map[string]File{}
+	for name, data := range files {
+		served[name] = File{Data: data}
+	}
+	return served
 }
 
 func fetch(t testing.TB, at netip.AddrPort, name string, blockSize int) ([]byte, int64, error) {
@@ -51,10 +58,10 @@ func fetch(t testing.TB, at netip.AddrPort, name string, blockSize int) ([]byte,
 	return got.Bytes(), size, err
 }
 
-func content(size int) []byte { return bytes.Repeat([]byte("0123456789abcdef"), size/16) }
+func pattern(size int) []byte { return bytes.Repeat([]byte("0123456789abcdef"), size/16) }
 
 func TestServesWholeFiles(t *testing.T) {
-	files := map[string][]byte{"undionly.kpxe": content(74224), "snponly.efi": content(1428 * 16), "empty": {}}
+	files := map[string][]byte{"undionly.kpxe": pattern(74224), "snponly.efi": pattern(1428 * 16), "empty": {}}
 	at, finished := serve(t, files)
 	for name, want := range files {
 		for _, blockSize := range []int{512, 1428, 1468} {
@@ -64,13 +71,19 @@ func TestServesWholeFiles(t *testing.T) {
 			if len(want) > 0 { // the library can't tell "0" from a question
 				require.Equal(t, int64(len(want)), size, name)
 			}
-			require.Equal(t, Transfer{Client: netip.MustParseAddr("127.0.0.1"), Name: name, Sent: int64(len(want))}, <-finished)
+			transfer := <-finished
+			require.Equal(t, Request{Client: netip.MustParseAddr("127.0.0.1"), Name: name}, transfer.Request)
+			require.NoError(t, transfer.Err)
+			require.Equal(t, int64(len(want)), transfer.Size)
+			require.Equal(t, int64(len(want)), transfer.Sent)
+			require.Equal(t, min(blockSize, 1428), transfer.BlockSize)
+			require.Positive(t, transfer.Took)
 		}
 	}
 }
 
 func TestNamesAsFirmwareWritesThem(t *testing.T) {
-	at, _ := serve(t, map[string][]byte{"undionly.kpxe": content(1600)})
+	at, _ := serve(t, map[string][]byte{"undionly.kpxe": pattern(1600)})
 	for _, name := range []string{"/undionly.kpxe", `\undionly.kpxe`, "UNDIONLY.KPXE", "//undionly.kpxe", "undionly.kpxe\xff"} {
 		got, _, err := fetch(t, at, name, 1428)
 		require.NoError(t, err, "%q", name)
@@ -79,7 +92,7 @@ func TestNamesAsFirmwareWritesThem(t *testing.T) {
 }
 
 func TestOnlyTheSetExists(t *testing.T) {
-	at, finished := serve(t, map[string][]byte{"undionly.kpxe": content(1600)})
+	at, finished := serve(t, map[string][]byte{"undionly.kpxe": pattern(1600)})
 	for _, name := range []string{
 		"", "/", ".", "..", "autoexec.ipxe", "../undionly.kpxe", "/etc/passwd", "../../../../etc/passwd",
 		`..\..\etc\passwd`, "server.go", "./server.go", "x/../undionly.kpxe", "undionly.kpxe/", "undionly.kpxe/..",
@@ -95,15 +108,15 @@ func TestOnlyTheSetExists(t *testing.T) {
 }
 
 func TestWritingIsRefused(t *testing.T) {
-	at, _ := serve(t, map[string][]byte{"undionly.kpxe": content(1600)})
+	at, _ := serve(t, map[string][]byte{"undionly.kpxe": pattern(1600)})
 	client, err := pin.NewClient(at.String())
 	require.NoError(t, err)
 	_, err = client.Send("undionly.kpxe", "octet")
-	require.ErrorContains(t, err, "does not support write requests")
+	require.ErrorContains(t, err, errWrite.Error())
 }
 
 func TestHalfOpenTransfersDoNotStopARealOne(t *testing.T) {
-	at, _ := serve(t, map[string][]byte{"undionly.kpxe": content(74224)})
+	at, _ := serve(t, map[string][]byte{"undionly.kpxe": pattern(74224)})
 	flood := newRawClient(t)
 	for range 1000 {
 		flood.send(at, 1, "undionly.kpxe\x00octet\x00blksize\x001428\x00")
@@ -117,54 +130,4 @@ func TestHalfOpenTransfersDoNotStopARealOne(t *testing.T) {
 	_, err = transfer.WriteTo(&got)
 	require.NoError(t, err)
 	require.Equal(t, 74224, got.Len())
-}
-
-func TestSlotsAreLimitedInTotalAndByClient(t *testing.T) {
-	a, b, c := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.3")
-	s := newSlots(3, 2)
-	require.True(t, s.take(a))
-	require.True(t, s.take(a))
-	require.False(t, s.take(a), "one client's share")
-	require.True(t, s.take(b))
-	require.False(t, s.take(c), "the total")
-	s.give(a)
-	require.True(t, s.take(c))
-	s.give(a)
-	s.give(b)
-	s.give(c)
-	require.Empty(t, s.byClient)
-	require.Zero(t, s.used)
-}
-
-func FuzzNames(f *testing.F) {
-	for _, seed := range []string{
-		"undionly.kpxe", "/undionly.kpxe", "snponly.efi", "autoexec.ipxe", "ipxe-amd64.efi", "../x", `\..\x`, "\xff", "",
-	} {
-		f.Add(seed)
-	}
-	files := map[string][]byte{"undionly.kpxe": []byte("bios"), "snponly.efi": []byte("uefi")}
-	server := New(files, nil)
-	f.Fuzz(func(t *testing.T, name string) {
-		sink := &sink{}
-		err := server.handler(t.Context())(name, sink)
-		if err != nil {
-			var absent *NotFoundError
-			require.ErrorAs(t, err, &absent)
-			require.LessOrEqual(t, len(err.Error()), 400, "the error goes out in one packet")
-			require.Empty(t, sink.got.Bytes())
-			return
-		}
-		bare := strings.ToLower(strings.TrimLeft(name, `/\`))
-		for strings.HasSuffix(bare, "\xff") {
-			bare = strings.TrimSuffix(bare, "\xff")
-		}
-		require.Equal(t, string(files[bare]), sink.got.String())
-	})
-}
-
-// sink takes what a transfer sends.
-type sink struct{ got bytes.Buffer }
-
-func (s *sink) ReadFrom(r io.Reader) (int64, error) {
-	return s.got.ReadFrom(r)
 }

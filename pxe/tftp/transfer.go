@@ -3,122 +3,140 @@
 package tftp
 
 import (
-	"bytes"
-	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
-	"strings"
-	"sync"
-
-	pin "github.com/pin/tftp/v3"
+	"sync/atomic"
+	"time"
 )
 
-// errBusy is sent to a client that has all the transfers it may have.
-var errBusy = errors.New("too many transfers at once: try again")
+// transfer is one file on its way to one client. All but the first fields belong to the port's lock.
+type transfer struct {
+	port     *port
+	peer     netip.AddrPort
+	to       *net.UDPAddr // peer
+	request  string       // the packet that asked for it
+	began    time.Time
+	limit    time.Duration
+	answered atomic.Bool // the client has answered: it is no made-up address
 
-// handler answers one read request. What it returns is also sent to the client, so no error here names a path.
-func (s *Server) handler(ctx context.Context) func(string, io.ReaderFrom) error {
-	return func(name string, to io.ReaderFrom) error {
-		transfer := Transfer{Name: name}
-		outgoing, ok := to.(pin.OutgoingTransfer)
-		if ok {
-			remote := outgoing.RemoteAddr()
-			transfer.Client = remote.AddrPort().Addr().Unmap()
+	report  Transfer
+	tsize   bool
+	oack    []byte // nil: the client gave no options
+	control []byte // segmentControl of a block
+	sender  sender
+	content content
+	ended   bool
+}
+
+// greet sends the first packets.
+func (t *transfer) greet(now time.Time) error {
+	if t.oack == nil {
+		return t.send(now)
+	}
+	t.port.out.packet(t.to, t.oack)
+	t.sender.greeted(now)
+	return nil
+}
+
+// send sends the blocks that are due.
+func (t *transfer) send(now time.Time) error {
+	from, to, again := t.sender.next(now)
+	t.report.Resent += again
+	size := int64(t.report.BlockSize)
+	start, end := (from-1)*size, min(to*size, t.content.size)
+	if !t.content.holds(start, end) {
+		t.port.out.flush() // it may still point into the chunk
+		if err := t.content.read(start); err != nil {
+			return err
 		}
-		transfer.Sent, transfer.Err = s.send(ctx, transfer.Client, name, to, outgoing)
-		if transfer.Err != nil && isProbe(transfer) {
-			transfer.Probe, transfer.Err = true, nil
+		if !t.content.holds(start, end) {
+			return fmt.Errorf("%w: it became shorter", errUnread)
 		}
-		s.finished(transfer)
-		return transfer.Err
+	}
+	data := t.content.chunk[start-t.content.at : end-t.content.at]
+	t.port.out.blocks(t.to, from, data, int(to-from+1), t.report.BlockSize, t.control)
+	return nil
+}
+
+// repeat sends the last packets again.
+func (t *transfer) repeat(now time.Time) error {
+	if t.sender.greeting {
+		t.port.out.packet(t.to, t.oack)
+		t.sender.greeted(now)
+		return nil
+	}
+	return t.send(now)
+}
+
+// take takes a packet from the client. It returns true with a reason, or none, when the transfer is over.
+func (t *transfer) take(packet []byte, now time.Time) (isOver bool, err error) {
+	if len(packet) < 4 {
+		return false, nil
+	}
+	number := binary.BigEndian.Uint16(packet[2:])
+	switch binary.BigEndian.Uint16(packet) {
+	case opAck:
+		if !t.sender.ack(number, now) {
+			return false, nil
+		}
+		t.answered.Store(true)
+		if t.sender.done() {
+			return true, nil
+		}
+		err := t.send(now)
+		return err != nil, err
+	case opError:
+		text := packet[4:]
+		if len(text) > 0 && text[len(text)-1] == 0 {
+			text = text[:len(text)-1]
+		}
+		return true, &AbortedError{Code: number, Text: string(text[:min(len(text), maxAbortText)])}
+	}
+	return false, nil // nothing else comes from one who reads
+}
+
+const maxAbortText = 128
+
+// check is called now and then. It sends again what is overdue.
+func (t *transfer) check(now time.Time) (isOver bool, err error) {
+	switch {
+	case now.Sub(t.began) >= t.limit:
+		return true, errSlow
+	case t.sender.silent(now):
+		return true, &SilentError{Acknowledged: t.sender.acked, Resent: t.sender.repeated}
+	case t.sender.overdue(now):
+		err := t.repeat(now)
+		return err != nil, err
+	}
+	return false, nil
+}
+
+// finish completes the report.
+func (t *transfer) finish(err error, now time.Time) {
+	t.ended = true
+	t.content.close()
+	t.report.Took = now.Sub(t.began)
+	t.report.Sent = min(t.sender.acked*int64(t.report.BlockSize), t.content.size)
+	var aborted *AbortedError
+	var silent *SilentError
+	switch {
+	case err == nil:
+	case errors.As(err, &aborted) && t.tsize && t.sender.acked == 0:
+		t.report.Probe = true
+	case (errors.As(err, &silent) || errors.Is(err, errReplaced)) && t.sender.isThrough():
+		t.report.Sent = t.content.size
+	default:
+		t.report.Err = fmt.Errorf("send %q: %w", t.report.Name, err)
 	}
 }
 
-func (s *Server) send(ctx context.Context, client netip.Addr, name string, to io.ReaderFrom, size pin.OutgoingTransfer) (int64, error) {
-	data, ok := s.files[key(name)]
-	if !ok {
-		return 0, &NotFoundError{Name: name}
-	}
-	if !s.slots.take(client) {
-		return 0, errBusy
-	}
-	defer s.slots.give(client)
-	if size != nil {
-		size.SetSize(int64(len(data)))
-	}
-	ctx, cancel := context.WithTimeout(ctx, transferLimit)
-	defer cancel()
-	sent, err := to.ReadFrom(&cancelled{ended: ctx.Err, reader: bytes.NewReader(data)})
-	if err != nil {
-		return sent, fmt.Errorf("send %q: %w", name, err)
-	}
-	return sent, nil
-}
-
-// isProbe tells a client that ended the exchange itself before the first block from one that fell silent or was refused.
-func isProbe(t Transfer) bool {
-	var refused *NotFoundError
-	var silent net.Error
-	return t.Sent == 0 && !errors.As(t.Err, &refused) && !errors.As(t.Err, &silent) &&
-		!errors.Is(t.Err, errBusy) && !errors.Is(t.Err, context.Canceled) && !errors.Is(t.Err, context.DeadlineExceeded)
-}
-
-// cancelled is a reader that fails when its transfer was ended: the library asks it for each block.
-type cancelled struct {
-	ended  func() error
-	reader io.Reader
-}
-
-func (c *cancelled) Read(p []byte) (int, error) {
-	if err := c.ended(); err != nil {
-		return 0, err
-	}
-	return c.reader.Read(p)
-}
-
-// key is the form names are compared in: "/UNDIONLY.KPXE" and "\undionly.kpxe\xff" -> "undionly.kpxe". Firmware adds a
-// leading slash or backslash, changes case, and some copies a 0xff from behind the option that held the name. No path
-// is ever made of it.
-func key(name string) string {
-	for strings.HasSuffix(name, "\xff") {
-		name = name[:len(name)-1]
-	}
-	return strings.ToLower(strings.TrimLeft(name, `/\`))
-}
-
-// slots counts the transfers under way.
-type slots struct {
-	total, each int
-
-	mu       sync.Mutex
-	used     int
-	byClient map[netip.Addr]int
-}
-
-func newSlots(total, each int) *slots {
-	return &slots{total: total, each: each, byClient: map[netip.Addr]int{}}
-}
-
-func (s *slots) take(client netip.Addr) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.used >= s.total || s.byClient[client] >= s.each {
-		return false
-	}
-	s.used++
-	s.byClient[client]++
-	return true
-}
-
-func (s *slots) give(client netip.Addr) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.used--
-	s.byClient[client]--
-	if s.byClient[client] == 0 {
-		delete(s.byClient, client)
-	}
+// isTold says whether the client is sent the reason: not when it ended the transfer itself, is not there, or asked anew
+// from the same port, where the old reason would end the new transfer.
+func isTold(err error) bool {
+	var aborted *AbortedError
+	var silent *SilentError
+	return err != nil && !errors.As(err, &aborted) && !errors.As(err, &silent) && !errors.Is(err, errReplaced)
 }

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tftp
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/net/ipv4"
+)
+
+const (
+	// batchSize is how many packets one system call takes or sends.
+	batchSize = 64
+	// maxPacket is above every request and acknowledgement (RFC 2347: 512 bytes). Longer packets are cut.
+	maxPacket = 1024
+	// receiveBuffer holds an acknowledgement of each transfer; Linux counts 768 bytes for one, and cuts this to its
+	// own limit (net.core.rmem_max).
+	receiveBuffer = 4 << 20
+)
+
+// port is one socket with the transfers that leave from it. One goroutine reads it.
+type port struct {
+	conn   *net.UDPConn
+	batch  *ipv4.PacketConn
+	server *Server
+	// asked takes requests; nil on a port that they don't come to.
+	asked func(packet []byte, from *net.UDPAddr, now time.Time)
+
+	mu        sync.Mutex
+	transfers map[netip.AddrPort]*transfer
+	out       *outbox
+	isEnding  bool
+	finished  []Transfer // to be told when the lock is free
+}
+
+func newPort(conn *net.UDPConn, server *Server) *port {
+	_ = conn.SetReadBuffer(receiveBuffer) // a wish: with less, packets are lost under load and sent again
+	batch := ipv4.NewPacketConn(conn)
+	return &port{
+		conn: conn, batch: batch, server: server, transfers: map[netip.AddrPort]*transfer{}, out: newOutbox(conn, batch),
+	}
+}
+
+// run reads the port until ctx ends, then ends its transfers, closes it and returns nil.
+func (p *port) run(ctx context.Context) (err error) {
+	stop := context.AfterFunc(ctx, func() { _ = p.conn.SetReadDeadline(time.Unix(1, 0)) }) // wakes the reader
+	defer stop()
+	messages := make([]ipv4.Message, batchSize)
+	for i := range messages {
+		messages[i].Buffers = [][]byte{make([]byte, maxPacket)}
+	}
+	for ctx.Err() == nil {
+		var n int
+		n, err = p.batch.ReadBatch(messages, 0)
+		now := time.Now()
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			err = p.tick(now)
+		case err == nil:
+			p.take(messages[:n], now)
+		}
+		if err != nil {
+			break
+		}
+	}
+	p.end(context.Cause(ctx))
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("receive TFTP packets on %s: %w", p.conn.LocalAddr(), errors.Join(err, p.conn.Close()))
+	}
+	return p.conn.Close()
+}
+
+// take takes packets: requests first, because they lock for themselves.
+func (p *port) take(messages []ipv4.Message, now time.Time) {
+	others := 0
+	for i := range messages {
+		packet := messages[i].Buffers[0][:messages[i].N]
+		if !isRequest(packet) {
+			others++
+			continue
+		}
+		if from, ok := messages[i].Addr.(*net.UDPAddr); ok && p.asked != nil {
+			p.asked(packet, from, now)
+		}
+	}
+	if others == 0 {
+		return
+	}
+	p.locked(func() {
+		for i := range messages {
+			packet := messages[i].Buffers[0][:messages[i].N]
+			from, ok := messages[i].Addr.(*net.UDPAddr)
+			if !ok || isRequest(packet) {
+				continue
+			}
+			// Packets of no transfer get no answer: RFC 1350 has an error for them, but they are mostly stragglers
+			// of an ended one, and the client may be using its port for the next.
+			if t := p.transfers[peerOf(from)]; t != nil {
+				if isOver, err := t.take(packet, now); isOver {
+					p.finish(t, err, now)
+				}
+			}
+		}
+	})
+}
+
+// isRequest is also true for what makes no sense outside of a transfer, so that it is refused; but an error is never
+// answered, and neither is a straggler of a transfer.
+func isRequest(packet []byte) bool {
+	if len(packet) < 2 {
+		return true
+	}
+	op := binary.BigEndian.Uint16(packet)
+	return op < opData || op > opOACK
+}
+
+func peerOf(from *net.UDPAddr) netip.AddrPort {
+	peer := from.AddrPort()
+	return netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
+}
+
+// tick looks after the transfers, and says when to do so again: never while there are none.
+func (p *port) tick(now time.Time) (err error) {
+	p.locked(func() {
+		for _, t := range p.transfers {
+			if isOver, err := t.check(now); isOver {
+				p.finish(t, err, now)
+			}
+		}
+		var next time.Time
+		if len(p.transfers) > 0 {
+			next = now.Add(p.server.pace.tick)
+		}
+		err = p.conn.SetReadDeadline(next)
+	})
+	return err
+}
+
+// start adds a transfer and sends its first packets. It may be called by another port's goroutine.
+func (p *port) start(t *transfer, now time.Time) {
+	p.locked(func() {
+		if p.isEnding {
+			p.finish(t, errStopped, now)
+			return
+		}
+		p.transfers[t.peer] = t
+		if len(p.transfers) == 1 {
+			// It fails on a closed socket only, whose reader ends all transfers.
+			_ = p.conn.SetReadDeadline(now.Add(p.server.pace.tick))
+		}
+		if err := t.greet(now); err != nil {
+			p.finish(t, err, now)
+		}
+	})
+}
+
+// stop ends a transfer that may have ended meanwhile.
+func (p *port) stop(t *transfer, reason error, now time.Time) {
+	p.locked(func() {
+		if !t.ended {
+			p.finish(t, reason, now)
+		}
+	})
+}
+
+// refuse answers a request with an error.
+func (p *port) refuse(to *net.UDPAddr, err error) {
+	p.locked(func() { p.out.packet(to, errorPacket(answerTo(err))) })
+}
+
+// end ends all transfers.
+func (p *port) end(reason error) {
+	now := time.Now()
+	p.locked(func() {
+		p.isEnding = true
+		for _, t := range p.transfers {
+			p.finish(t, errors.Join(errStopped, reason), now)
+		}
+	})
+}
+
+// finish takes a transfer out. The port is locked.
+func (p *port) finish(t *transfer, reason error, now time.Time) {
+	delete(p.transfers, t.peer)
+	p.out.flush() // it may still point into the transfer's chunk, or send its last blocks before its error
+	if isTold(reason) {
+		p.out.packet(t.to, errorPacket(answerTo(reason)))
+	}
+	t.finish(reason, now)
+	p.server.slots.give(t)
+	p.finished = append(p.finished, t.report)
+}
+
+// locked runs f under the lock, sends what it left in the outbox and then tells whose transfers have ended.
+func (p *port) locked(f func()) {
+	p.mu.Lock()
+	f()
+	p.out.flush()
+	ended := p.finished
+	p.finished = nil
+	p.mu.Unlock()
+	for _, report := range ended {
+		p.server.config.Finished(report)
+	}
+}
