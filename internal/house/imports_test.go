@@ -45,6 +45,7 @@ func importRules() []rule {
 
 		{of: "talos", why: "what a bundle asks of Talos arrives as a value of talos's own type"},
 		{of: "pxe/dhcp", why: oneProtocol},
+		{of: "pxe/lease", why: oneProtocol},
 		{of: "pxe/tftp", why: oneProtocol},
 		{of: "pxe/httpboot", why: oneProtocol},
 		{of: "pxe/ipxe", why: oneProtocol},
