@@ -21,6 +21,9 @@ type Journal struct {
 	EtcdStarted bool `json:"etcdStarted,omitempty"`
 	// Applied names the nodes whose machine config has been accepted by them, and which boot from their disk next.
 	Applied map[string]bool `json:"applied,omitempty"`
+	// Approvals are, by node, the fingerprint of the machine that was accepted because a person approved it. It is for one
+	// boot of the machine: its key is new at the next one.
+	Approvals map[string]string `json:"approvals,omitempty"`
 }
 
 // Journal reads the journal. A missing one is an empty one.
@@ -47,7 +50,7 @@ func (d *Dir) UpdateJournal(ctx context.Context, change func(*Journal)) error {
 	if err != nil {
 		return err
 	}
-	j.Applied = maps.Clone(j.Applied)
+	j.Applied, j.Approvals = maps.Clone(j.Applied), maps.Clone(j.Approvals)
 	change(&j)
 	data, err := json.MarshalIndent(j, "", "  ")
 	if err != nil {

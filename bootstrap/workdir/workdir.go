@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package workdir keeps what must last on the bastion: the cluster's secrets, its talosconfig and kubeconfig, downloaded
-// boot assets and a small journal of choices. Everything is for its owner only, written whole or not at all, and held by
-// one running program at a time. It does not know what the files mean.
+// boot assets, a small journal of choices, and what a person approved. Everything is for its owner only, written whole or
+// not at all, and held by one running program at a time; others may only look, and leave an approval. It does not know
+// what the files mean.
 package workdir
 
 import (
