@@ -19,7 +19,7 @@ var (
 	mac    = net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, 1}
 )
 
-func packet(t testing.TB, change ...dhcpv4.Modifier) []byte {
+func ask(t testing.TB, change ...dhcpv4.Modifier) []byte {
 	t.Helper()
 	p, err := dhcpv4.New(append([]dhcpv4.Modifier{
 		dhcpv4.WithHwAddr(mac), dhcpv4.WithMessageType(dhcpv4.MessageTypeDiscover),
@@ -35,7 +35,7 @@ func option(code uint8, value string) dhcpv4.Modifier {
 
 func TestParseReadsWhatMachinesSay(t *testing.T) {
 	uuid := "0123456789abcdef"
-	got, err := Parse(packet(t,
+	got, err := Parse(ask(t,
 		option(93, "\x00\x07\x00\x09\x00"), option(97, "\x00"+uuid), option(77, "iPXE"), option(60, "PXEClient\x00"),
 	), noAddr, ServiceDHCP)
 	require.NoError(t, err)
@@ -48,27 +48,27 @@ func TestParseReadsWhatMachinesSay(t *testing.T) {
 	require.Equal(t, []string{"iPXE"}, got.UserClasses, "raw, without RFC 3004's length byte")
 	require.False(t, got.Relay.IsValid())
 
-	got, err = Parse(packet(t, option(77, "\x04iPXE\x05other"), option(97, "\x01"+uuid)), noAddr, ServiceDHCP)
+	got, err = Parse(ask(t, option(77, "\x04iPXE\x05other"), option(97, "\x01"+uuid)), noAddr, ServiceDHCP)
 	require.NoError(t, err)
 	require.Contains(t, got.UserClasses, "iPXE", "with RFC 3004's length bytes")
 	require.Nil(t, got.GUID, "type 1 is not defined")
 }
 
 func TestParseRefusesWhatCannotBeAnswered(t *testing.T) {
-	good := packet(t)
+	good := ask(t)
 	for name, bytes := range map[string][]byte{
 		"nothing":             nil,
 		"half a header":       good[:100],
 		"no cookie":           append(bytes.Clone(good[:236]), 0, 0, 0, 0, 255),
 		"options cut off":     good[:242],
-		"a reply":             packet(t, func(p *dhcpv4.DHCPv4) { p.OpCode = dhcpv4.OpcodeBootReply }),
-		"not Ethernet":        packet(t, func(p *dhcpv4.DHCPv4) { p.HWType = 32 }),
-		"a long address":      packet(t, dhcpv4.WithHwAddr(make(net.HardwareAddr, 8))),
-		"no address":          packet(t, dhcpv4.WithHwAddr(net.HardwareAddr{0, 0, 0, 0, 0, 0})),
-		"a group's address":   packet(t, dhcpv4.WithHwAddr(net.HardwareAddr{1, 0, 0x5e, 0, 0, 1})),
-		"a huge relay option": packet(t, option(82, strings.Repeat("x", 256))),
-		"a huge GUID":         packet(t, option(97, strings.Repeat("x", 256))),
-		"everybody's address": packet(t, dhcpv4.WithHwAddr(net.HardwareAddr{255, 255, 255, 255, 255, 255})),
+		"a reply":             ask(t, func(p *dhcpv4.DHCPv4) { p.OpCode = dhcpv4.OpcodeBootReply }),
+		"not Ethernet":        ask(t, func(p *dhcpv4.DHCPv4) { p.HWType = 32 }),
+		"a long address":      ask(t, dhcpv4.WithHwAddr(make(net.HardwareAddr, 8))),
+		"no address":          ask(t, dhcpv4.WithHwAddr(net.HardwareAddr{0, 0, 0, 0, 0, 0})),
+		"a group's address":   ask(t, dhcpv4.WithHwAddr(net.HardwareAddr{1, 0, 0x5e, 0, 0, 1})),
+		"a huge relay option": ask(t, option(82, strings.Repeat("x", 256))),
+		"a huge GUID":         ask(t, option(97, strings.Repeat("x", 256))),
+		"everybody's address": ask(t, dhcpv4.WithHwAddr(net.HardwareAddr{255, 255, 255, 255, 255, 255})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse(bytes, noAddr, ServiceDHCP)
@@ -97,7 +97,7 @@ func TestDestination(t *testing.T) {
 }
 
 func TestEncode(t *testing.T) {
-	request, err := Parse(packet(t, option(97, "\x00"+strings.Repeat("\x00", 16)), option(82, "\x01\x02x"), func(p *dhcpv4.DHCPv4) {
+	request, err := Parse(ask(t, option(97, "\x00"+strings.Repeat("\x00", 16)), option(82, "\x01\x02x"), func(p *dhcpv4.DHCPv4) {
 		p.TransactionID = dhcpv4.TransactionID{} // iPXE's boot server requests
 		p.GatewayIPAddr = net.IPv4(10, 88, 0, 1)
 	}), noAddr, ServiceDHCP)
