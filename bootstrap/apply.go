@@ -130,14 +130,32 @@ func settled(err error) error {
 	return err
 }
 
-// noteApplied writes down that a node has its config, and lets it boot from its disk.
+// noteApplied writes down that a node has its config, and lets it boot from its disk. A reinstall that was asked for is
+// under way with it.
 func (b *bringup) noteApplied(ctx context.Context, node site.Node) error {
 	b.netboot.bootFromDisk(node.Name)
-	return b.dir.UpdateJournal(ctx, func(j *workdir.Journal) {
+	err := b.dir.UpdateJournal(ctx, func(j *workdir.Journal) {
 		if j.Applied == nil {
 			j.Applied = map[string]bool{}
 		}
 		j.Applied[node.Name] = true
+		delete(j.Installed, node.Name)
+	})
+	if err != nil {
+		return err
+	}
+	return workdir.Withdraw(b.dir.Path("."), workdir.ApproveReinstall, node.Name)
+}
+
+// noteInstalled writes down that the nodes run.
+func (b *bringup) noteInstalled(ctx context.Context) error {
+	return b.dir.UpdateJournal(ctx, func(j *workdir.Journal) {
+		if j.Installed == nil {
+			j.Installed = map[string]bool{}
+		}
+		for _, node := range b.site.Nodes {
+			j.Installed[node.Name] = true
+		}
 	})
 }
 
@@ -148,9 +166,13 @@ func (b *bringup) awaitInstallation() phase.Phase {
 		ID: "install", Title: "wait for the nodes to install and reboot",
 		Done: b.allOurs,
 		Run: func(ctx context.Context, say phase.Say) error {
-			return b.await(ctx, say, "the nodes to come back installed", 0, func(ctx context.Context) error {
+			err := b.await(ctx, say, "the nodes to come back installed", 0, func(ctx context.Context) error {
 				return b.assertInstalled(ctx, say)
 			})
+			if err != nil {
+				return err
+			}
+			return b.noteInstalled(ctx)
 		},
 	}
 }

@@ -36,7 +36,10 @@ func (b *bringup) bootAssets(ctx context.Context, say func(string)) (assets.Asse
 
 // wantedAssets are for the architectures of a site's nodes.
 func wantedAssets(s *site.Site) assets.Want {
-	want := assets.Want{SecureBoot: s.Talos.SecureBoot, Pinned: s.Assets.SHA256}
+	want := assets.Want{SecureBoot: s.Talos.SecureBoot}
+	if s.Assets != nil {
+		want.Pinned = s.Assets.SHA256
+	}
 	for _, node := range s.Nodes {
 		want.Archs = append(want.Archs, node.Arch)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
@@ -28,7 +29,7 @@ func (b *bringup) netbootMachines() phase.Phase {
 				return []string{"netboot is off: wait for machines that somebody else starts"}, nil
 			}
 			return []string{
-				fmt.Sprintf("serve DHCP (%s), TFTP and HTTP on %s", b.site.Netboot.Mode, b.site.Netboot.Interface),
+				fmt.Sprintf("serve DHCP (%s), TFTP and HTTP on %s", b.site.Netboot.Mode, strings.Join(b.site.Netboot.On(), ", ")),
 				fmt.Sprintf("wait for %d machines in maintenance mode", len(b.site.Nodes)),
 			}, nil
 		},
@@ -57,13 +58,6 @@ func (b *bringup) startNetboot(ctx context.Context, say phase.Say) error {
 	if err != nil {
 		return err
 	}
-	journal, err := b.dir.Journal()
-	if err != nil {
-		return err
-	}
-	for name := range journal.Applied {
-		server.BootFromDisk(name)
-	}
 	b.netboot = serve(ctx, server)
 	select {
 	case <-server.Ready():
@@ -73,23 +67,37 @@ func (b *bringup) startNetboot(ctx context.Context, say phase.Say) error {
 	}
 }
 
-// netbootServer assembles the netboot server with its boot assets, fetching those that are missing.
+// netbootServer assembles the netboot server with its boot assets, fetching those that are missing, and with what earlier
+// runs know of the nodes.
 func (b *bringup) netbootServer(ctx context.Context, say func(string)) (*pxe.Server, error) {
-	if mode := b.site.Netboot.Mode; mode != site.ModeProxy {
+	if mode := b.site.Netboot.Mode; mode == site.ModeOff {
 		return nil, &NetbootModeError{Mode: mode} // before an image of some hundred megabytes is fetched
 	}
 	boot, err := b.bootAssets(ctx, say)
 	if err != nil {
 		return nil, err
 	}
-	machines, err := pxeMachines(b.site)
+	config, err := b.netbootConfig(boot)
 	if err != nil {
 		return nil, err
 	}
-	return pxe.New(pxe.Config{
-		Interface: b.site.Netboot.Interface, Ports: b.opts.Ports, Mode: pxe.Mode(b.site.Netboot.Mode),
-		Machines: machines, IPXEDir: b.opts.IPXEDir, Assets: boot, Log: b.log,
-	})
+	config.Notify = func(n pxe.Notice) { say(n.Text) }
+	config.Keep = func(r pxe.Record) error { return b.keepNetboot(context.WithoutCancel(ctx), r) }
+	server, err := pxe.New(config)
+	if err != nil {
+		return nil, err
+	}
+	journal, err := b.dir.Journal()
+	if err != nil {
+		return nil, err
+	}
+	for name := range journal.Applied {
+		server.BootFromDisk(name)
+	}
+	for name := range journal.Installed {
+		server.Installed(name)
+	}
+	return server, nil
 }
 
 // ServeNetboot runs the netboot server of a site until the context ends, and nothing else.
@@ -107,7 +115,14 @@ func ServeNetboot(ctx context.Context, o Options, say func(string)) (err error) 
 	if err != nil {
 		return err
 	}
-	return server.Run(ctx)
+	running := serve(ctx, server)
+	select {
+	case <-server.Ready():
+		say(fmt.Sprintf("serving DHCP (%s), TFTP and HTTP on %s", b.site.Netboot.Mode, strings.Join(b.site.Netboot.On(), ", ")))
+	case <-running.ended:
+	}
+	<-running.ended
+	return running.failed()
 }
 
 // netboot is a running netboot server and how to end it.
@@ -157,6 +172,13 @@ func (n *netboot) failed() error {
 func (n *netboot) bootFromDisk(node string) {
 	if n != nil {
 		n.server.BootFromDisk(node)
+	}
+}
+
+// installed lets a node boot from its disk until a reinstall is asked for. A nil receiver serves nobody.
+func (n *netboot) installed(node string) {
+	if n != nil {
+		n.server.Installed(node)
 	}
 }
 

@@ -71,7 +71,7 @@ func (b *bringup) lookForAll(ctx context.Context, nodes []site.Node, creds *talo
 			defer lock.Unlock()
 			out[node.Name] = seen
 			if seen.state == talos.Ours {
-				b.netboot.bootFromDisk(node.Name)
+				b.netboot.installed(node.Name)
 			}
 			if err != nil {
 				errs = append(errs, err)

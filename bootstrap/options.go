@@ -21,6 +21,14 @@ type Options struct {
 	IPXEDir string
 	// AssetsDir holds Talos's kernel and initramfs. Empty: they are fetched from the site's image factory.
 	AssetsDir string
+	// AcceptUnknown boots machines that are not of the site too. They are never configured.
+	AcceptUnknown bool
+	// BesideDHCP starts netboot in mode server although another DHCP server answers.
+	BesideDHCP bool
+	// TFTPSinglePort answers TFTP from its own port, for networks that drop answers from others.
+	TFTPSinglePort bool
+	// Sockets are netboot ports that somebody opened already, as systemd does. The zero value opens all.
+	Sockets pxe.Sockets
 	// Ports are the netboot server's. The zero value means the real ones.
 	Ports pxe.Ports
 	// NodeTimeout bounds each wait for machines: to appear, to install, to become Ready. Servers take 5 to 12 minutes for

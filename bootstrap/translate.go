@@ -11,7 +11,6 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bundles"
-	"github.com/cozystack/cozy-install/pxe"
 	"github.com/cozystack/cozy-install/talos"
 )
 
@@ -112,21 +111,4 @@ func patches(in []site.Patch) []map[string]any {
 		out[i] = p
 	}
 	return out
-}
-
-// pxeMachines are the site's nodes as the netboot server knows them.
-func pxeMachines(s *site.Site) ([]pxe.Machine, error) {
-	out := make([]pxe.Machine, 0, len(s.Nodes))
-	for _, n := range s.Nodes {
-		node, err := talosNode(s, n)
-		if err != nil {
-			return nil, err
-		}
-		m := pxe.Machine{Name: n.Name, Serial: n.Serial, UUID: n.UUID}
-		if node.MAC != nil {
-			m.MACs = []net.HardwareAddr{node.MAC}
-		}
-		out = append(out, m)
-	}
-	return out, nil
 }

@@ -93,7 +93,7 @@ func TestMachineWithoutAddressIsAnsweredByBroadcast(t *testing.T) {
 	w := newWire(t)
 	ipxeDir, files := testDir(t)
 	server, err := New(Config{
-		Interface: "eth0", IPXEDir: ipxeDir, Assets: files, // the address and the ports are the real ones
+		Interfaces: []string{"eth0"}, IPXEDir: ipxeDir, Assets: files, // the address and the ports are the real ones
 		Machines: []Machine{{Name: "node1", MACs: []net.HardwareAddr{macOne}}},
 	})
 	require.NoError(t, err)
@@ -121,20 +121,16 @@ func TestMachineWithoutAddressIsAnsweredByBroadcast(t *testing.T) {
 		request, err := dhcpv4.FromBytes(d.payload)
 		require.NoError(t, err)
 		request.ClientHWAddr = macOne // the captured machine is not of this site
-		_, err = machine.WriteTo(request.ToBytes(), &net.UDPAddr{IP: net.IPv4bcast, Port: 67})
-		require.NoError(t, err)
 		if request.MessageType() != dhcpv4.MessageTypeDiscover {
 			continue // not for a proxy
 		}
-		require.NoError(t, machine.SetReadDeadline(time.Now().Add(10*time.Second)))
 		buffer := make([]byte, 2048)
-		n, from, err := machine.ReadFrom(buffer)
-		require.NoError(t, err)
+		n, from := askUntilAnswered(t, machine, request.ToBytes(), buffer)
 		require.Equal(t, "10.77.0.2:67", from.String())
 		offer, err := dhcpv4.FromBytes(buffer[:n])
 		require.NoError(t, err)
 		require.Equal(t, request.TransactionID, offer.TransactionID)
-		require.Equal(t, "http://10.77.0.2:8080/boot.ipxe?mac=52:54:00:77:00:01", offer.BootFileName)
+		require.Equal(t, "http://10.77.0.2:8080/boot.ipxe?mac=52:54:00:77:00:01&arch=amd64", offer.BootFileName)
 	}
 
 	// A second server on the same interface would fight with the first.
@@ -145,6 +141,24 @@ func TestMachineWithoutAddressIsAnsweredByBroadcast(t *testing.T) {
 		require.ErrorAs(t, second.Run(ctx), &taken)
 		require.Equal(t, netip.MustParseAddrPort("10.77.0.2:67"), taken.At)
 	})
+}
+
+// askUntilAnswered broadcasts until an answer comes, as firmware does: a cable that was just plugged in loses packets.
+func askUntilAnswered(t testing.TB, machine net.PacketConn, packet, buffer []byte) (int, net.Addr) {
+	t.Helper()
+	var last error
+	for range 10 {
+		_, err := machine.WriteTo(packet, &net.UDPAddr{IP: net.IPv4bcast, Port: 67})
+		require.NoError(t, err)
+		require.NoError(t, machine.SetReadDeadline(time.Now().Add(time.Second)))
+		n, from, err := machine.ReadFrom(buffer)
+		if err == nil {
+			return n, from
+		}
+		last = err
+	}
+	t.Fatalf("no answer: %v", last)
+	return 0, nil
 }
 
 // listenWithoutAddress opens the DHCP client's port as firmware does.

@@ -82,7 +82,7 @@ func (d datagram) service() dhcp.Service {
 	return 0
 }
 
-// testDir makes directories with stand-ins for iPXE and the assets.
+// testDir makes directories with stand-ins for iPXE and the assets of both architectures.
 func testDir(t testing.TB) (ipxeDir string, files assets.Assets) {
 	t.Helper()
 	dir := t.TempDir()
@@ -90,27 +90,33 @@ func testDir(t testing.TB) (ipxeDir string, files assets.Assets) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), bytes.Repeat([]byte(name+"\n"), size/len(name)), 0o600))
 		return name
 	}
-	write("undionly.kpxe", 74_000)
-	write("snponly.efi", 170_000)
-	return dir, assets.Assets{Dir: dir, Sets: map[string]assets.Set{assets.AMD64: {
-		Kernel:    write("kernel-amd64", 300_000),
-		Initramfs: write("initramfs-amd64.xz", 900_000),
-		Cmdline:   []string{"talos.platform=metal", "console=tty0"},
-	}}}
+	for name, size := range map[string]int{"undionly.kpxe": 74_000, "ipxe.pxe": 300_000, "snponly.efi": 170_000, "ipxe-arm64.efi": 1_000_000} {
+		write(name, size)
+	}
+	set := func(arch string) assets.Set {
+		return assets.Set{
+			Kernel:    write("kernel-"+arch, 300_000),
+			Initramfs: write("initramfs-"+arch+".xz", 900_000),
+			UKI:       write("metal-"+arch+"-uki.efi", 1_200_000),
+			Cmdline:   []string{"talos.platform=metal", "console=tty0"},
+		}
+	}
+	return dir, assets.Assets{Dir: dir, Sets: map[string]assets.Set{assets.AMD64: set(assets.AMD64), assets.ARM64: set(assets.ARM64)}}
 }
 
 // newBooter makes the answering part of a server without its sockets.
 func newBooter(t testing.TB, change func(*Config)) *booter {
 	t.Helper()
 	ipxeDir, files := testDir(t)
-	config := Config{Interface: "lo", IPXEDir: ipxeDir, Assets: files, AcceptUnknown: true}
+	config := Config{Interfaces: []string{"lo"}, IPXEDir: ipxeDir, Assets: files, AcceptUnknown: true}
 	if change != nil {
 		change(&config)
 	}
 	server, err := New(config)
 	require.NoError(t, err)
-	b, err := server.prepare(serverAddr)
+	b, err := server.prepare()
 	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.close()) })
 	return b
 }
 
@@ -120,12 +126,12 @@ func (b *booter) answer(d datagram) (reply []byte, to netip.AddrPort, reason str
 	if err != nil {
 		return nil, netip.AddrPort{}, err.Error()
 	}
-	_, decided := b.decide(factsOf(request))
+	request.Server = serverAddr
+	_, decided := b.decide(factsOf(request), b.base(serverAddr))
 	answer, answered := b.answerDHCP(context.Background(), request)
 	if !answered {
 		return nil, netip.AddrPort{}, decided.Reason
 	}
-	request.Server = b.address
 	reply, err = request.Encode(answer)
 	if err != nil {
 		return nil, netip.AddrPort{}, err.Error()

@@ -10,173 +10,228 @@ import (
 	"strings"
 
 	"github.com/cozystack/cozy-install/pxe/dhcp"
+	"github.com/cozystack/cozy-install/pxe/httpboot"
 )
-
-// Source is where a machine asked.
-type Source uint8
-
-// The places a machine asks at while it boots, in this order.
-const (
-	FromDHCP   Source = iota + 1 // a packet on the DHCP port
-	FromBoot                     // a packet on the boot service port, 4011
-	FromScript                   // iPXE fetching its script over HTTP
-)
-
-// Facts are what a machine says of itself in one packet or request. All of it is only claimed.
-type Facts struct {
-	Source  Source
-	Message dhcp.Message     // zero for FromScript
-	MAC     net.HardwareAddr // six bytes
-	UUID    string           // in the usual notation, lower case; "" when absent or garbage
-	Serial  string           // FromScript only; "" when not told
-	// SerialAsked is true when iPXE was sent for the serial number, whatever it brought.
-	SerialAsked bool
-	Class       string   // DHCP option 60: PXEClient:Arch:..., or bare PXEClient from iPXE that another loader started
-	UserClasses []string // DHCP option 77
-	Archs       []uint16 // DHCP option 93
-}
-
-// netboots says whether this is a machine that boots from the network, or just anybody who wants an address.
-func (f Facts) netboots() bool {
-	return f.Source == FromScript || strings.HasPrefix(f.Class, "PXEClient") || strings.HasPrefix(f.Class, "HTTPClient")
-}
-
-// Policy is what holds for a machine when it asks.
-type Policy struct {
-	// AcceptUnknown boots strangers too.
-	AcceptUnknown bool
-	// AskSerial leads strangers as far as iPXE, which can tell the serial number: set when some machine of the site is
-	// known by nothing else.
-	AskSerial bool
-	// FromDisk: the machine was installed and boots from its disk.
-	FromDisk bool
-	// BIOS and UEFI are the names of the iPXE binaries on the TFTP server.
-	BIOS, UEFI string
-	// Script is the URL of the boot script, without a query.
-	Script url.URL
-}
-
-// Action is what is done about a request.
-type Action string
-
-// The actions.
-const (
-	Ignore    Action = "ignored"
-	Load      Action = "loader"       // DHCP: fetch iPXE by TFTP
-	Script    Action = "script"       // DHCP: fetch the script by HTTP
-	AskSerial Action = "serial asked" // script: come back with the serial number
-	BootTalos Action = "talos"        // script: kernel and initramfs
-	BootDisk  Action = "disk"         // script: leave iPXE, so that the firmware boots the disk
-)
-
-// Answer is a decision with its reason, in words for the boot history.
-type Answer struct {
-	Action Action
-	Reason string
-	// File is the name or URL to advertise over DHCP, for Load and Script.
-	File string
-	// SkipDiscovery: see dhcp.DiscoveryControl.
-	SkipDiscovery bool
-}
 
 // Decide says what to answer. It is pure, and is asked several times while a machine boots. The zero Machine is a
 // stranger.
 func Decide(m Machine, f Facts, p Policy) Answer {
-	if f.Source != FromScript {
-		if reason := refusePacket(f); reason != "" {
-			return ignore("%s", reason)
-		}
+	if reason := refuse(m, f, p); reason != "" {
+		return ignore("%s", reason)
 	}
-	if m.Name == "" && !p.AcceptUnknown && (!p.AskSerial || f.SerialAsked) {
-		return ignore("not a machine of the site")
+	switch f.Source {
+	case FromFile:
+		return decideFile(m, f, p)
+	case FromScript:
+		return decideScript(m, f, p)
+	default:
+		return decidePacket(m, f, p)
 	}
-	if f.Source == FromScript {
-		return decideScript(m, p)
-	}
-	return decideLoader(f, p)
 }
 
-// refusePacket says why a packet is not for a ProxyDHCP server; "" when it is.
-func refusePacket(f Facts) string {
-	switch {
-	case strings.HasPrefix(f.Class, "HTTPClient"):
-		return "UEFI HTTP boot is not served yet"
-	case !f.netboots():
-		return "not a netboot client"
-	case f.Source == FromDHCP && f.Message != dhcp.Discover:
-		return fmt.Sprintf("%s on the DHCP port is for the DHCP server", f.Message)
-	case f.Source == FromBoot && f.Message != dhcp.Ask:
+// refuse says why a machine gets no answer, whatever it asks; "" when it does.
+func refuse(m Machine, f Facts, p Policy) string {
+	if f.Source == FromBoot && f.Message != dhcp.Ask {
 		return fmt.Sprintf("%s on the boot service port", f.Message)
+	}
+	if !p.Serves && f.Source == FromDHCP {
+		switch {
+		case !f.netboots():
+			return "not a netboot client"
+		case f.Message != dhcp.Discover:
+			return fmt.Sprintf("%s on the DHCP port is for the DHCP server", f.Message)
+		}
+	}
+	if p.Mistaken != "" {
+		return p.Mistaken
+	}
+	if m.Name == "" && !p.AcceptUnknown && !p.Approved && (!p.AskSerial || f.SerialAsked) {
+		return "not a machine of the site"
 	}
 	return ""
 }
 
-func decideScript(m Machine, p Policy) Answer {
+// decideFile is for a file under a machine's own name.
+func decideFile(m Machine, f Facts, p Policy) Answer {
+	isBoot := f.File == p.Offered.UKI[archAMD64] || f.File == p.Offered.UKI[archARM64] || m.DiskBoot == DiskBootNotFound
+	if p.FromDisk && isBoot {
+		return Answer{Action: NotFound, Reason: "is installed: its firmware goes on to the disk"}
+	}
+	return Answer{Action: Send, Reason: "sent"}
+}
+
+func decideScript(m Machine, f Facts, p Policy) Answer {
 	switch {
+	case p.FromDisk && m.DiskBoot == DiskBootNotFound:
+		return Answer{Action: NotFound, Reason: "is installed: iPXE finds no script and gives the machine back"}
+	case p.FromDisk && m.DiskBoot == DiskBootSANBoot:
+		return Answer{Action: SANBoot, Reason: "is installed"}
 	case p.FromDisk:
 		return Answer{Action: BootDisk, Reason: "is installed"}
-	case m.Name == "" && !p.AcceptUnknown:
+	case m.Name == "" && !p.AcceptUnknown && !p.Approved:
 		return Answer{Action: AskSerial, Reason: "may be known by its serial number"}
-	case m.Name == "":
-		return Answer{Action: BootTalos, Reason: "strangers are accepted"}
+	}
+	arch := f.Arch
+	if arch == "" {
+		arch = m.arch()
+	}
+	if p.Offered.Kernel[arch] == "" {
+		return ignore("there is no kernel for %s among the boot assets", arch)
+	}
+	return Answer{Action: BootTalos, Reason: whose(m, p)}
+}
+
+// whose says why a machine is let in.
+func whose(m Machine, p Policy) string {
+	switch {
+	case m.Name != "":
+		return "is a machine of the site"
+	case p.Approved:
+		return "a stranger that was approved"
 	default:
-		return Answer{Action: BootTalos, Reason: "is a machine of the site"}
+		return "strangers are accepted"
 	}
 }
 
-func decideLoader(f Facts, p Policy) Answer {
-	firmware, ok := firmwareOf(f.Archs)
-	if !ok {
-		return ignore("architecture %v is not served yet", f.Archs)
+func decidePacket(m Machine, f Facts, p Policy) Answer {
+	if !f.netboots() || f.Message != dhcp.Discover && f.Message != dhcp.Ask {
+		return Answer{Action: Address, Reason: whose(m, p)}
 	}
-	answer := Answer{SkipDiscovery: firmware == bios}
+	fw, err := firmwareOf(f.Archs)
 	switch {
+	case err != nil:
+		return ignore("%s", err)
+	case m.Name != "" && m.arch() != fw.arch:
+		return ignore("its firmware is %s, and the site file says arch: %s", fw.name, m.arch())
+	case p.SecureBoot && !fw.uefi:
+		return ignore("%s has no Secure Boot, which the site file asks for: switch the machine to UEFI", fw.name)
 	case slices.Contains(f.UserClasses, "iPXE"):
-		answer.Action, answer.File, answer.Reason = Script, scriptURL(p.Script, f), "iPXE runs"
-	case firmware == bios:
-		answer.Action, answer.File, answer.Reason = Load, p.BIOS, "BIOS firmware"
+		return decideIPXE(fw, f, p)
+	case fw.http:
+		return decideURL(fw, f, p)
 	default:
-		answer.Action, answer.File, answer.Reason = Load, p.UEFI, "UEFI firmware"
+		return decideTFTP(m, fw, f, p)
 	}
+}
+
+// decideIPXE is for an iPXE that runs, in a ROM or loaded by us.
+func decideIPXE(fw firmware, f Facts, p Policy) Answer {
+	answer := Answer{Dialect: defaultDialect(fw), Firmware: fw.name}
+	if p.SecureBoot {
+		return ignore("iPXE runs, which is not signed, and the site file asks for Secure Boot: boot the UKI by UEFI HTTP")
+	}
+	if lacks := missingFeature(fw, f.IPXE); lacks != "" {
+		answer.Action, answer.Reason = Load, "the iPXE in its ROM lacks "+lacks
+		answer.File = p.Offered.loader(fw)
+		if !fw.uefi {
+			answer.File = p.Offered.Native
+		}
+		if answer.File == "" {
+			return ignore("%s, and there is no other for %s in --ipxe-dir", answer.Reason, fw.name)
+		}
+		answer.File = machineFile(f.MAC, answer.File)
+		return answer
+	}
+	answer.Action, answer.Reason, answer.File = Script, "iPXE runs", scriptURL(p.Base, f, fw.arch)
 	return answer
+}
+
+// missingFeature names what an iPXE can't do that we need, as the cut-down ones of VirtualBox and some cards
+// (danderson/netboot#51, #55); "" when nothing is known to be missing.
+func missingFeature(fw firmware, has *dhcp.Features) string {
+	switch {
+	case has == nil:
+		return ""
+	case !has.HTTP:
+		return "HTTP"
+	case !fw.uefi && !has.BzImage:
+		return "Linux kernels (bzImage)"
+	case fw.uefi && !has.EFI:
+		return "EFI images"
+	}
+	return ""
+}
+
+// decideURL is for UEFI HTTP boot: the UKI, which needs no iPXE, else iPXE by HTTP.
+func decideURL(fw firmware, f Facts, p Policy) Answer {
+	if uki := p.Offered.UKI[fw.arch]; uki != "" {
+		return Answer{Action: LoadUKI, Reason: fw.name, File: machineURL(p.Base, f.MAC, uki), Firmware: fw.name}
+	}
+	loader := p.Offered.loader(fw)
+	if loader == "" || p.SecureBoot {
+		return ignore("%s, and there is no UKI for it among the boot assets", fw.name)
+	}
+	return Answer{Action: Load, Reason: fw.name, File: machineURL(p.Base, f.MAC, loader), Firmware: fw.name}
+}
+
+// decideTFTP is for firmware that loads by TFTP: iPXE, else the UKI itself, which takes its time.
+func decideTFTP(m Machine, fw firmware, f Facts, p Policy) Answer {
+	answer := Answer{Action: Load, Reason: fw.name, Dialect: defaultDialect(fw), Firmware: fw.name, Talks: true}
+	if p.Dialect != nil {
+		answer.Dialect = *p.Dialect
+	}
+	name := p.Offered.loader(fw)
+	if m.Loader != "" {
+		name = m.Loader
+	}
+	uki := p.Offered.UKI[fw.arch]
+	switch {
+	case fw.uefi && uki != "" && (p.SecureBoot || name == "" || p.Offered.Kernel[fw.arch] == ""):
+		name = uki
+		answer.Action, answer.Reason = LoadUKI, fmt.Sprintf("%s, %s", fw.name, byTFTP(p.Offered.Sizes[uki]))
+	case p.SecureBoot:
+		return ignore("%s, and there is no signed UKI for it among the boot assets", fw.name)
+	case name == "":
+		return ignore("%s, and there is neither an iPXE for it in --ipxe-dir nor a UKI among the boot assets", fw.name)
+	}
+	answer.File = machineFile(f.MAC, name)
+	return answer
+}
+
+// scriptURL adds what the machine said, so that the answer needs no memory of it: the server may have been restarted
+// between the two requests.
+func scriptURL(base url.URL, f Facts, arch string) string {
+	base.Path = httpboot.ScriptPath
+	base.RawQuery = scriptQuery(f, arch)
+	return base.String()
+}
+
+// scriptQuery is the query by which a machine's script request is told from others.
+func scriptQuery(f Facts, arch string) string {
+	query := "mac=" + f.MAC.String()
+	if f.UUID != "" {
+		query += "&uuid=" + f.UUID
+	}
+	return query + "&arch=" + arch
+}
+
+// tftpRate is what firmware reaches in lock step with 1428 bytes a block and half a millisecond for the round (belief;
+// EDK2 under software emulation was slower). Bytes a second.
+const tftpRate = 3_000_000
+
+// byTFTP tells how long a big file takes.
+func byTFTP(size int64) string {
+	return fmt.Sprintf("the UKI by TFTP: %d MB, about %d s", (size+500_000)/1_000_000, max(1, size/tftpRate))
+}
+
+// defaultDialect is the one that most firmware of a kind wants.
+func defaultDialect(fw firmware) dhcp.Dialect {
+	if fw.uefi {
+		return dhcp.BootService
+	}
+	return dhcp.DiscoveryControl
 }
 
 func ignore(format string, args ...any) Answer {
 	return Answer{Action: Ignore, Reason: fmt.Sprintf(format, args...)}
 }
 
-type firmware uint8
+// machineDir is the part of a name that tells whose it is: 52-54-00-77-00-01.
+func machineDir(mac net.HardwareAddr) string { return strings.ReplaceAll(mac.String(), ":", "-") }
 
-const (
-	bios firmware = iota + 1
-	uefi
-)
+func machineFile(mac net.HardwareAddr, name string) string { return machineDir(mac) + "/" + name }
 
-// firmwareOf reads the architecture list (IANA "Processor Architecture Types"): the first one we can boot counts.
-func firmwareOf(archs []uint16) (firmware, bool) {
-	for _, arch := range archs {
-		switch arch {
-		case 0: // x86 BIOS
-			return bios, true
-		case 7, 9: // x86-64 UEFI; 9 is EFI byte code by the list, and what some x86-64 firmware says
-			return uefi, true
-		}
-	}
-	return 0, false
-}
-
-// scriptURL adds what the machine said, so that the answer needs no memory of it: the server may have been restarted
-// between the two requests.
-func scriptURL(base url.URL, f Facts) string {
-	base.RawQuery = scriptQuery(f)
+func machineURL(base url.URL, mac net.HardwareAddr, name string) string {
+	base.Path = "/" + machineFile(mac, name)
 	return base.String()
-}
-
-// scriptQuery is the query by which a machine's script request is told from others.
-func scriptQuery(f Facts) string {
-	query := "mac=" + f.MAC.String()
-	if f.UUID != "" {
-		query += "&uuid=" + f.UUID
-	}
-	return query
 }

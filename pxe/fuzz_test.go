@@ -5,6 +5,7 @@ package pxe
 import (
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -24,7 +25,10 @@ func FuzzDHCP(f *testing.F) {
 		}
 	}
 	b := newBooter(f, nil)
-	files := map[string]bool{b.loaders.BIOS.Name: true, b.loaders.UEFI.Name: true}
+	served := map[string]bool{}
+	for name := range b.shelf.byHTTP() {
+		served[name] = true
+	}
 	f.Fuzz(func(t *testing.T, payload []byte, toBootService bool) {
 		service, port := dhcp.ServiceDHCP, uint16(67)
 		if toBootService {
@@ -34,11 +38,11 @@ func FuzzDHCP(f *testing.F) {
 		if err != nil {
 			return
 		}
+		request.Server = serverAddr
 		answer, answered := b.answerDHCP(t.Context(), request)
 		if !answered {
 			return
 		}
-		request.Server = serverAddr
 		reply, err := request.Encode(answer)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(reply), 1472, "it fits into one Ethernet frame")
@@ -51,8 +55,12 @@ func FuzzDHCP(f *testing.F) {
 			want = dhcpv4.MessageTypeAck
 		}
 		require.Equal(t, want, got.MessageType())
-		isScript := len(got.BootFileName) > 32 && got.BootFileName[:32] == "http://10.77.0.2:8080/boot.ipxe?"
-		require.True(t, isScript || files[got.BootFileName], got.BootFileName)
+		file := got.BootFileName
+		if own, ok := strings.CutPrefix(file, "http://10.77.0.2:8080/"); ok {
+			file = own
+		}
+		_, name, _ := strings.Cut(file, machineDir(request.MAC)+"/")
+		require.True(t, strings.HasPrefix(file, "boot.ipxe?mac="+request.MAC.String()) || served[name], got.BootFileName)
 		require.NotZero(t, request.Destination(answer, port).Port())
 	})
 }

@@ -12,87 +12,67 @@ import (
 	"time"
 )
 
-// Stage is how far a machine has come in its present boot.
-type Stage string
-
-// The stages in order. A machine that starts anew goes back to StageOffered.
-const (
-	StageSeen      Stage = "seen"      // asked, and was ignored
-	StageOffered   Stage = "offered"   // was told about a loader or a script
-	StageLoader    Stage = "loader"    // has fetched iPXE
-	StageScript    Stage = "script"    // has fetched its script
-	StageKernel    Stage = "kernel"    // has fetched the kernel
-	StageInitramfs Stage = "initramfs" // has fetched the initramfs: Talos starts
-	StageDisk      Stage = "disk"      // was sent to its disk
-)
-
-// Event is one packet or request of a machine.
-type Event struct {
-	Time     time.Time
-	What     string // "DHCPDISCOVER", "TFTP undionly.kpxe", ...
-	Answered bool
-	Reason   string // why it was answered so, or ignored
-}
-
-// Sighting is what is known of one network card that asked for something; a machine with several may have several. All
-// of it is only claimed: whoever acts on it checks the machine's identity first.
-type Sighting struct {
-	Machine string // the site's name for it; "" for a stranger
-	MAC     net.HardwareAddr
-	UUID    string // lower case; "" when never told
-	Stage   Stage
-	// LastAddr is where its last HTTP, TFTP or boot service request came from. Zero: none came yet, or only TFTP
-	// requests, which carry no MAC. Talos asks DHCP again and may get another address.
-	LastAddr netip.Addr
-	LastSeen time.Time
-	Events   []Event // the last of them, oldest first
-}
-
 const (
 	maxEvents   = 64   // of a machine: about six boots
-	maxMachines = 1024 // remembered at once, with those that only claim to be of the site
+	maxMachines = 2048 // remembered at once, with those that only claim to be of the site
 )
 
 // history remembers machines. It may be used concurrently.
 type history struct {
 	now func() time.Time
 
-	mu     sync.Mutex
-	byMAC  map[string]*Sighting
-	byAddr map[netip.Addr]string // key of byMAC: who used an address last
+	mu      sync.Mutex
+	byMAC   map[[6]byte]*Sighting
+	byAddr  map[netip.Addr][6]byte // who used an address last
+	changes uint64                 // counts what was recorded
 }
 
 func newHistory(now func() time.Time) *history {
-	return &history{now: now, byMAC: map[string]*Sighting{}, byAddr: map[netip.Addr]string{}}
+	return &history{now: now, byMAC: map[[6]byte]*Sighting{}, byAddr: map[netip.Addr][6]byte{}}
 }
 
 // note is one thing to remember. Zero fields change nothing.
 type note struct {
 	machine  string
 	uuid     string
+	firmware string
 	addr     netip.Addr
 	stage    Stage
 	what     string
 	answered bool
 	reason   string
+
+	dhcp    netip.Addr // the server whose address it takes
+	talk    *Talk      // the offer that was made
+	follows bool       // it came for something after an offer
+	fetched bool       // a file
 }
 
 // record remembers what the machine with a MAC did.
 func (h *history) record(mac net.HardwareAddr, n note) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s, ok := h.byMAC[string(mac)]
-	if !ok {
-		h.makeRoom()
-		s = &Sighting{MAC: slices.Clone(mac), Stage: StageSeen}
-		h.byMAC[string(mac)] = s
-	}
+	s := h.find(mac)
 	s.UUID = cmp.Or(n.uuid, s.UUID)
-	if n.addr.IsValid() {
+	if n.addr.IsValid() && n.addr != s.LastAddr {
 		h.forgetAddr(s) // one address a machine, so that a liar can't fill the memory
-		h.byAddr[n.addr] = string(mac)
+	}
+	if n.addr.IsValid() {
+		h.byAddr[n.addr] = [6]byte(mac)
 	}
 	h.apply(s, n)
+}
+
+// find needs the lock.
+func (h *history) find(mac net.HardwareAddr) *Sighting {
+	key := [6]byte(mac)
+	s, ok := h.byMAC[key]
+	if !ok {
+		h.makeRoom()
+		s = &Sighting{MAC: slices.Clone(mac), Stage: StageSeen, Since: h.now()}
+		h.byMAC[key] = s
+	}
+	return s
 }
 
 // recordAddr remembers what the machine that used an address last did, and returns its MAC; nil when nobody did.
@@ -110,13 +90,29 @@ func (h *history) recordAddr(n note) net.HardwareAddr {
 // apply needs the lock.
 func (h *history) apply(s *Sighting, n note) {
 	now := h.now()
+	h.changes++
 	s.Machine = cmp.Or(n.machine, s.Machine)
-	s.Stage = cmp.Or(n.stage, s.Stage)
+	s.Firmware = cmp.Or(n.firmware, s.Firmware)
+	if n.stage != "" && n.stage != s.Stage {
+		s.Stage, s.Since = n.stage, now
+	}
+	if n.stage == StageDisk {
+		s.ToDisk = now
+	}
+	if n.dhcp.IsValid() {
+		s.Chosen, s.DHCP = now, n.dhcp
+	}
+	if n.talk != nil {
+		s.Talk = *n.talk
+	}
+	if n.follows || n.fetched {
+		s.Talk = s.Talk.follow(n.fetched)
+	}
 	s.LastSeen = now
 	if n.addr.IsValid() {
 		s.LastAddr = n.addr
 	}
-	s.Events = append(s.Events, Event{Time: now, What: n.what, Answered: n.answered, Reason: n.reason})
+	s.Events = append(s.Events, Event{Time: now, What: n.what, Answered: n.answered, Reason: n.reason, Stage: n.stage})
 	if extra := len(s.Events) - maxEvents; extra > 0 {
 		s.Events = slices.Delete(s.Events, 0, extra)
 	}
@@ -133,26 +129,24 @@ func (h *history) makeRoom() {
 	})
 	for _, s := range list[:maxMachines/4] {
 		h.forgetAddr(s)
-		delete(h.byMAC, string(s.MAC))
+		delete(h.byMAC, [6]byte(s.MAC))
 	}
 }
 
 // forgetAddr needs the lock.
 func (h *history) forgetAddr(s *Sighting) {
-	if h.byAddr[s.LastAddr] == string(s.MAC) {
+	if h.byAddr[s.LastAddr] == [6]byte(s.MAC) {
 		delete(h.byAddr, s.LastAddr)
 	}
 }
 
-// sightings returns copies, machines of the site by name first, then strangers by MAC.
-func (h *history) sightings() []Sighting {
+// sightings returns copies, machines of the site by name first, then strangers by MAC, and how much was recorded so far.
+func (h *history) sightings() ([]Sighting, uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	list := make([]Sighting, 0, len(h.byMAC))
 	for _, s := range h.byMAC {
-		c := *s
-		c.Events = slices.Clone(s.Events)
-		list = append(list, c)
+		list = append(list, s.clone())
 	}
 	slices.SortFunc(list, func(a, b Sighting) int {
 		return cmp.Or(
@@ -161,7 +155,21 @@ func (h *history) sightings() []Sighting {
 			slices.Compare(a.MAC, b.MAC),
 		)
 	})
-	return list
+	return list, h.changes
+}
+
+// restore takes up what an earlier server remembered.
+func (h *history) restore(list []Sighting) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range list[:min(len(list), maxMachines/2)] {
+		c := s.clone()
+		c.Events = c.Events[max(0, len(c.Events)-maxEvents):]
+		h.byMAC[[6]byte(s.MAC)] = &c
+		if s.LastAddr.IsValid() {
+			h.byAddr[s.LastAddr] = [6]byte(s.MAC)
+		}
+	}
 }
 
 func falseFirst(a, b bool) int {

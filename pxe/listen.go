@@ -13,94 +13,134 @@ import (
 	"github.com/cozystack/cozy-install/pxe/tftp"
 )
 
-// findInterface looks an interface up and picks its address when none was given.
-func findInterface(name string, address netip.Addr) (net.Interface, netip.Addr, error) {
-	all, err := net.Interfaces()
-	if err != nil {
-		return net.Interface{}, netip.Addr{}, fmt.Errorf("list network interfaces: %w", err)
-	}
-	have := make([]string, 0, len(all))
-	for _, iface := range all {
-		have = append(have, iface.Name)
-	}
-	for _, iface := range all {
-		if iface.Name != name {
-			continue
-		}
-		if address.IsValid() {
-			return iface, address, nil
-		}
-		first, err := firstIPv4(iface)
-		if err != nil {
-			return net.Interface{}, netip.Addr{}, err
-		}
-		if !first.IsValid() {
-			return net.Interface{}, netip.Addr{}, &InterfaceError{Name: name, Reason: "has no IPv4 address", Have: have}
-		}
-		return iface, first, nil
-	}
-	return net.Interface{}, netip.Addr{}, &InterfaceError{Name: name, Reason: "is not there", Have: have}
+// Sockets are ports that somebody else opened. What is empty is opened here.
+type Sockets struct {
+	DHCP  []*net.UDPConn // bound to our address and to 255.255.255.255, or to all addresses
+	Proxy []*net.UDPConn // likewise
+	TFTP  []*net.UDPConn
+	HTTP  []net.Listener
 }
 
-// firstIPv4 returns the zero value when there is none.
-func firstIPv4(iface net.Interface) (netip.Addr, error) {
-	addresses, err := iface.Addrs()
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("list addresses of interface %s: %w", iface.Name, err)
-	}
-	for _, a := range addresses {
-		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().Is4() {
-			return prefix.Addr(), nil
-		}
-	}
-	return netip.Addr{}, nil
-}
-
-// open ports of a server. Whoever serves on one closes it.
+// openPorts are a server's. Whoever serves on one closes it.
 type openPorts struct {
-	dhcp, boot *dhcp.Conn
-	tftp       *tftp.Conn
-	http       net.Listener
+	dhcp []*dhcp.Conn // of both services
+	tftp []*tftp.Conn
+	http []net.Listener
+	undo []func()
+}
+
+func (o *openPorts) close() {
+	for _, closing := range o.undo {
+		closing()
+	}
 }
 
 // open opens all ports or none.
-func open(ctx context.Context, iface net.Interface, address netip.Addr, ports Ports) (openPorts, error) {
-	var o openPorts
-	var undo []func()
-	var failed error
-	try := func(service, network string, port int, listen func(netip.AddrPort) (func(), error)) {
-		if failed != nil {
-			return
-		}
-		at := netip.AddrPortFrom(address, uint16(port))
-		closing, err := listen(at)
+func open(ctx context.Context, links []dhcp.Link, config Config) (*openPorts, error) {
+	o := &openPorts{}
+	for _, service := range []struct {
+		name, network string
+		port          int
+		adopt         func() (bool, error)
+		listen        func(dhcp.Link, netip.AddrPort) error
+	}{
+		{"DHCP", "udp", config.Ports.DHCP, o.adoptDHCP(config.Sockets.DHCP, links, dhcp.ServiceDHCP), o.listenDHCP(ctx, dhcp.ServiceDHCP)},
+		{"PXE boot service", "udp", config.Ports.Proxy, o.adoptDHCP(config.Sockets.Proxy, links, dhcp.ServiceBoot), o.listenDHCP(ctx, dhcp.ServiceBoot)},
+		{"TFTP", "udp", config.Ports.TFTP, o.adoptTFTP(ctx, config.Sockets.TFTP), o.listenTFTP(ctx)},
+		{"HTTP", "tcp", config.Ports.HTTP, o.adoptHTTP(config.Sockets.HTTP), o.listenHTTP(ctx)},
+	} {
+		adopted, err := service.adopt()
 		if err != nil {
-			failed = listenError(service, network, at, err)
-			return
+			o.close()
+			return nil, fmt.Errorf("adopt the sockets of %s: %w", service.name, err)
 		}
-		undo = append(undo, closing)
-	}
-	try("DHCP", "udp", ports.DHCP, func(at netip.AddrPort) (_ func(), err error) {
-		o.dhcp, err = dhcp.Listen(ctx, iface, at, dhcp.ServiceDHCP)
-		return func() { o.dhcp.Close() }, err
-	})
-	try("PXE boot service", "udp", ports.Proxy, func(at netip.AddrPort) (_ func(), err error) {
-		o.boot, err = dhcp.Listen(ctx, iface, at, dhcp.ServiceBoot)
-		return func() { o.boot.Close() }, err
-	})
-	try("TFTP", "udp", ports.TFTP, func(at netip.AddrPort) (_ func(), err error) {
-		o.tftp, err = tftp.Listen(ctx, at)
-		return func() { _ = o.tftp.Close() }, err
-	})
-	try("HTTP", "tcp", ports.HTTP, func(at netip.AddrPort) (_ func(), err error) {
-		o.http, err = httpboot.Listen(ctx, at)
-		return func() { _ = o.http.Close() }, err
-	})
-	if failed != nil {
-		for _, closing := range undo {
-			closing()
+		for i := 0; i < len(links) && !adopted; i++ {
+			at := netip.AddrPortFrom(links[i].Address, uint16(service.port))
+			if err := service.listen(links[i], at); err != nil {
+				o.close()
+				return nil, listenError(service.name, service.network, at, err)
+			}
 		}
-		return openPorts{}, failed
 	}
 	return o, nil
+}
+
+func (o *openPorts) adoptDHCP(sockets []*net.UDPConn, links []dhcp.Link, service dhcp.Service) func() (bool, error) {
+	return func() (bool, error) {
+		if len(sockets) == 0 {
+			return false, nil
+		}
+		conn, err := dhcp.Adopt(sockets, links, service)
+		if err == nil {
+			o.addDHCP(conn)
+		}
+		return true, err
+	}
+}
+
+func (o *openPorts) listenDHCP(ctx context.Context, service dhcp.Service) func(dhcp.Link, netip.AddrPort) error {
+	return func(link dhcp.Link, at netip.AddrPort) error {
+		conn, err := dhcp.Listen(ctx, link.Interface, at, service)
+		if err == nil {
+			o.addDHCP(conn)
+		}
+		return err
+	}
+}
+
+func (o *openPorts) addDHCP(conn *dhcp.Conn) {
+	o.dhcp = append(o.dhcp, conn)
+	o.undo = append(o.undo, conn.Close)
+}
+
+func (o *openPorts) adoptTFTP(ctx context.Context, sockets []*net.UDPConn) func() (bool, error) {
+	return func() (bool, error) {
+		for _, socket := range sockets {
+			conn, err := tftp.Adopt(ctx, socket)
+			if err != nil {
+				return true, err
+			}
+			o.addTFTP(conn)
+		}
+		return len(sockets) > 0, nil
+	}
+}
+
+func (o *openPorts) listenTFTP(ctx context.Context) func(dhcp.Link, netip.AddrPort) error {
+	return func(_ dhcp.Link, at netip.AddrPort) error {
+		conn, err := tftp.Listen(ctx, at)
+		if err == nil {
+			o.addTFTP(conn)
+		}
+		return err
+	}
+}
+
+func (o *openPorts) addTFTP(conn *tftp.Conn) {
+	o.tftp = append(o.tftp, conn)
+	o.undo = append(o.undo, func() { _ = conn.Close() })
+}
+
+func (o *openPorts) adoptHTTP(listeners []net.Listener) func() (bool, error) {
+	return func() (bool, error) {
+		for _, listener := range listeners {
+			o.addHTTP(listener)
+		}
+		return len(listeners) > 0, nil
+	}
+}
+
+func (o *openPorts) listenHTTP(ctx context.Context) func(dhcp.Link, netip.AddrPort) error {
+	return func(_ dhcp.Link, at netip.AddrPort) error {
+		listener, err := httpboot.Listen(ctx, at)
+		if err == nil {
+			o.addHTTP(listener)
+		}
+		return err
+	}
+}
+
+func (o *openPorts) addHTTP(listener net.Listener) {
+	o.http = append(o.http, listener)
+	o.undo = append(o.undo, func() { _ = listener.Close() })
 }

@@ -4,10 +4,22 @@ package pxe
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
+)
+
+// DiskBoot is how an installed machine is sent to its disk.
+type DiskBoot string
+
+// The ways to the disk. The zero value lets firmware that fetched a UKI find nothing, and iPXE exit.
+const (
+	DiskBootExit     DiskBoot = "exit"     // iPXE gives the machine back to its firmware
+	DiskBootSANBoot  DiskBoot = "sanboot"  // iPXE boots the first disk; BIOS only
+	DiskBootNotFound DiskBoot = "notFound" // whatever it asks for is not there
 )
 
 // Machine is one machine of the site, as the operator named it.
@@ -21,23 +33,58 @@ type Machine struct {
 	Serial string
 	// UUID is the SMBIOS UUID in the usual notation, in any case; empty: not known.
 	UUID string
+	// Arch is amd64 or arm64; empty: amd64.
+	Arch string
+	// Address is reserved for the machine in ModeServer. Zero: one of the pool.
+	Address netip.Addr
+	// Loader is the iPXE binary it is given by TFTP, by name. Empty: chosen by its firmware.
+	Loader string
+	// DiskBoot is how it is sent to its disk. Empty: see DiskBoot.
+	DiskBoot DiskBoot
 }
+
+func (m Machine) arch() string { return cmp.Or(m.Arch, archAMD64) }
 
 // Find returns the machine that sent facts: the one with its MAC, else the only one without MACs that has its UUID,
 // else the only one without MACs that has its serial number. The zero Machine means a stranger.
-func Find(machines []Machine, facts Facts) Machine {
+//
+// Mistaken, when not empty, says that the machine has the MAC and another UUID or serial number than the site file gives:
+// it is not to be trusted, since the card may have moved.
+func Find(machines []Machine, facts Facts) (found Machine, mistaken string) {
 	for _, m := range machines {
 		for _, mac := range m.MACs {
 			if bytes.Equal(mac, facts.MAC) {
-				return m
+				return m, m.differs(facts)
 			}
 		}
 	}
 	if m, ok := only(machines, func(m Machine) bool { return m.UUID != "" && strings.EqualFold(m.UUID, facts.UUID) }); ok {
-		return m
+		return m, ""
 	}
 	m, _ := only(machines, func(m Machine) bool { return m.Serial != "" && m.Serial == facts.Serial })
-	return m
+	return m, ""
+}
+
+// differs says in what facts are not the machine's. What was not told, or is garbage, does not differ.
+func (m Machine) differs(facts Facts) string {
+	if m.UUID != "" && facts.UUID != "" && !strings.EqualFold(m.UUID, facts.UUID) && !strings.EqualFold(m.UUID, swapUUID(facts.UUID)) {
+		return fmt.Sprintf("has the MAC of %s, but UUID %s where the site file has %s", m.Name, facts.UUID, m.UUID)
+	}
+	if m.Serial != "" && facts.Serial != "" && m.Serial != facts.Serial {
+		return fmt.Sprintf("has the MAC of %s, but serial number %q where the site file has %q", m.Name, facts.Serial, m.Serial)
+	}
+	return ""
+}
+
+// swapUUID gives the same bytes in the other order: firmware before SMBIOS 2.6 did not swap the first three fields.
+//
+//	11223344-5566-7788-99aa-bbccddeeff00 -> 44332211-6655-8877-99aa-bbccddeeff00
+func swapUUID(text string) string {
+	digits, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
+	if err != nil {
+		return text
+	}
+	return formatUUID(digits)
 }
 
 // only returns the single machine without MACs that fits; two make neither.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ func run(t testing.TB, change func(*Config)) *Server {
 	t.Helper()
 	ipxeDir, files := testDir(t)
 	config := Config{
-		Interface: "lo", Address: bastion, Ports: freePorts(t), IPXEDir: ipxeDir, Assets: files,
+		Interfaces: []string{"lo"}, Address: bastion, Ports: freePorts(t), IPXEDir: ipxeDir, Assets: files,
 		Machines: []Machine{{Name: "node1", MACs: []net.HardwareAddr{macOne}}, {Name: "node2", MACs: []net.HardwareAddr{macTwo}}},
 		Log:      slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -184,14 +185,51 @@ func waitForStage(t testing.TB, s *Server, name string, stage Stage) Sighting {
 }
 
 // discoverUnlessIgnored spares the wait for answers that will not come.
-func (r *rom) discoverUnlessIgnored(s *Server, arch uint16, userClass string) *dhcpv4.DHCPv4 {
+func (r *rom) discoverUnlessIgnored(s *Server, arch uint16, class, userClass string) *dhcpv4.DHCPv4 {
 	p := r.packet(dhcpv4.MessageTypeDiscover, arch, userClass)
-	request, err := dhcp.Parse(p.ToBytes(), netip.AddrPortFrom(r.addr, 68), dhcp.ServiceDHCP)
-	require.NoError(r.t, err)
-	if Decide(s.config.Machines[0], factsOf(request), Policy{BIOS: "x", UEFI: "y"}).Action == Ignore {
+	p.UpdateOption(dhcpv4.OptClassIdentifier(class))
+	p.NumSeconds = 4
+	if !r.isAnswered(s, p, false) {
 		return nil
 	}
-	offer := r.discover(arch, userClass)
+	p.GatewayIPAddr = r.addr.AsSlice()
+	offer := r.exchange(r.ports.DHCP, r.ports.DHCP, p)
 	require.NotNil(r.t, offer)
 	return offer
+}
+
+// isAnswered asks a server of the same configuration without its sockets.
+func (r *rom) isAnswered(s *Server, p *dhcpv4.DHCPv4, toBoot bool) bool {
+	service := dhcp.ServiceDHCP
+	if toBoot {
+		service = dhcp.ServiceBoot
+	}
+	request, err := dhcp.Parse(p.ToBytes(), netip.AddrPortFrom(r.addr, 68), service)
+	require.NoError(r.t, err)
+	twin, err := New(s.config)
+	require.NoError(r.t, err)
+	b, err := twin.prepare()
+	require.NoError(r.t, err)
+	defer b.close()
+	_, answer := b.decide(factsOf(request), b.base(bastion))
+	return answer.Action != Ignore
+}
+
+// fileOf is the boot file of an answer, wherever it stands.
+func fileOf(p *dhcpv4.DHCPv4) string {
+	if file := strings.TrimRight(p.BootFileNameOption(), "\x00"); file != "" {
+		return file
+	}
+	return p.BootFileName
+}
+
+// bootFile is what firmware that boots by HTTP is told.
+func (r *rom) bootFile(arch uint16) string {
+	p := r.packet(dhcpv4.MessageTypeDiscover, arch, "")
+	p.UpdateOption(dhcpv4.OptClassIdentifier("HTTPClient:Arch:00016:UNDI:003000"))
+	p.GatewayIPAddr = r.addr.AsSlice()
+	offer := r.exchange(r.ports.DHCP, r.ports.DHCP, p)
+	require.NotNil(r.t, offer)
+	require.Equal(r.t, "HTTPClient", offer.ClassIdentifier())
+	return fileOf(offer)
 }

@@ -5,26 +5,28 @@ package pxe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"sync"
+	"net"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cozystack/cozy-install/pxe/dhcp"
+	"github.com/cozystack/cozy-install/pxe/tftp"
 )
 
 // Server netboots a site's machines. Make it with New; all methods may be called concurrently.
 type Server struct {
-	config  Config
-	log     *slog.Logger
-	history *history
-	ready   chan struct{}
-	ran     atomic.Bool
-
-	mu       sync.Mutex
-	fromDisk map[string]bool // by machine name
+	config    Config
+	log       *slog.Logger
+	history   *history
+	notices   *notices
+	marks     *marks
+	metrics   *metrics
+	addresses atomic.Pointer[addresses] // nil in ModeProxy and before Run
+	ready     chan struct{}
+	ran       atomic.Bool
 }
 
 // New makes a server. It touches neither the network nor a file.
@@ -32,82 +34,141 @@ func New(config Config) (*Server, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	config.Ports = config.Ports.withDefaults()
-	if config.Log == nil {
-		config.Log = slog.New(slog.DiscardHandler)
+	config = config.withDefaults()
+	s := &Server{
+		config:  config,
+		log:     config.Log,
+		history: newHistory(config.Now),
+		marks:   newMarks(),
+		ready:   make(chan struct{}),
 	}
-	if config.Now == nil {
-		config.Now = time.Now
+	s.notices = newNotices(config.Now, s.tell)
+	s.metrics = newMetrics(s)
+	if err := s.takeUp(config.Earlier); err != nil {
+		return nil, err
 	}
-	return &Server{
-		config:   config,
-		log:      config.Log,
-		history:  newHistory(config.Now),
-		ready:    make(chan struct{}),
-		fromDisk: map[string]bool{},
-	}, nil
+	return s, nil
 }
 
-// Run reads the iPXE binaries, opens all ports and serves until ctx ends; then it returns nil. All its goroutines have
-// ended by then. An error before Ready says what is missing: *InterfaceError, *PortInUseError, *NotPermittedError,
-// *ipxe.MissingError. It may be called once.
+func (s *Server) tell(n Notice) {
+	s.log.Warn("netboot notice", "kind", string(n.Kind), "subject", n.Subject, "text", n.Text)
+	s.config.Notify(n)
+}
+
+// Run reads the iPXE binaries, looks around for other servers, opens all ports and serves until ctx ends; then it returns
+// nil, and all its goroutines have ended. An error before Ready says what is missing: *InterfaceError, *PortInUseError,
+// *NotPermittedError, *OtherDHCPError, *ipxe.MissingError. It may be called once.
 func (s *Server) Run(ctx context.Context) error {
 	if s.ran.Swap(true) {
 		return errors.New("run netboot server: it was run before")
 	}
-	iface, address, err := findInterface(s.config.Interface, s.config.Address)
+	links, err := findLinks(s.config.Interfaces, s.config.Address)
 	if err != nil {
 		return err
 	}
-	boot, err := s.prepare(address)
+	boot, err := s.prepare()
 	if err != nil {
 		return err
 	}
-	ports, err := open(ctx, iface, address, s.config.Ports)
+	defer boot.close() //nolint:errcheck // only read: nothing to lose
+	ports, err := s.start(ctx, links)
 	if errors.Is(err, context.Canceled) {
 		return nil // ended before it began
 	}
 	if err != nil {
 		return err
 	}
-	s.log.InfoContext(ctx, "netboot server runs", "interface", iface.Name, "address", address.String())
+	for _, link := range links {
+		s.log.InfoContext(ctx, "netboot server runs", "interface", link.Interface.Name, "address", link.Address.String(), "mode", string(s.config.Mode))
+	}
 	close(s.ready)
+	return s.serve(ctx, boot, ports, links)
+}
 
+// start opens the ports, then reads the leases and looks for other DHCP servers where this is to be the only one.
+func (s *Server) start(ctx context.Context, links []dhcp.Link) (*openPorts, error) {
+	ports, err := open(ctx, links, s.config)
+	if err != nil {
+		return nil, err
+	}
+	if s.config.Mode == ModeServer {
+		if err := s.becomeServer(ctx, links); err != nil {
+			ports.close()
+			return nil, err
+		}
+	}
+	return ports, nil
+}
+
+// becomeServer checks that nobody else gives addresses, and makes ready to do so.
+func (s *Server) becomeServer(ctx context.Context, links []dhcp.Link) error {
+	if !s.config.BesideDHCP {
+		if err := s.refuseBesideOthers(ctx, links); err != nil {
+			return err
+		}
+	}
+	given, err := openAddresses(s.config, links, s.inUse(links))
+	if err != nil {
+		return err
+	}
+	s.addresses.Store(given)
+	return nil
+}
+
+func (s *Server) serve(ctx context.Context, boot *booter, ports *openPorts, links []dhcp.Link) error {
 	group, ctx := errgroup.WithContext(ctx)
-	serving := dhcp.Serving{Handle: boot.answerDHCP, RelayPort: uint16(s.config.Ports.DHCP), Log: s.log}
-	group.Go(func() error { return ports.dhcp.Serve(ctx, serving) })
-	group.Go(func() error { return ports.boot.Serve(ctx, serving) })
-	group.Go(func() error { return boot.tftp.Serve(ctx, ports.tftp) })
-	group.Go(func() error { return boot.http.Serve(ctx, ports.http) })
+	serving := dhcp.Serving{
+		Handle: boot.answerDHCP, RelayPort: uint16(s.config.Ports.DHCP), Log: s.log,
+		Limiter: dhcp.NewLimiter(dhcp.Limits{Known: s.isKnown}),
+	}
+	for _, conn := range ports.dhcp {
+		group.Go(func() error { return conn.Serve(ctx, serving) })
+	}
+	for _, conn := range ports.tftp {
+		server, err := boot.newTFTP()
+		if err != nil {
+			ports.close()
+			return fmt.Errorf("serve TFTP: %w", err)
+		}
+		group.Go(func() error { return server.Serve(ctx, conn) })
+	}
+	for _, listener := range ports.http {
+		group.Go(func() error { return boot.http.Serve(ctx, listener) })
+	}
+	group.Go(func() error {
+		s.lookAround(ctx, links)
+		return nil
+	})
+	group.Go(func() error {
+		s.keep(ctx)
+		return nil
+	})
 	return group.Wait()
+}
+
+func (b *booter) newTFTP() (*tftp.Server, error) {
+	return tftp.New(tftp.Config{
+		Files: b.shelf.byTFTP(), Admit: b.admitTransfer, Finished: b.transferred, SinglePort: b.server.config.TFTPSinglePort,
+	})
+}
+
+// isKnown says whether packets with a hardware address may be of the site.
+func (s *Server) isKnown(mac net.HardwareAddr) bool {
+	found, _ := Find(s.config.Machines, Facts{MAC: mac})
+	return found.Name != "" || s.config.Approved(mac) || s.history.nameOf(mac) != ""
 }
 
 // Ready is closed when all ports are open. It never is when Run fails before.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // Sightings returns every machine that asked for something lately, the site's by name first, then strangers by MAC.
-func (s *Server) Sightings() []Sighting { return s.history.sightings() }
-
-// BootFromDisk makes the machine of that name boot from its disk the next time it netboots: call it when the machine was
-// given its config, and again whenever it was seen running. Only the next time, because a machine that comes back from
-// its disk unseen has nothing there to boot: it lost its power during the installation, or its firmware finds no boot
-// loader (siderolabs/talos#12619). It then gets Talos, which takes up the config on the disk if there is one. The mark
-// lives as long as the server; a name that is not of the site marks nothing.
-func (s *Server) BootFromDisk(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fromDisk[name] = true
+func (s *Server) Sightings() []Sighting {
+	list, _ := s.history.sightings()
+	return list
 }
 
-func (s *Server) isFromDisk(name string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return name != "" && s.fromDisk[name]
-}
-
-// sentToDisk takes the mark back.
-func (s *Server) sentToDisk(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.fromDisk, name)
+// Notices returns what was noticed on the network, by kind and subject.
+func (s *Server) Notices() []Notice {
+	list, _ := s.notices.list()
+	return list
 }

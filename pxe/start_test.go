@@ -18,7 +18,7 @@ import (
 func TestStartErrorsSayWhatToDo(t *testing.T) {
 	ipxeDir, files := testDir(t)
 	start := func(change func(*Config)) error {
-		config := Config{Interface: "lo", Address: bastion, Ports: freePorts(t), IPXEDir: ipxeDir, Assets: files}
+		config := Config{Interfaces: []string{"lo"}, Address: bastion, Ports: freePorts(t), IPXEDir: ipxeDir, Assets: files}
 		change(&config)
 		server, err := New(config)
 		require.NoError(t, err)
@@ -33,7 +33,7 @@ func TestStartErrorsSayWhatToDo(t *testing.T) {
 	}
 
 	var noInterface *InterfaceError
-	require.ErrorAs(t, start(func(c *Config) { c.Interface = "eth77" }), &noInterface)
+	require.ErrorAs(t, start(func(c *Config) { c.Interfaces = []string{"eth77"} }), &noInterface)
 	require.Equal(t, "eth77", noInterface.Name)
 	require.Contains(t, noInterface.Have, "lo")
 	require.Contains(t, noInterface.Hint(), "lo")
@@ -85,13 +85,15 @@ func TestMissingRightsAreNamed(t *testing.T) {
 }
 
 func TestConfigsThatCannotBe(t *testing.T) {
+	lo := []string{"lo"}
 	for want, config := range map[string]Config{
-		`netboot mode "server"`: {Mode: "server"},
-		"netboot address ::1":   {Address: netip.IPv6Loopback()},
-		"netboot address 0.0":   {Address: netip.IPv4Unspecified()},
-		"netboot port 70000":    {Ports: Ports{HTTP: 70000}},
-		"has no name":           {Machines: []Machine{{MACs: []net.HardwareAddr{macOne}}}},
-		"want six bytes":        {Machines: []Machine{{Name: "n", MACs: []net.HardwareAddr{{1, 2}}}}},
+		`netboot mode "full"`: {Mode: "full", Interfaces: lo},
+		"want at least one":   {},
+		"netboot address ::1": {Interfaces: lo, Address: netip.IPv6Loopback()},
+		"netboot address 0.0": {Interfaces: lo, Address: netip.IPv4Unspecified()},
+		"netboot port 70000":  {Interfaces: lo, Ports: Ports{HTTP: 70000}},
+		"has no name":         {Interfaces: lo, Machines: []Machine{{MACs: []net.HardwareAddr{macOne}}}},
+		"want six bytes":      {Interfaces: lo, Machines: []Machine{{Name: "n", MACs: []net.HardwareAddr{{1, 2}}}}},
 	} {
 		_, err := New(config)
 		require.ErrorContains(t, err, want)
@@ -110,7 +112,7 @@ func TestServerRunsOnce(t *testing.T) {
 
 func TestEndedContextIsNoError(t *testing.T) {
 	ipxeDir, files := testDir(t)
-	server, err := New(Config{Interface: "lo", Address: bastion, Ports: freePorts(t), IPXEDir: ipxeDir, Assets: files})
+	server, err := New(Config{Interfaces: []string{"lo"}, Address: bastion, Ports: freePorts(t), IPXEDir: ipxeDir, Assets: files})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

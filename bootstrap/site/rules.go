@@ -113,7 +113,10 @@ func glob(text string) bool {
 	return err == nil
 }
 
-// addresses parses a load-balancer range: "first-last" or a prefix.
+// Range reads a range of addresses as network.loadBalancer and netboot.pool have it: "first-last", or a prefix.
+func Range(text string) (first, last netip.Addr, err error) { return addresses(text) }
+
+// addresses parses a range: "first-last" or a prefix.
 func addresses(text string) (first, last netip.Addr, err error) {
 	if prefix, err := netip.ParsePrefix(text); err == nil {
 		return prefix.Masked().Addr(), lastOf(prefix), nil

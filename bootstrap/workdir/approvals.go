@@ -30,6 +30,8 @@ const (
 	ApproveNode = "node"
 	// ApproveMachine is for a machine's hardware address.
 	ApproveMachine = "machine"
+	// ApproveReinstall is for a node's name: it boots from the network although it is installed.
+	ApproveReinstall = "reinstall"
 )
 
 // Approval is a person's word about one machine. The last one of a kind and name holds.
@@ -87,6 +89,21 @@ func Approve(path string, a Approval) error {
 	err = renameio.WriteFile(file, append(data, '\n'), fileMode, renameio.WithTempDir(dir), renameio.WithStaticPermissions(fileMode))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
+	}
+	return syncDir(dir)
+}
+
+// Withdraw takes an approval back. One that is not there is no error.
+func Withdraw(path, kind, name string) error {
+	a := Approval{Kind: kind, Name: name}
+	if err := a.check(); err != nil {
+		return err
+	}
+	dir := filepath.Join(path, ApprovalsDir)
+	if err := os.Remove(filepath.Join(dir, a.file())); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("withdraw an approval: %w", err)
 	}
 	return syncDir(dir)
 }

@@ -21,6 +21,9 @@ type Journal struct {
 	EtcdStarted bool `json:"etcdStarted,omitempty"`
 	// Applied names the nodes whose machine config has been accepted by them, and which boot from their disk next.
 	Applied map[string]bool `json:"applied,omitempty"`
+	// Installed names the nodes that were seen running with their config. They boot from their disk until a reinstall is
+	// asked for, or they are given their config again.
+	Installed map[string]bool `json:"installed,omitempty"`
 	// Approvals are, by node, the fingerprint of the machine that was accepted because a person approved it. It is for one
 	// boot of the machine: its key is new at the next one.
 	Approvals map[string]string `json:"approvals,omitempty"`
@@ -50,7 +53,7 @@ func (d *Dir) UpdateJournal(ctx context.Context, change func(*Journal)) error {
 	if err != nil {
 		return err
 	}
-	j.Applied, j.Approvals = maps.Clone(j.Applied), maps.Clone(j.Approvals)
+	j.Applied, j.Installed, j.Approvals = maps.Clone(j.Applied), maps.Clone(j.Installed), maps.Clone(j.Approvals)
 	change(&j)
 	data, err := json.MarshalIndent(j, "", "  ")
 	if err != nil {

@@ -27,6 +27,8 @@ const (
 	KubeconfigFile       = "kubeconfig"
 	JournalFile          = "journal.json"
 	AssetsDir            = "assets"
+	NetbootFile          = "netboot.json" // what the netboot server remembers
+	LeasesFile           = "leases.json"  // the addresses it gave
 
 	lockFile = "lock"
 	// unborn is the ending of a file that is whole but does not have its name yet.
@@ -83,7 +85,7 @@ func Open(path string) (*Dir, error) {
 // removeLitter removes what a killed program left of files that it was about to write. They may hold secrets, and nobody
 // else would. Only the holder of the lock may do so.
 func (d *Dir) removeLitter() error {
-	for _, name := range []string{SecretsFile, EncryptedSecretsFile, TalosconfigFile, KubeconfigFile, JournalFile} {
+	for _, name := range []string{SecretsFile, EncryptedSecretsFile, TalosconfigFile, KubeconfigFile, JournalFile, NetbootFile} {
 		for _, pattern := range []string{"." + name + "[0-9]*", "." + name + unborn + "[0-9]*", name + unborn} {
 			litter, err := filepath.Glob(filepath.Join(escapeGlob(d.path), pattern))
 			if err != nil {
@@ -111,6 +113,20 @@ func OpenForReading(path string) (*Dir, error) {
 		return nil, fmt.Errorf("work directory %s: %w", path, err)
 	}
 	return &Dir{path: abs}, nil
+}
+
+// Held says whether a program holds the directory's lock. It looks by taking the lock for an instant together with others
+// that look, so that only a program which starts in just that instant may find it taken.
+func (d *Dir) Held() (bool, error) {
+	if exists, err := d.Exists(lockFile); !exists || err != nil {
+		return false, err
+	}
+	lock := flock.New(d.Path(lockFile), flock.SetPermissions(fileMode))
+	free, err := lock.TryRLock()
+	if err != nil {
+		return false, fmt.Errorf("look at the lock of work directory %s: %w", d.path, err)
+	}
+	return !free, lock.Close()
 }
 
 // Close gives the lock back. It may be called twice.

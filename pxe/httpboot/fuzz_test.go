@@ -13,8 +13,8 @@ import (
 
 func FuzzRoutes(f *testing.F) {
 	for _, seed := range []string{
-		"/boot.ipxe?mac=52:54:00:77:00:01", "/boot.ipxe?mac=52-54-00-77-00-01&uuid=x&serial=y", "/assets/kernel",
-		"/healthz", "//boot.ipxe", "/../x", "/%2e%2e/x", "/boot.ipxe?mac=%00", "/assets/kernel?range=1", "/boot.ipxe?;",
+		"/boot.ipxe?mac=52:54:00:77:00:01", "/boot.ipxe?mac=52-54-00-77-00-01&uuid=x&serial=y", "/kernel-amd64",
+		"/healthz", "//boot.ipxe", "/../x", "/%2e%2e/x", "/boot.ipxe?mac=%00", "/kernel-amd64?range=1", "/52-54-00-77-00-01/uki.efi", "/52-54-00-77-00-01/../uki.efi", "/boot.ipxe?;",
 	} {
 		f.Add(seed, "bytes=0-15")
 	}
@@ -29,8 +29,8 @@ func FuzzRoutes(f *testing.F) {
 		request.RemoteAddr = "10.77.0.100:1234"
 		recorder := httptest.NewRecorder()
 		server.ServeHTTP(recorder, request)
-		known := map[string]bool{"/boot.ipxe": true, "/healthz": true, "/assets/kernel": true, "/assets/gone": true}
-		if !known[request.URL.Path] {
+		known := map[string]bool{"/boot.ipxe": true, "/healthz": true, "/metrics": true}
+		if _, _, isFile := server.findFile(request); !isFile && !known[request.URL.Path] {
 			require.Equal(t, http.StatusNotFound, recorder.Code)
 		}
 		require.Empty(t, recorder.Header().Get("Location"), "no redirects")

@@ -18,7 +18,7 @@ func TestBrokenDownloadIsNotWhole(t *testing.T) {
 	at, fetches := serve(t)
 	conn, err := net.Dial("tcp4", at)
 	require.NoError(t, err)
-	_, err = io.WriteString(conn, "GET /assets/kernel HTTP/1.1\r\nHost: x\r\n\r\n")
+	_, err = io.WriteString(conn, "GET /kernel-amd64 HTTP/1.1\r\nHost: x\r\n\r\n")
 	require.NoError(t, err)
 	_, err = io.ReadFull(conn, make([]byte, 1000))
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func TestStopsInTheMiddleOfADownload(t *testing.T) {
 	conn, err := net.Dial("tcp4", listener.Addr().String())
 	require.NoError(t, err)
 	defer conn.Close()
-	_, err = io.WriteString(conn, "GET /assets/kernel HTTP/1.1\r\nHost: x\r\n\r\n")
+	_, err = io.WriteString(conn, "GET /kernel-amd64 HTTP/1.1\r\nHost: x\r\n\r\n")
 	require.NoError(t, err)
 	_, err = io.ReadFull(conn, make([]byte, 1000))
 	require.NoError(t, err)
@@ -52,7 +52,7 @@ func TestStopsInTheMiddleOfADownload(t *testing.T) {
 func TestOnlyReadingIsAllowed(t *testing.T) {
 	at, _ := serve(t)
 	for request, want := range map[string]string{
-		"PUT /assets/kernel HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n":                               "405",
+		"PUT /kernel-amd64 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n":                                "405",
 		"DELETE /boot.ipxe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n":                                "405",
 		"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nConnection: close\r\n\r\n123456789":       "413",
 		"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 20<<10) + "\r\n\r\n":           "431",

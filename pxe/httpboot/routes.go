@@ -5,12 +5,10 @@ package httpboot
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 )
@@ -18,9 +16,11 @@ import (
 // ScriptRequest is what a machine says of itself when it asks for its script. All of it is only claimed.
 type ScriptRequest struct {
 	Client netip.Addr
+	Server netip.Addr       // our own address that was asked
 	MAC    net.HardwareAddr // always six bytes
 	UUID   string           // as sent, at most 64 printable bytes; empty when absent
 	Serial string           // the same
+	Arch   string           // the same
 	// SerialSent is true when the query has a serial, even an empty one: the machine was asked.
 	SerialSent bool
 }
@@ -39,15 +39,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
 		return
 	}
-	switch path, isFile := s.config.Files[r.URL.Path]; {
-	case isFile:
-		s.serveFile(w, r, path)
-	case r.URL.Path == ScriptPath:
+	switch r.URL.Path {
+	case ScriptPath:
 		s.serveScript(w, r)
-	case r.URL.Path == HealthPath:
+	case HealthPath:
 		writeText(w, []byte("ok\n"))
+	case MetricsPath:
+		s.config.Metrics.ServeHTTP(w, r)
 	default:
-		http.NotFound(w, r)
+		request, file, served := s.findFile(r)
+		if !served {
+			http.NotFound(w, r)
+			return
+		}
+		s.serveFile(w, r, request, file)
 	}
 }
 
@@ -80,11 +85,22 @@ func parseScriptRequest(r *http.Request) (ScriptRequest, error) {
 	}
 	return ScriptRequest{
 		Client:     clientAddr(r.RemoteAddr),
+		Server:     serverAddr(r),
 		MAC:        mac,
 		UUID:       printable(query.Get("uuid")),
 		Serial:     printable(query.Get("serial")),
+		Arch:       printable(query.Get("arch")),
 		SerialSent: query.Has("serial"),
 	}, nil
+}
+
+// serverAddr is the zero value outside of a net/http server.
+func serverAddr(r *http.Request) netip.Addr {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return clientAddr(local.String())
 }
 
 // printable returns nothing for what can't be an identifier.
@@ -94,52 +110,6 @@ func printable(text string) string {
 		return ""
 	}
 	return text
-}
-
-// serveFile sends a file with ranges and without copying it through this process.
-func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, path string) {
-	file, size, modified, err := open(path)
-	if err != nil {
-		// The path is ours: it goes to the log and not to the client.
-		s.config.Log.ErrorContext(r.Context(), "boot file not served", "route", r.URL.Path, "error", err)
-		http.Error(w, "file is not there", http.StatusInternalServerError)
-		return
-	}
-	defer file.Close() // only read: nothing to lose
-	deadline := time.Now().Add(startTimeout + time.Duration(size/slowRate)*time.Second)
-	// Not every ResponseWriter has deadlines (a test's recorder has none); the server's own then holds.
-	_ = http.NewResponseController(w).SetWriteDeadline(deadline)
-	w.Header().Set("Content-Type", "application/octet-stream")
-	http.ServeContent(w, r, "", modified, file)
-	s.config.Fetched(Fetch{
-		Client: clientAddr(r.RemoteAddr),
-		Route:  r.URL.Path,
-		Whole:  r.Method == http.MethodGet && r.Context().Err() == nil && at(file) == size,
-	})
-}
-
-func open(path string) (file *os.File, size int64, modified time.Time, err error) {
-	file, err = os.Open(path)
-	if err != nil {
-		return nil, 0, time.Time{}, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("open %s: not a regular file", path)
-	}
-	if err != nil {
-		return nil, 0, time.Time{}, errors.Join(err, file.Close())
-	}
-	return file, info.Size(), info.ModTime(), nil
-}
-
-// at is how far the file was read, by sendfile too: ServeContent tells nobody whether it could send everything.
-func at(file *os.File) int64 {
-	offset, err := file.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return -1
-	}
-	return offset
 }
 
 func writeText(w http.ResponseWriter, text []byte) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package httpboot serves what iPXE fetches over HTTP: a script made for each machine, and a few files.
+// Package httpboot serves what iPXE and UEFI firmware fetch over HTTP: a script made for each machine, and a few files.
 //
-// It has a fixed set of routes, each with a file of its own on disk; no path is made of what a client sent. It refuses
-// to know machines and scripts: the script comes from a function. Nothing it serves is secret.
+// It has a fixed set of names, each with a file of its own; no path is made of what a client sent. A name may have the
+// hardware address of the machine that asks in front, so that each request is known to be somebody's. It refuses to know
+// machines and scripts: the script comes from a function. Nothing it serves is secret.
 //
-// Still missing: the UKI and UEFI HTTP boot, metrics, TLS.
+// Still missing: TLS.
 package httpboot
 
 import (
@@ -22,8 +23,9 @@ import (
 
 // The routes that are not files.
 const (
-	ScriptPath = "/boot.ipxe" // ?mac=...[&uuid=...][&serial=...]
-	HealthPath = "/healthz"
+	ScriptPath  = "/boot.ipxe" // ?mac=...[&uuid=...][&arch=...][&serial=...]
+	HealthPath  = "/healthz"
+	MetricsPath = "/metrics"
 )
 
 const (
@@ -45,21 +47,28 @@ var ErrNotServed = errors.New("not served")
 
 // Config is what a server serves. Its fields must not be changed afterwards.
 type Config struct {
-	// Files maps a route, as /assets/kernel, to the file's path on disk. Each request opens the file anew.
-	Files map[string]string
+	// Files are the served files by name, which has no slash. "kernel-amd64" is at /kernel-amd64 and, for the machine with
+	// that card, at /52-54-00-77-00-01/kernel-amd64.
+	Files map[string]File
+	// Admit is asked before a file is sent; an error makes it status 404. It is called concurrently. Nil admits all.
+	Admit func(FileRequest) error
 	// Script returns the script for one machine, or ErrNotServed. It is called concurrently.
 	Script func(ScriptRequest) ([]byte, error)
-	// Fetched is told about each request for a file, when it ended. Nil: nobody asks.
+	// Fetched is told about each request for a file that was admitted, when it ended. Nil: nobody asks.
 	Fetched func(Fetch)
+	// Metrics answers for MetricsPath. Nil: not found.
+	Metrics http.Handler
 	// Log must not be nil.
 	Log *slog.Logger
 }
 
 // Fetch tells how a request for a file ended.
 type Fetch struct {
-	Client netip.Addr
-	Route  string
-	Whole  bool // the file's last byte was handed to the network
+	FileRequest
+
+	Sent  int64 // bytes handed to the network; with a range, the offset reached
+	Whole bool  // the file's last byte was handed to the network
+	Head  bool  // only the size was asked for, as UEFI firmware does first
 }
 
 // Server serves HTTP. Make it with New.
@@ -72,6 +81,12 @@ type Server struct {
 func New(config Config) *Server {
 	if config.Fetched == nil {
 		config.Fetched = func(Fetch) {}
+	}
+	if config.Admit == nil {
+		config.Admit = func(FileRequest) error { return nil }
+	}
+	if config.Metrics == nil {
+		config.Metrics = http.NotFoundHandler()
 	}
 	return &Server{config: config, conns: newConns(maxConns, maxConnsPerClient)}
 }

@@ -24,11 +24,24 @@ var kernel = bytes.Repeat([]byte("kernel0123456789"), 1<<20)
 
 func newServer(t testing.TB) (*Server, <-chan Fetch) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "kernel-amd64")
-	require.NoError(t, os.WriteFile(path, kernel, 0o600))
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "kernel-on-disk"), kernel, 0o600))
+	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(dir, "link")))
+	root, err := os.OpenRoot(dir)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, root.Close()) })
 	fetches := make(chan Fetch, 4096)
 	return New(Config{
-		Files: map[string]string{"/assets/kernel": path, "/assets/gone": path + ".gone"},
+		Files: map[string]File{
+			"kernel-amd64": {Root: root, Name: "kernel-on-disk"}, "gone": {Root: root, Name: "gone"},
+			"escape": {Root: root, Name: "link"}, "uki.efi": {Data: []byte("MZ..."), Type: "application/efi"},
+		},
+		Admit: func(r FileRequest) error {
+			if r.Name == "uki.efi" && r.MAC != nil && r.MAC[5] == 0xee {
+				return ErrNotServed
+			}
+			return nil
+		},
 		Script: func(r ScriptRequest) ([]byte, error) {
 			switch r.MAC[5] {
 			case 0xee:
@@ -77,7 +90,7 @@ func get(t testing.TB, method, url string, header ...string) (*http.Response, []
 
 func TestServesFilesWholeAndInRanges(t *testing.T) {
 	at, fetches := serve(t)
-	url := "http://" + at + "/assets/kernel"
+	url := "http://" + at + "/kernel-amd64"
 	client := netip.MustParseAddr("127.0.0.1")
 
 	response, body := get(t, http.MethodGet, url)
@@ -85,7 +98,7 @@ func TestServesFilesWholeAndInRanges(t *testing.T) {
 	require.Equal(t, int64(len(kernel)), response.ContentLength)
 	require.Equal(t, "application/octet-stream", response.Header.Get("Content-Type"))
 	require.True(t, bytes.Equal(kernel, body))
-	require.Equal(t, Fetch{Client: client, Route: "/assets/kernel", Whole: true}, <-fetches)
+	require.Equal(t, Fetch{FileRequest: FileRequest{Client: client, Name: "kernel-amd64"}, Sent: int64(len(kernel)), Whole: true}, <-fetches)
 
 	response, body = get(t, http.MethodGet, url, "Range", "bytes=16-31")
 	require.Equal(t, http.StatusPartialContent, response.StatusCode)
@@ -124,8 +137,8 @@ func TestOnlyFixedRoutesExist(t *testing.T) {
 	_, body := get(t, http.MethodGet, "http://"+at+"/healthz")
 	require.Equal(t, "ok\n", string(body))
 	for _, path := range []string{
-		"/", "/assets", "/assets/", "/assets/kernel/", "//assets/kernel", "/assets//kernel", "/assets/./kernel",
-		"/assets/../assets/kernel", "/../../etc/passwd", "/assets/../../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
+		"/", "/assets", "/assets/", "/assets/kernel/", "//kernel-amd64", "/assets//kernel", "/assets/./kernel",
+		"/assets/../kernel-amd64", "/../../etc/passwd", "/assets/../../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
 		"/assets/..%2f..%2fetc%2fpasswd", "/assets/kernel%00", "/boot.ipxe/", "//boot.ipxe", "/ASSETS/KERNEL", "/config",
 	} {
 		status := rawStatus(t, at, "GET "+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -147,7 +160,7 @@ func (f *fileTaker) ReadFrom(r io.Reader) (int64, error) {
 func TestFilesAreGivenToTheConnectionAsFiles(t *testing.T) {
 	server, _ := newServer(t)
 	w := &fileTaker{ResponseRecorder: httptest.NewRecorder()}
-	server.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/assets/kernel", nil))
+	server.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/kernel-amd64", nil))
 	require.IsType(t, &io.LimitedReader{}, w.source)
 	require.IsType(t, &os.File{}, w.source.(*io.LimitedReader).R, "anything else is copied through this process")
 }
@@ -161,7 +174,35 @@ func TestHostHeaderIsNotLookedAt(t *testing.T) {
 
 func TestMissingFileDoesNotTellItsPath(t *testing.T) {
 	at, _ := serve(t)
-	response, body := get(t, http.MethodGet, "http://"+at+"/assets/gone")
+	response, body := get(t, http.MethodGet, "http://"+at+"/gone")
 	require.Equal(t, http.StatusInternalServerError, response.StatusCode)
 	require.Equal(t, "file is not there\n", string(body))
+}
+
+func TestLinksOutOfTheDirectoryAreNotFollowed(t *testing.T) {
+	at, _ := serve(t)
+	response, body := get(t, http.MethodGet, "http://"+at+"/escape")
+	require.Equal(t, http.StatusInternalServerError, response.StatusCode)
+	require.NotContains(t, string(body), "root:")
+}
+
+func TestRequestsNameTheirMachine(t *testing.T) {
+	at, fetches := serve(t)
+	response, body := get(t, http.MethodGet, "http://"+at+"/52-54-00-77-00-01/uki.efi")
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Equal(t, "application/efi", response.Header.Get("Content-Type"))
+	require.Equal(t, "MZ...", string(body))
+	require.Equal(t, "52:54:00:77:00:01", (<-fetches).MAC.String())
+
+	response, _ = get(t, http.MethodHead, "http://"+at+"/52-54-00-77-00-01/uki.efi")
+	require.Equal(t, int64(5), response.ContentLength)
+	require.True(t, (<-fetches).Head)
+}
+
+func TestMachineThatIsNotAdmittedHearsThatTheFileIsNotThere(t *testing.T) {
+	at, _ := serve(t)
+	for _, method := range []string{http.MethodHead, http.MethodGet} {
+		response, _ := get(t, method, "http://"+at+"/52-54-00-77-00-ee/uki.efi")
+		require.Equal(t, http.StatusNotFound, response.StatusCode)
+	}
 }

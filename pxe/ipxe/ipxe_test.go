@@ -26,8 +26,8 @@ func talosBoot(t testing.TB, args ...string) Boot {
 	t.Helper()
 	return Boot{
 		Title:     "node1",
-		Kernel:    link(t, "http://10.77.0.2:8080/assets/kernel"),
-		Initramfs: link(t, "http://10.77.0.2:8080/assets/initramfs"),
+		Kernel:    link(t, "http://10.77.0.2:8080/52-54-00-77-00-01/kernel-amd64"),
+		Initramfs: link(t, "http://10.77.0.2:8080/52-54-00-77-00-01/initramfs-amd64.xz"),
 		Args:      args,
 		Again:     link(t, "http://10.77.0.2:8080/boot.ipxe?mac=52:54:00:77:00:01"),
 	}
@@ -38,9 +38,11 @@ func TestScripts(t *testing.T) {
 	require.NoError(t, err)
 	disk, err := Disk("node1")
 	require.NoError(t, err)
+	sanboot, err := SANBoot("node1")
+	require.NoError(t, err)
 	serial, err := AskSerial(link(t, "http://10.77.0.2:8080/boot.ipxe?mac=52:54:00:77:00:01"))
 	require.NoError(t, err)
-	for name, got := range map[string][]byte{"talos": talos, "disk": disk, "serial": serial} {
+	for name, got := range map[string][]byte{"talos": talos, "disk": disk, "sanboot": sanboot, "serial": serial} {
 		path := filepath.Join("testdata", name+".golden")
 		if *update {
 			require.NoError(t, os.WriteFile(path, got, 0o644))
@@ -91,7 +93,7 @@ func TestLoadPrefersTheFirmwaresOwnDriver(t *testing.T) {
 			for _, file := range c.files {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte("content of "+file), 0o600))
 			}
-			got, err := Load(dir)
+			got, err := Load(dir, Need{X86: true})
 			require.NoError(t, err)
 			require.Equal(t, Loader{Name: "undionly.kpxe", Data: []byte("content of undionly.kpxe")}, got.BIOS)
 			require.Equal(t, Loader{Name: c.want, Data: []byte("content of " + c.want)}, got.UEFI)
@@ -107,20 +109,20 @@ func TestLoadFollowsDebiansLinkIntoBoot(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "undionly.kpxe"), []byte("bios"), 0o600))
 	require.NoError(t, os.Symlink(filepath.Join(boot, "ipxe.efi"), filepath.Join(dir, "ipxe.efi")))
 
-	_, err := Load(dir)
+	_, err := Load(dir, Need{X86: true})
 	var missing *MissingError
 	require.ErrorAs(t, err, &missing, "the link leads nowhere yet")
 	require.Equal(t, "UEFI", missing.Firmware)
 
 	require.NoError(t, os.WriteFile(filepath.Join(boot, "ipxe.efi"), []byte("uefi"), 0o600))
-	got, err := Load(dir)
+	got, err := Load(dir, Need{X86: true})
 	require.NoError(t, err)
 	require.Equal(t, Loader{Name: "ipxe.efi", Data: []byte("uefi")}, got.UEFI)
 }
 
 func TestLoadSaysWhatToInstall(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
-	_, err := Load(dir)
+	_, err := Load(dir, Need{X86: true})
 	var missing *MissingError
 	require.ErrorAs(t, err, &missing)
 	require.Equal(t, &MissingError{Dir: dir, Firmware: "BIOS", Names: []string{"undionly.kpxe"}}, missing)
@@ -128,9 +130,34 @@ func TestLoadSaysWhatToInstall(t *testing.T) {
 	require.Contains(t, missing.Hint(), "--ipxe-dir")
 }
 
+func TestLoadTakesWhatIsThereWhenNothingIsNeeded(t *testing.T) {
+	got, err := Load(NoDir, Need{})
+	require.NoError(t, err)
+	require.Empty(t, got.All())
+	_, err = Load(NoDir, Need{X86: true})
+	var missing *MissingError
+	require.ErrorAs(t, err, &missing)
+	require.Contains(t, missing.Hint(), "--ipxe-dir none")
+
+	dir := t.TempDir()
+	for _, name := range []string{"ipxe-arm64.efi", "ipxe.pxe", "undionly.kpxe", "special.efi"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600))
+	}
+	got, err = Load(dir, Need{ARM64: true, Named: []string{"special.efi", "undionly.kpxe"}})
+	require.NoError(t, err)
+	var names []string
+	for _, loader := range got.All() {
+		names = append(names, loader.Name)
+	}
+	require.Equal(t, []string{"undionly.kpxe", "ipxe.pxe", "ipxe-arm64.efi", "special.efi"}, names)
+	_, err = Load(dir, Need{Named: []string{"other.efi"}})
+	require.ErrorAs(t, err, &missing)
+	require.Equal(t, []string{"other.efi"}, missing.Names)
+}
+
 func TestLoadRefusesWhatIsNoLoader(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "undionly.kpxe"), nil, 0o600))
-	_, err := Load(dir)
+	_, err := Load(dir, Need{X86: true})
 	require.ErrorContains(t, err, "undionly.kpxe: 0 bytes")
 }

@@ -17,6 +17,9 @@ var talosTemplate string
 //go:embed disk.ipxe.tmpl
 var diskTemplate string
 
+//go:embed sanboot.ipxe.tmpl
+var sanbootTemplate string
+
 //go:embed serial.ipxe.tmpl
 var serialTemplate string
 
@@ -60,6 +63,12 @@ func Talos(b Boot) ([]byte, error) {
 // Disk is the script that gives the machine back to its firmware, which goes on to the next boot device.
 func Disk(name string) ([]byte, error) {
 	return render(diskTemplate, map[string]string{"Title": title(name)})
+}
+
+// SANBoot is the script with which iPXE boots the first disk itself: for BIOS firmware that hangs when iPXE gives the
+// machine back (seen on iDRAC8: siderolabs/sidero#1205). Where there is nothing to boot it does as Disk does.
+func SANBoot(name string) ([]byte, error) {
+	return render(sanbootTemplate, map[string]string{"Title": title(name)})
 }
 
 // AskSerial is the script that comes back to again with the machine's serial number as the query's "serial". Firmware

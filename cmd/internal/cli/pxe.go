@@ -4,6 +4,7 @@ package cli
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,13 +12,21 @@ import (
 )
 
 func newPXECommand(streams Streams) *cobra.Command {
-	return newGroup("pxe", "Netboot machines", newPXEServeCommand(streams))
+	return newGroup("pxe", "Netboot machines, and see how they boot",
+		newPXEServeCommand(streams),
+		newPXEStatusCommand(streams),
+		newPXEExplainCommand(streams),
+		newPXEApproveCommand(streams),
+		newPXEReinstallCommand(streams),
+	)
 }
 
 func newPXEServeCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
 	c := &cobra.Command{
 		Use: "serve", Short: "Serve DHCP, TFTP and HTTP to the machines of a site until interrupted",
+		Long: "Serve DHCP, TFTP and HTTP to the machines of a site until interrupted. Ports that systemd hands over (socket units\n" +
+			"named dhcp, proxy, tftp and http) are used; the others are opened.",
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options, err := flags.load(streams)
@@ -29,5 +38,102 @@ func newPXEServeCommand(streams Streams) *cobra.Command {
 	}
 	flags.add(c)
 	flags.addNetboot(c)
+	return c
+}
+
+func newPXEStatusCommand(streams Streams) *cobra.Command {
+	var flags siteFlags
+	var output outputFlag
+	c := &cobra.Command{
+		Use: "status", Short: "Show the machines that netboot, how far each has come, and what was noticed on the network",
+		Long: "Show the machines that netboot, how far each has come, and what was noticed on the network, as the server inside a\n" +
+			"running up or pxe serve has it, or the last one had it.",
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(_ *cobra.Command, _ []string) error {
+			options, err := flags.load(streams)
+			if err != nil {
+				return err
+			}
+			status, err := bootstrap.LookAtNetboot(options)
+			if err != nil {
+				return err
+			}
+			return output.print(streams.Out, status, func() string { return netbootText(status, time.Now()) })
+		},
+	}
+	flags.add(c)
+	output.add(c)
+	return c
+}
+
+func newPXEExplainCommand(streams Streams) *cobra.Command {
+	var flags siteFlags
+	var output outputFlag
+	c := &cobra.Command{
+		Use: "explain <mac, node or code>", Short: "Explain how a machine boots, packet by packet, and why it does not go on",
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			options, err := flags.load(streams)
+			if err != nil {
+				return err
+			}
+			status, err := bootstrap.LookAtNetboot(options)
+			if err != nil {
+				return err
+			}
+			found, err := status.Find(args[0])
+			if err != nil {
+				return err
+			}
+			return output.print(streams.Out, found, func() string { return explainText(found) })
+		},
+	}
+	flags.add(c)
+	output.add(c)
+	return c
+}
+
+func newPXEApproveCommand(streams Streams) *cobra.Command {
+	var flags siteFlags
+	c := &cobra.Command{
+		Use: "approve <code or mac>", Short: "Let a machine netboot that is not in the site file; it is never configured",
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			options, err := flags.load(streams)
+			if err != nil {
+				return err
+			}
+			found, err := bootstrap.ApproveMachine(options, args[0])
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(streams.Out, "%s (%s) may netboot; the server answers it when it asks again\n", found.MAC, found.Code)
+			return nil
+		},
+	}
+	flags.add(c)
+	return c
+}
+
+func newPXEReinstallCommand(streams Streams) *cobra.Command {
+	var flags siteFlags
+	c := &cobra.Command{
+		Use: "reinstall <node>", Short: "Let an installed node boot Talos from the network again instead of its disk",
+		Long: "Let an installed node boot Talos from the network again instead of its disk, until it is given its config anew. Nothing is\n" +
+			"erased: Talos takes up a config that it finds on the disk. It is for a node whose disk was replaced or wiped.",
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			options, err := flags.load(streams)
+			if err != nil {
+				return err
+			}
+			if err := bootstrap.Reinstall(options, args[0]); err != nil {
+				return err
+			}
+			fmt.Fprintf(streams.Out, "%s boots Talos from the network when it netboots next\n", args[0])
+			return nil
+		},
+	}
+	flags.add(c)
 	return c
 }

@@ -22,6 +22,7 @@ type siteFlags struct {
 	file, workDir, ipxeDir, assetsDir, controllerImage string
 	ports                                              map[string]int
 	verbose                                            bool
+	acceptUnknown, besideDHCP, singlePort              bool
 }
 
 func (f *siteFlags) add(c *cobra.Command) {
@@ -31,10 +32,13 @@ func (f *siteFlags) add(c *cobra.Command) {
 }
 
 func (f *siteFlags) addNetboot(c *cobra.Command) {
-	c.Flags().StringVar(&f.ipxeDir, "ipxe-dir", ipxe.DefaultDir, "directory with the iPXE binaries")
+	c.Flags().StringVar(&f.ipxeDir, "ipxe-dir", ipxe.DefaultDir, "directory with the iPXE binaries; none: UEFI machines boot the UKI without")
 	c.Flags().StringVar(&f.assetsDir, "assets-dir", "", "directory with Talos's kernel and initramfs (default: fetched from talos.factory)")
 	c.Flags().StringToIntVar(&f.ports, "netboot-ports", nil,
 		"other ports than dhcp=67,proxy=4011,tftp=69,http=8080; all but http only behind a DHCP relay that knows them")
+	c.Flags().BoolVar(&f.acceptUnknown, "accept-unknown", false, "netboot machines that are not in the site file too; they are never configured")
+	c.Flags().BoolVar(&f.besideDHCP, "beside-dhcp", false, "give addresses (netboot.mode: server) although another DHCP server answers")
+	c.Flags().BoolVar(&f.singlePort, "tftp-single-port", false, "answer TFTP from port 69 alone, for firewalls that drop answers from other ports")
 }
 
 // netbootPorts checks the names of the ports that were given.
@@ -76,6 +80,7 @@ func (f *siteFlags) load(streams Streams) (bootstrap.Options, error) {
 	}
 	return bootstrap.Options{
 		Site: s, WorkDir: workDir, IPXEDir: f.ipxeDir, AssetsDir: f.assetsDir,
+		AcceptUnknown: f.acceptUnknown, BesideDHCP: f.besideDHCP, TFTPSinglePort: f.singlePort,
 		Ports: ports, ControllerImage: f.controllerImage, Log: f.logTo(streams.Err, ui.Plain),
 	}, nil
 }

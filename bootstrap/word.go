@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
+)
+
+// word is what people said about machines while the netboot server runs: they say it by files in the work directory, from
+// other programs. It may be used concurrently.
+type word struct {
+	dir *workdir.Dir
+	log *slog.Logger
+	now func() time.Time
+
+	mu   sync.Mutex
+	read time.Time
+	said map[workdir.Approval]bool // without values; nil before the first look
+}
+
+// wordAge is how old the answer may be: the server asks for each packet of a stranger, and anybody can send those.
+const wordAge = time.Second
+
+// lets says whether a stranger's machine was let in.
+func (w *word) lets(mac net.HardwareAddr) bool {
+	return w.has(workdir.Approval{Kind: workdir.ApproveMachine, Name: mac.String()})
+}
+
+// reinstalls says whether a node is to boot from the network although it is installed.
+func (w *word) reinstalls(node string) bool {
+	return w.has(workdir.Approval{Kind: workdir.ApproveReinstall, Name: node})
+}
+
+func (w *word) has(a workdir.Approval) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now := w.now(); w.said == nil || now.Sub(w.read) >= wordAge {
+		w.refresh()
+		w.read = now
+	}
+	return w.said[a]
+}
+
+// refresh needs the lock.
+func (w *word) refresh() {
+	list, err := w.dir.Approvals()
+	if err != nil {
+		w.log.Warn("not all approvals can be read", "error", err)
+	}
+	w.said = make(map[workdir.Approval]bool, len(list))
+	for _, a := range list {
+		w.said[workdir.Approval{Kind: a.Kind, Name: a.Name}] = true
+	}
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pxe
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/cozystack/cozy-install/pxe/dhcp"
+)
+
+// answerDHCP is the DHCP servers' handler.
+func (b *booter) answerDHCP(ctx context.Context, r dhcp.Request) (dhcp.Reply, bool) {
+	facts := factsOf(r)
+	machine, answer := b.decide(facts, b.base(r.Server))
+	n := note{machine: machine.Name, uuid: facts.UUID, what: r.Message.String(), reason: answer.Reason, firmware: answer.Firmware}
+	if r.Service == dhcp.ServiceBoot {
+		n.what += " to the boot service"
+	}
+	var reply dhcp.Reply
+	if answer.Action != Ignore {
+		b.begins(machine, answer, r)
+		reply, n = b.offer(ctx, machine, answer, r, n)
+	}
+	b.learn(r, &n)
+	b.server.metrics.packet(r, n.answered)
+	// The addresses that operating systems ask the DHCP server for are nothing to remember of strangers.
+	if machine.Name != "" || facts.netboots() {
+		b.server.history.record(facts.MAC, n)
+	}
+	b.logged(machine, facts.MAC, n)
+	return reply, n.answered
+}
+
+func factsOf(r dhcp.Request) Facts {
+	source := FromDHCP
+	if r.Service == dhcp.ServiceBoot {
+		source = FromBoot
+	}
+	return Facts{
+		Source: source, Message: r.Message, MAC: r.MAC, UUID: formatUUID(r.GUID),
+		Class: r.Class, UserClasses: r.UserClasses, Archs: r.Archs, IPXE: r.IPXE,
+	}
+}
+
+// begins notes a boot that begins, and that a machine came back which was sent to its disk.
+func (b *booter) begins(m Machine, answer Answer, r dhcp.Request) {
+	if m.Name == "" || answer.Firmware == "" || r.Message != dhcp.Discover {
+		return
+	}
+	who := asker{mac: r.MAC.String(), firmware: answer.Firmware}
+	b.server.marks.asksAgain(m.Name, who)
+	if after, back := b.server.history.comesBack(r.MAC, answer.Firmware); back {
+		b.server.notices.add(cameBack(m.Name, after))
+	}
+}
+
+// offer makes the reply of a decision, and notes what was said.
+func (b *booter) offer(ctx context.Context, m Machine, answer Answer, r dhcp.Request, n note) (dhcp.Reply, note) {
+	var reply dhcp.Reply
+	if table := b.server.addresses.Load(); table != nil && r.Service == dhcp.ServiceDHCP {
+		given, silent := table.answer(ctx, m, r)
+		if silent != "" {
+			n.reason = silent
+			return reply, n
+		}
+		reply = given
+		n.reason = addressReason(answer.Reason, reply)
+		if reply.Lease != nil && r.Message == dhcp.Ask {
+			n.addr, n.dhcp = reply.Lease.Address, r.Server
+		}
+	}
+	n.answered = true
+	if answer.File == "" || reply.Refusal != "" {
+		return reply, n
+	}
+	n.stage = StageOffered
+	reply.Boot = dhcp.Boot{File: answer.File, Dialect: answer.Dialect}
+	n.reason = fmt.Sprintf("%s: %s", n.reason, answer.File)
+	switch {
+	case r.Service == dhcp.ServiceBoot:
+		n.stage, n.follows = StageAsked, true
+	case answer.Talks:
+		talk := b.server.history.nextTalk(r.MAC, answer.Firmware, answer.Dialect, r.Secs)
+		reply.Boot.Dialect, n.talk = talk.Dialect, &talk
+		if talk.Dialect != answer.Dialect {
+			n.reason += fmt.Sprintf(" (%s, since it did not follow otherwise)", talk.Dialect)
+		}
+	}
+	return reply, n
+}
+
+func addressReason(reason string, reply dhcp.Reply) string {
+	switch {
+	case reply.Refusal != "":
+		return reply.Refusal
+	case reply.Lease != nil && reply.Lease.Address.IsValid():
+		return fmt.Sprintf("%s, address %s", reason, reply.Lease.Address)
+	}
+	return reason
+}
+
+// learn takes from a packet which address its machine has: TFTP requests say nothing else of who they are from.
+func (b *booter) learn(r dhcp.Request, n *note) {
+	switch {
+	case r.Service == dhcp.ServiceBoot:
+		if !r.From.Addr().IsUnspecified() && !r.Relay.IsValid() {
+			n.addr = r.From.Addr()
+		}
+	case r.Message == dhcp.Ask && r.Chosen.IsValid() && r.Requested.IsValid():
+		n.addr, n.dhcp = r.Requested, r.Chosen
+		b.server.notices.clear(NoDHCP)
+	case r.Message == dhcp.Ask && r.Client.IsValid():
+		n.addr = r.Client
+	}
+	if n.addr.IsValid() {
+		b.duplicate(r, n.addr)
+	}
+}
+
+// duplicate notices two machines that use one address.
+func (b *booter) duplicate(r dhcp.Request, addr netip.Addr) {
+	if other := b.server.history.holder(addr, r.MAC); other != nil {
+		b.server.notices.add(duplicateAddress(addr, other, r.MAC))
+	}
+}

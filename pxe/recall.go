@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pxe
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/cozystack/cozy-install/pxe/dhcp"
+)
+
+// What the answering side asks the history.
+
+// comeBackWithin is how soon after it was sent to its disk a machine that netboots again has not booted from there:
+// nobody switches a machine off in its first minutes.
+const comeBackWithin = 15 * time.Minute
+
+// nameOf is the site's name for the machine with a MAC, as far as it told who it is; "" for others.
+func (h *history) nameOf(mac net.HardwareAddr) string { return h.look(mac).Machine }
+
+// firmwareOf is the firmware with which a machine last began to netboot.
+func (h *history) firmwareOf(mac net.HardwareAddr) string { return h.look(mac).Firmware }
+
+// look returns a copy without the events.
+func (h *history) look(mac net.HardwareAddr) Sighting {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s, ok := h.byMAC[[6]byte(mac)]; ok {
+		c := *s
+		c.Events = nil
+		return c
+	}
+	return Sighting{}
+}
+
+// nextTalk is how firmware is told its boot file this time.
+func (h *history) nextTalk(mac net.HardwareAddr, name string, first dhcp.Dialect, secs uint16) Talk {
+	return h.look(mac).Talk.next(name, first, secs, h.now())
+}
+
+// comesBack says that a machine which begins to netboot was sent to its disk by the same firmware a short time ago.
+func (h *history) comesBack(mac net.HardwareAddr, firmware string) (after time.Duration, back bool) {
+	s := h.look(mac)
+	after = h.now().Sub(s.ToDisk)
+	return after, !s.ToDisk.IsZero() && s.Stage == StageDisk && s.Firmware == firmware && after < comeBackWithin
+}
+
+// holdFor is how long an address is taken to be in use by the machine that used it last.
+const holdFor = time.Minute
+
+// holder is another machine that used an address in the last minute; nil when there is none.
+func (h *history) holder(addr netip.Addr, mac net.HardwareAddr) net.HardwareAddr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	key, ok := h.byAddr[addr]
+	if !ok || key == [6]byte(mac) {
+		return nil
+	}
+	s := h.byMAC[key]
+	if h.now().Sub(s.LastSeen) > holdFor {
+		return nil
+	}
+	return slices.Clone(s.MAC)
+}
