@@ -71,7 +71,7 @@ func (r Request) Encode(reply Reply) ([]byte, error) {
 	}
 	r.echo(&o, reply)
 	if o.left {
-		return nil, fmt.Errorf("answer %s of %s: it takes %d bytes of options", r.Message, r.MAC, r.room())
+		return nil, fmt.Errorf("answer %s of %s: it takes %d bytes of options at most", r.Message, r.MAC, r.room())
 	}
 	r.rest(&o, reply)
 	return p.ToBytes(), nil

@@ -11,8 +11,6 @@ import (
 	"net"
 	"net/netip"
 	"time"
-
-	"github.com/mdlayher/packet"
 )
 
 const (
@@ -42,14 +40,11 @@ func InUse(ctx context.Context, iface net.Interface, address netip.Addr) (net.Ha
 	defer closing()
 	start := time.Now()
 	for _, until := range []time.Duration{arpAgain, arpWait} {
-		if _, err := conn.WriteTo(arpProbe(iface.HardwareAddr, address), &packet.Addr{HardwareAddr: everybody()}); err != nil {
-			return nil, false, fmt.Errorf("%s on %s: %w", doing, iface.Name, err)
-		}
-		if err := conn.until(ctx, start.Add(until)); err != nil && ctx.Err() == nil {
+		if err := conn.ask(ctx, arpProbe(iface.HardwareAddr, address), start.Add(until)); err != nil {
 			return nil, false, fmt.Errorf("%s on %s: %w", doing, iface.Name, err)
 		}
 		for {
-			frame, _, err := conn.next()
+			frame, _, err := conn.next(ctx)
 			if errors.Is(err, errQuiet) {
 				break
 			}

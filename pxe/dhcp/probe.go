@@ -14,7 +14,6 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/iana"
-	"github.com/mdlayher/packet"
 	"golang.org/x/net/ipv4"
 )
 
@@ -49,11 +48,11 @@ func Probe(ctx context.Context, iface net.Interface, wait time.Duration) ([]Hear
 	start := time.Now()
 	for _, until := range []time.Duration{min(probeAgain, wait), wait} {
 		for _, question := range questions {
-			if _, err := conn.WriteTo(broadcastUDP(question.ToBytes()), &packet.Addr{HardwareAddr: everybody()}); err != nil {
+			if err := conn.ask(ctx, broadcastUDP(question.ToBytes()), start.Add(until)); err != nil {
 				return nil, fmt.Errorf("%s on %s: %w", doing, iface.Name, err)
 			}
 		}
-		if heard, err = collect(ctx, conn, start.Add(until), questions, heard); err != nil {
+		if heard, err = collect(ctx, conn, questions, heard); err != nil {
 			return nil, fmt.Errorf("%s on %s: %w", doing, iface.Name, err)
 		}
 	}
@@ -82,19 +81,14 @@ func questions(iface net.Interface) ([]*dhcpv4.DHCPv4, error) {
 func stranger(own net.HardwareAddr) net.HardwareAddr {
 	mac := make(net.HardwareAddr, 6)
 	copy(mac, own)
-	mac[0] = (mac[0] | 2) &^ 1 ^ 0x40
+	mac[0] = (mac[0]|2)&^1 ^ 0x40
 	return mac
 }
 
-// collect adds the answers that are new, until a point in time.
-func collect(
-	ctx context.Context, conn *rawConn, until time.Time, questions []*dhcpv4.DHCPv4, heard []Heard,
-) ([]Heard, error) {
-	if err := conn.until(ctx, until); err != nil && ctx.Err() == nil {
-		return nil, err
-	}
+// collect adds the answers that are new, until the deadline.
+func collect(ctx context.Context, conn *rawConn, questions []*dhcpv4.DHCPv4, heard []Heard) ([]Heard, error) {
 	for {
-		frame, mac, err := conn.next()
+		frame, mac, err := conn.next(ctx)
 		if errors.Is(err, errQuiet) {
 			return heard, nil
 		}
@@ -118,8 +112,6 @@ func (h Heard) repeats(other Heard) bool {
 	return h.Server == other.Server && h.From == other.From && h.MAC.String() == other.MAC.String() &&
 		h.Offers == other.Offers && h.Class == other.Class && h.BootFile == other.BootFile
 }
-
-func everybody() net.HardwareAddr { return net.HardwareAddr{255, 255, 255, 255, 255, 255} }
 
 // broadcastUDP puts a machine's packet into UDP and IP, from 0.0.0.0. UDP's checksum may be left out (RFC 768).
 func broadcastUDP(payload []byte) []byte {

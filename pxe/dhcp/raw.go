@@ -75,13 +75,13 @@ func listenRaw(
 	}, nil
 }
 
-// errQuiet says that the deadline passed, or that the connection was closed, with nothing heard.
+// errQuiet says that the deadline passed, or that ctx ended, with nothing heard.
 var errQuiet = errors.New("nothing was heard")
 
 // next returns a packet, which is valid until the next call, and who sent it.
-func (c *rawConn) next() ([]byte, net.HardwareAddr, error) {
+func (c *rawConn) next(ctx context.Context) ([]byte, net.HardwareAddr, error) {
 	n, from, err := c.ReadFrom(c.buffer)
-	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+	if errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil {
 		return nil, nil, errQuiet
 	}
 	if err != nil {
@@ -94,12 +94,14 @@ func (c *rawConn) next() ([]byte, net.HardwareAddr, error) {
 	return c.buffer[:n], mac, nil
 }
 
-// until sets the deadline of next, no later than that of ctx.
-func (c *rawConn) until(ctx context.Context, at time.Time) error {
-	if end, ok := ctx.Deadline(); ok && end.Before(at) {
-		at = end
+// ask sends a packet to everybody and sets the deadline of next. The error is that of ctx when it has ended.
+func (c *rawConn) ask(ctx context.Context, question []byte, deadline time.Time) error {
+	_, err := c.WriteTo(question, &packet.Addr{HardwareAddr: net.HardwareAddr{255, 255, 255, 255, 255, 255}})
+	err = errors.Join(err, c.SetReadDeadline(deadline))
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return c.SetReadDeadline(at)
+	return err
 }
 
 // datagram is one UDP packet.

@@ -22,7 +22,7 @@ func Watch(ctx context.Context, iface net.Interface, tell func(Heard)) error {
 	}
 	defer closing()
 	for {
-		frame, mac, err := conn.next()
+		frame, mac, err := conn.next(ctx)
 		if errors.Is(err, errQuiet) {
 			return nil
 		}
