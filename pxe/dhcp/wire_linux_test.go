@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
-	"golang.org/x/sys/unix"
 )
 
 // wire is a server's and a machine's network namespace with two cables between them: eth0 to peer0, where the server is
@@ -156,15 +155,17 @@ func (w wire) firmware(t testing.TB, name string) firmware {
 	t.Helper()
 	f := firmware{t: t}
 	apart(t, w.machine, func() {
-		config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-			return control(raw, func(fd int) error { return unix.BindToDevice(fd, name) })
-		}}
+		config := net.ListenConfig{Control: bindTo(name)}
 		conn, err := config.ListenPacket(context.Background(), "udp4", "0.0.0.0:68")
 		require.NoError(t, err)
 		f.PacketConn = conn
 	})
 	t.Cleanup(func() { _ = f.Close() })
 	return f
+}
+
+func bindTo(name string) func(_, _ string, raw syscall.RawConn) error {
+	return func(_, _ string, raw syscall.RawConn) error { return bindToInterface(raw, name) }
 }
 
 // send broadcasts to the DHCP port.
