@@ -12,6 +12,7 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -94,22 +95,39 @@ func TestWatchHearsServersAnswerOthers(t *testing.T) {
 	heard, done := make(chan Heard, 10), make(chan error, 1)
 	go apart(t, w.machine, func() { done <- Watch(ctx, iface, func(h Heard) { heard <- h }) })
 	f := w.firmware(t, "peer0")
-	for got := false; !got; { // until Watch has begun
-		f.send(ask(t))
-		f.send([]byte("a datagram to the server is not heard"))
-		select {
-		case h := <-heard:
-			require.Equal(t, "OFFER", h.Message)
-			require.Equal(t, ip("10.77.0.2"), h.Server)
-			require.Equal(t, "theirs.efi", h.BootFile)
-			require.Equal(t, mac, h.Client)
-			require.False(t, h.Offers.IsValid())
-			got = true
-		case <-time.After(shortly):
-		case err := <-done:
-			t.Fatal(err)
+	hear := func() Heard {
+		for range 30 { // until Watch has begun
+			f.send(ask(t))
+			f.send([]byte("a datagram to the server is not heard"))
+			select {
+			case h := <-heard:
+				return h
+			case <-time.After(shortly):
+			case err := <-done:
+				t.Fatal(err)
+			}
 		}
+		t.Fatal("nothing was heard")
+		return Heard{}
 	}
+	h := hear()
+	require.Equal(t, "OFFER", h.Message)
+	require.Equal(t, ip("10.77.0.2"), h.Server)
+	require.Equal(t, "theirs.efi", h.BootFile)
+	require.Equal(t, mac, h.Client)
+	require.False(t, h.Offers.IsValid())
+
+	apart(t, w.machine, func() {
+		link, err := netlink.LinkByName("peer0")
+		require.NoError(t, err)
+		require.NoError(t, netlink.LinkSetDown(link))
+		require.NoError(t, netlink.LinkSetUp(link))
+	})
+	waitForCarrier(t, w.machine, "peer0")
+	for len(heard) > 0 {
+		<-heard
+	}
+	hear() // the link was down for a moment, and it goes on
 	cancel()
 	require.NoError(t, <-done)
 }

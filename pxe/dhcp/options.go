@@ -40,16 +40,26 @@ func features(options dhcpv4.Options) *Features {
 		return nil
 	}
 	f := &Features{}
-	flags := map[byte]*bool{ipxeHTTP: &f.HTTP, ipxeHTTPS: &f.HTTPS, ipxeBzImage: &f.BzImage, ipxeEFI: &f.EFI, ipxeVLAN: &f.VLAN}
 	rest := options.Get(optionIPXE)
 	for len(rest) >= 2 && len(rest) >= 2+int(rest[1]) {
 		code, value := rest[0], rest[2:2+int(rest[1])]
 		rest = rest[2+len(value):]
-		if flag := flags[code]; flag != nil {
-			*flag = len(value) == 1 && value[0] != 0
-		}
-		if code == ipxeVersion && len(value) == 3 {
-			f.Version = fmt.Sprintf("%d.%d.%d", value[0], value[1], value[2])
+		isOn := len(value) == 1 && value[0] != 0
+		switch code {
+		case ipxeHTTP:
+			f.HTTP = isOn
+		case ipxeHTTPS:
+			f.HTTPS = isOn
+		case ipxeBzImage:
+			f.BzImage = isOn
+		case ipxeEFI:
+			f.EFI = isOn
+		case ipxeVLAN:
+			f.VLAN = isOn
+		case ipxeVersion:
+			if len(value) == 3 {
+				f.Version = fmt.Sprintf("%d.%d.%d", value[0], value[1], value[2])
+			}
 		}
 	}
 	return f

@@ -9,6 +9,8 @@
 //
 // It refuses to know machines, policies and files: a Reply says which boot file to name and which address to give. Who
 // has which address is decided elsewhere.
+//
+// Still missing: DHCPv6, and with it netboot over IPv6.
 package dhcp
 
 import (

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/stretchr/testify/require"
@@ -131,4 +132,28 @@ func TestAddressIsGivenRenewedAndRefused(t *testing.T) {
 	require.NotNil(t, got)
 	require.Equal(t, dhcpv4.MessageTypeNak, got.MessageType())
 	require.Equal(t, "its address is 10.77.0.100", got.Message())
+}
+
+// 60 machines are switched on, and whether the address of each is in use is looked at for a while: they do not wait for
+// each other.
+func TestMachinesDoNotWaitForEachOthersProbes(t *testing.T) {
+	const machines, probe = 60, 300 * time.Millisecond
+	w := newWire(t)
+	w.serveWith(t, Serving{MayWait: true, Handle: func(ctx context.Context, _ Request) (Reply, bool) {
+		select {
+		case <-time.After(probe):
+		case <-ctx.Done():
+		}
+		return Reply{Lease: lease()}, true
+	}}, listen(t, "eth0", "10.77.0.2", ServiceDHCP, 67))
+	f := w.firmware(t, "peer0")
+	start := time.Now()
+	for i := range machines {
+		f.send(ask(t, dhcpv4.WithHwAddr(numbered(i))))
+	}
+	for range machines {
+		offer, _ := f.hear(longEnough)
+		require.NotNil(t, offer)
+	}
+	require.Less(t, time.Since(start), machines*probe/3)
 }

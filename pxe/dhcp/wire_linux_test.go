@@ -122,15 +122,19 @@ func link(t testing.TB, name, address string) Link {
 // serve answers on a service of the server's namespace until the test ends.
 func (w wire) serve(t testing.TB, handle Handler, limiter *Limiter, open func() (*Conn, error)) {
 	t.Helper()
+	w.serveWith(t, Serving{Handle: handle, Limiter: limiter}, open)
+}
+
+func (w wire) serveWith(t testing.TB, serving Serving, open func() (*Conn, error)) {
+	t.Helper()
 	var conn *Conn
 	var err error
 	apart(t, w.server, func() { conn, err = open() })
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() {
-		done <- conn.Serve(ctx, Serving{Handle: handle, RelayPort: 67, Limiter: limiter, Log: slog.New(slog.DiscardHandler)})
-	}()
+	serving.RelayPort, serving.Log = 67, slog.New(slog.DiscardHandler)
+	go func() { done <- conn.Serve(ctx, serving) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-done)
