@@ -5,6 +5,7 @@ package dhcp
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -35,8 +36,9 @@ const maxBuckets = 8192
 
 // Limiter keeps Limits. Make it with NewLimiter; it may be used concurrently.
 type Limiter struct {
-	limits Limits
-	all    *rate.Limiter // of strangers
+	limits  Limits
+	all     *rate.Limiter // of strangers
+	dropped atomic.Uint64
 
 	mu       sync.Mutex
 	known    map[[6]byte]*rate.Limiter
@@ -64,15 +66,23 @@ func NewLimiter(limits Limits) *Limiter {
 
 // Allow tells whether a request of this MAC, which has six bytes, may be handled now. A nil Limiter allows everything.
 func (l *Limiter) Allow(mac net.HardwareAddr, now time.Time) bool {
-	switch {
-	case l == nil:
+	if l == nil {
 		return true
-	case l.limits.Known(mac):
-		return l.bucket(l.known, mac).AllowN(now, 1)
-	default: // the own limit first, so that one stranger does not use up what is for all
-		return l.bucket(l.stranger, mac).AllowN(now, 1) && l.all.AllowN(now, 1)
 	}
+	var allowed bool
+	if l.limits.Known(mac) {
+		allowed = l.bucket(l.known, mac).AllowN(now, 1)
+	} else { // the own limit first, so that one stranger does not use up what is for all
+		allowed = l.bucket(l.stranger, mac).AllowN(now, 1) && l.all.AllowN(now, 1)
+	}
+	if !allowed {
+		l.dropped.Add(1)
+	}
+	return allowed
 }
+
+// Dropped counts the requests that were not allowed.
+func (l *Limiter) Dropped() uint64 { return l.dropped.Load() }
 
 // bucket finds a machine's own limit. A table full of strangers is forgotten at once: what counts in a flood is the
 // limit of all, and who is forgotten only gets a new start.

@@ -33,6 +33,7 @@ func TestLimits(t *testing.T) {
 	require.Equal(t, 4000, count(l, numbered, 100_000), "all strangers together")
 	require.Equal(t, 50, count(l, same, 1000), "a machine of the site is not among them")
 	require.LessOrEqual(t, len(l.stranger), maxBuckets)
+	require.EqualValues(t, 96_000+950, l.Dropped())
 	now = now.Add(time.Second)
 	require.Equal(t, 2000, count(l, numbered, 100_000))
 	require.Equal(t, 10, count(l, same, 1000))

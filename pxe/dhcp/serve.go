@@ -92,7 +92,7 @@ func (s *socket) answer(ctx context.Context, request Request, at Link, serving S
 	if !answered {
 		return
 	}
-	if err := s.send(request, at, reply, serving.RelayPort); err != nil {
+	if err := s.send(request, at, reply, serving.RelayPort); err != nil && ctx.Err() == nil {
 		serving.Log.WarnContext(ctx, "DHCP answer not sent", "mac", request.MAC.String(), "error", err)
 	}
 }
