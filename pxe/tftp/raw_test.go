@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,16 +23,35 @@ type rawClient struct {
 
 func newRawClient(t testing.TB) *rawClient {
 	t.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	return &rawClient{t: t, conn: conn}
+	return newRawClientAt(t, "127.0.0.1")
 }
 
+func newRawClientAt(t testing.TB, address string) *rawClient {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(address)})
+	require.NoError(t, err)
+	c := &rawClient{t: t, conn: conn}
+	t.Cleanup(c.close)
+	return c
+}
+
+func (c *rawClient) close() { _ = c.conn.Close() }
+
 func (c *rawClient) send(to netip.AddrPort, opcode uint16, rest string) {
-	packet := append(binary.BigEndian.AppendUint16(nil, opcode), rest...)
-	_, err := c.conn.WriteToUDPAddrPort(packet, to)
+	c.sendRaw(to, string(binary.BigEndian.AppendUint16(nil, opcode))+rest)
+}
+
+func (c *rawClient) sendRaw(to netip.AddrPort, packet string) {
+	_, err := c.conn.WriteToUDPAddrPort([]byte(packet), to)
 	require.NoError(c.t, err)
+}
+
+// silent fails when anything comes.
+func (c *rawClient) silent(wait time.Duration) {
+	require.NoError(c.t, c.conn.SetReadDeadline(time.Now().Add(wait)))
+	buffer := make([]byte, 2048)
+	n, _, err := c.conn.ReadFromUDPAddrPort(buffer)
+	require.ErrorIs(c.t, err, os.ErrDeadlineExceeded, "%q", buffer[:n])
 }
 
 func (c *rawClient) receive() (opcode uint16, rest string) {

@@ -184,7 +184,9 @@ func errorPacket(code uint16, text string) []byte {
 //	/52-54-00-77-00-01/snponly.efi -> 52:54:00:77:00:01, snponly.efi
 //	\UNDIONLY.KPXE\xff             -> nil, UNDIONLY.KPXE
 func split(name string) (net.HardwareAddr, string) {
-	name = strings.TrimRight(name, "\xff")
+	for strings.HasSuffix(name, "\xff") {
+		name = name[:len(name)-1]
+	}
 	name = strings.TrimLeft(name, `/\`)
 	first, rest, ok := cutAny(name)
 	if !ok {

@@ -5,7 +5,10 @@ package tftp
 import (
 	"bytes"
 	"context"
+	"errors"
+	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -16,19 +19,42 @@ import (
 // serve runs a server on a free loopback port until the test ends. Each finished request comes over the channel.
 func serve(t testing.TB, files map[string][]byte) (netip.AddrPort, <-chan Transfer) {
 	t.Helper()
-	finished := make(chan Transfer, 4096) // nobody reads it in the flood test
-	server, err := New(Config{Files: inMemory(files), Finished: func(transfer Transfer) { finished <- transfer }})
+	return serveAt(t, usualPace(), Config{Files: inMemory(files)})
+}
+
+func serveAt(t testing.TB, pace pace, config Config) (netip.AddrPort, <-chan Transfer) {
+	t.Helper()
+	finished := make(chan Transfer, 4096)
+	config.Finished = func(transfer Transfer) {
+		select {
+		case finished <- transfer:
+		default: // nobody reads it in the flood tests
+		}
+	}
+	server, err := New(config)
 	require.NoError(t, err)
+	server.pace = pace
+	return run(t, server), finished
+}
+
+// run serves on a free loopback port until the test ends.
+func run(t testing.TB, server *Server) netip.AddrPort {
+	t.Helper()
+	conn, err := Listen(t.Context(), netip.MustParseAddrPort("127.0.0.1:0"))
+	require.NoError(t, err)
+	serveOn(t, server, conn)
+	return conn.Addr()
+}
+
+func serveOn(t testing.TB, server *Server, conn *Conn) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	conn, err := Listen(ctx, netip.MustParseAddrPort("127.0.0.1:0"))
-	require.NoError(t, err)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ctx, conn) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-done)
 	})
-	return conn.Addr(), finished
 }
 
 func inMemory(files map[string][]byte) map[string]File {
@@ -115,19 +141,47 @@ func TestWritingIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, errWrite.Error())
 }
 
-func TestHalfOpenTransfersDoNotStopARealOne(t *testing.T) {
-	at, _ := serve(t, map[string][]byte{"undionly.kpxe": pattern(74224)})
-	flood := newRawClient(t)
-	for range 1000 {
-		flood.send(at, 1, "undionly.kpxe\x00octet\x00blksize\x001428\x00")
+func TestAdmissionIsAskedForServedFilesOnly(t *testing.T) {
+	var asked []Request
+	at, finished := serveAt(t, usualPace(), Config{
+		Files: inMemory(map[string][]byte{"undionly.kpxe": pattern(1600)}),
+		Admit: func(r Request) error {
+			asked = append(asked, r)
+			if r.MAC == nil {
+				return errors.New("this machine is not of the site")
+			}
+			return nil
+		},
+	})
+	_, _, err := client{}.get(t, at, "absent")
+	require.ErrorContains(t, err, "error 1: ")
+	require.Error(t, (<-finished).Err)
+	_, _, err = client{}.get(t, at, "/undionly.kpxe")
+	require.EqualError(t, err, "error 2: this machine is not of the site")
+	require.ErrorContains(t, (<-finished).Err, "this machine is not of the site")
+	got, _, err := client{}.get(t, at, "/52-54-00-77-00-01/Undionly.kpxe")
+	require.NoError(t, err)
+	require.Len(t, got, 1600)
+	require.NoError(t, (<-finished).Err)
+	mac := net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, 1}
+	loopback := netip.MustParseAddr("127.0.0.1")
+	require.Equal(t, []Request{
+		{Client: loopback, Name: "undionly.kpxe"}, {Client: loopback, Name: "Undionly.kpxe", MAC: mac},
+	}, asked)
+}
+
+func TestFilesThatCanNotBeServedAreRefusedAtOnce(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	require.NoError(t, err)
+	defer root.Close()
+	for want, files := range map[string]map[string]File{
+		"bare name":            {"a/b": {}},
+		"want a bare name":     {"": {}},
+		"only in case":         {"a": {}, "A": {}},
+		"a name below a root":  {"a": {Root: root}},
+		"either data or a nam": {"a": {Root: root, Name: "a", Data: []byte("a")}},
+	} {
+		_, err := New(Config{Files: files})
+		require.ErrorContains(t, err, want)
 	}
-	client, err := pin.NewClient(at.String())
-	require.NoError(t, err)
-	require.NoError(t, client.SetLocalAddr("127.0.0.2"))
-	transfer, err := client.Receive("undionly.kpxe", "octet")
-	require.NoError(t, err)
-	var got bytes.Buffer
-	_, err = transfer.WriteTo(&got)
-	require.NoError(t, err)
-	require.Equal(t, 74224, got.Len())
 }
