@@ -26,6 +26,7 @@ HOUSE := /internal/house$$
 # gotestsum prints failures in full and, at the end, each skipped test with its reason.
 TEST := $(GOTESTSUM) --format pkgname --format-hide-empty-pkg --
 FUZZTIME ?= 10s
+ROUNDS ?= 5
 
 ##@ Use
 
@@ -68,6 +69,15 @@ test-fleet: $(GOTESTSUM) ## Run the bring-up against simulated machines
 .PHONY: bench
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+.PHONY: bench-netboot
+bench-netboot: netboot-peers ## Measure the netboot servers against dnsmasq, tftpd-hpa and nginx; needs root
+	$(GO) build -o bin/netbench ./lab/netbench
+	bin/netbench -rounds $(ROUNDS)
+
+.PHONY: netboot-peers
+netboot-peers: ## Install the servers that bench-netboot compares with, without starting them
+	lab/netbench/peers.sh
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
