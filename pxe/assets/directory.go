@@ -4,7 +4,9 @@ package assets
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 )
 
 // FromDir uses files an operator put into a directory, under the factory's names:
@@ -20,6 +22,9 @@ func FromDir(dir string, want Want) (Assets, error) {
 	wanted, err := want.files()
 	if err != nil {
 		return Assets{}, err
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return Assets{}, fmt.Errorf("boot assets: directory: %w", err)
 	}
 	expected, err := want.expect(dir)
 	if err != nil {

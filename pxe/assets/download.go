@@ -31,16 +31,16 @@ func (f Factory) download(ctx context.Context, from *url.URL, dir string, file f
 	defer func() { err = errors.Join(err, part.close()) }()
 
 	expectation, known := expected[file.name]
-	again := transfer{factory: f, from: from, part: part, file: file, sumKnown: known}
-	if err := f.persist(ctx, file.name, part.length, func() error { return again.proceed(ctx) }); err != nil {
+	rest := transfer{factory: f, from: from, part: part, file: file, sumKnown: known, joined: part.size > 0}
+	if err := f.persist(ctx, file.name, part.length, func() error { return rest.proceed(ctx) }); err != nil {
 		return err
 	}
-	if known && again.joined && part.sum() != expectation.sum {
+	if known && rest.joined && part.sum() != expectation.sum {
 		// The parts were of different files, whatever the server said. A file in one piece tells more.
 		if err := part.restart(origin{URL: from.Redacted()}); err != nil {
 			return &CacheError{Dir: dir, Err: err}
 		}
-		if err := f.persist(ctx, file.name, part.length, func() error { return again.proceed(ctx) }); err != nil {
+		if err := f.persist(ctx, file.name, part.length, func() error { return rest.proceed(ctx) }); err != nil {
 			return err
 		}
 	}
@@ -64,7 +64,7 @@ type transfer struct {
 	part     *partial
 	file     file
 	sumKnown bool // a mixed file would be noticed at the end
-	joined   bool // bytes of more than one answer are in the file
+	joined   bool // not all bytes in the file are of one answer in this run
 }
 
 // proceed makes one request for what is lacking.
@@ -72,8 +72,8 @@ func (t *transfer) proceed(ctx context.Context) error {
 	if t.part.whole() {
 		return nil // a run was killed before the last step
 	}
-	ctx, stalled, stop := untilStalled(ctx)
-	defer stop()
+	ctx, watch := t.factory.watched(ctx)
+	defer watch.stop()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.from.String(), nil)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (t *transfer) proceed(ctx context.Context) error {
 	if err := t.begin(request, response); err != nil {
 		return err
 	}
-	body := io.LimitReader(&watched{response.Body, stalled}, t.file.most()+1-t.part.size)
+	body := io.LimitReader(watch.reader(response.Body), t.file.most()+1-t.part.size)
 	_, err = io.Copy(t.part, body)
 	if disk := (*CacheError)(nil); errors.As(err, &disk) {
 		return err

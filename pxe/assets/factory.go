@@ -37,7 +37,7 @@ type Factory struct {
 	// Log gets what went wrong and is tried again. Nil: nothing is logged.
 	Log *slog.Logger
 
-	firstPause time.Duration // between tries; 0: firstPause
+	firstPause, stallTimeout time.Duration // for tests; 0: the constants of the same name
 }
 
 // Fetch returns the factory's assets from <cacheDir>/<id>/<version>, fetching what is not there. With everything there
@@ -129,7 +129,10 @@ func (f Factory) fetch(ctx context.Context, base *url.URL, dir string, want Want
 	if err != nil {
 		return err
 	}
-	defer held.Close()                     // only held: nothing to lose
+	defer held.Close() // only held: nothing to lose
+	if err := removeUnborn(dir); err != nil {
+		return err
+	}
 	list, err := want.lacking(dir, wanted) // again: another program may have been at it
 	if err != nil || len(list) == 0 {
 		return err
@@ -152,8 +155,8 @@ func (f Factory) register(ctx context.Context, base *url.URL) error {
 	at := base.JoinPath("schematics")
 	var text []byte
 	err := f.persist(ctx, "schematics", func() int64 { return 0 }, func() error {
-		ctx, stalled, stop := untilStalled(ctx)
-		defer stop()
+		ctx, watch := f.watched(ctx)
+		defer watch.stop()
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, at.String(), bytes.NewReader(f.Schematic))
 		if err != nil {
 			return err
@@ -164,7 +167,7 @@ func (f Factory) register(ctx context.Context, base *url.URL) error {
 			return err
 		}
 		defer response.Body.Close() // read to the end or given up
-		text, err = io.ReadAll(io.LimitReader(&watched{response.Body, stalled}, maxAnswer))
+		text, err = io.ReadAll(io.LimitReader(watch.reader(response.Body), maxAnswer))
 		return passing(withCause(ctx, err))
 	})
 	if err != nil {

@@ -49,7 +49,7 @@ type files struct {
 	secureBoot                      bool
 }
 
-// filesFor names the files as the image factory does, unchanged from Talos 1.5 to 1.13 (image-factory,
+// filesFor names the files as the image factory does, the same for Talos 1.11 to 1.13 (image-factory,
 // internal/profile/profile.go, ParseFromPath):
 //
 //	amd64 -> kernel-amd64, initramfs-amd64.xz, cmdline-metal-amd64, metal-amd64-uki.efi

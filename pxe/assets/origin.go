@@ -33,7 +33,7 @@ func originOf(response *http.Response, from *url.URL) origin {
 // validatorOf is what If-Range may name (RFC 9110, section 13.1.5): a strong ETag, or a Last-Modified that is so old that the
 // file can not have changed twice within its second, by clocks that differ a little.
 func validatorOf(response *http.Response) string {
-	if tag := response.Header.Get("ETag"); strings.HasPrefix(tag, `"`) && len(tag) < 1<<10 {
+	if tag := response.Header.Get("ETag"); isTag(tag) {
 		return tag
 	}
 	modified := response.Header.Get("Last-Modified")
@@ -46,6 +46,9 @@ func validatorOf(response *http.Response) string {
 	}
 	return modified
 }
+
+// isTag says whether a text is a strong ETag. A weak one begins with W/.
+func isTag(text string) bool { return strings.HasPrefix(text, `"`) && len(text) < 1<<10 }
 
 // differs says why an answer with a part can not be appended after size bytes; empty if it can. Servers were seen that
 // look at Range and not at If-Range.
@@ -60,7 +63,7 @@ func (o origin) differs(response *http.Response, size int64) string {
 		return fmt.Sprintf("Content-Range %q, asked was for the rest after %d bytes", at, size)
 	case o.Total != 0 && total != o.Total:
 		return fmt.Sprintf("it has %d bytes now, had %d", total, o.Total)
-	case o.Validator != "" && now != "" && now != o.Validator:
+	case o.Validator != "" && now != o.Validator && (now != "" || isTag(o.Validator)): // a 206 must repeat the ETag only
 		return fmt.Sprintf("it is %.80s now, was %.80s", now, o.Validator)
 	}
 	return ""

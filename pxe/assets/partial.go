@@ -12,8 +12,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-
-	"github.com/google/renameio/v2"
 )
 
 // Endings of the two files an unfinished download consists of.
@@ -72,8 +70,7 @@ func (p *partial) restart(from origin) error {
 	if err != nil {
 		return err
 	}
-	path := p.path + originEnding
-	return renameio.WriteFile(path, text, 0o600, renameio.WithTempDir(filepath.Dir(path)))
+	return os.WriteFile(p.path+originEnding, text, 0o600) // half of it is taken for none
 }
 
 // whole says whether everything is there, as far as the size is known.

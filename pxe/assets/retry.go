@@ -30,8 +30,8 @@ const (
 	lastPause  = 30 * time.Second
 )
 
-// errStalled is the cause of a download that was given up.
-var errStalled = fmt.Errorf("no data for %s", stallTimeout)
+// errStalled is the cause of a request that was given up.
+var errStalled = errors.New("no data")
 
 // passingError is a fault that may be gone at the next try.
 type passingError struct{ error }
@@ -63,12 +63,13 @@ func (f Factory) persist(ctx context.Context, what string, done func() int64, tr
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval = cmp.Or(f.firstPause, firstPause)
 	pauses.Multiplier, pauses.MaxInterval = 2, lastPause
+	var last error
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := try()
-		if passes := (*passingError)(nil); err != nil && !errors.As(err, &passes) {
-			err = backoff.Permanent(err)
+		last = try()
+		if passes := (*passingError)(nil); last != nil && !errors.As(last, &passes) {
+			return struct{}{}, backoff.Permanent(last)
 		}
-		return struct{}{}, err
+		return struct{}{}, last
 	},
 		backoff.WithBackOff(&patience{BackOff: pauses, done: done}),
 		backoff.WithMaxElapsedTime(0), // patience knows better
@@ -77,6 +78,9 @@ func (f Factory) persist(ctx context.Context, what string, done func() int64, tr
 				f.Log.Warn("fetching from the image factory", "file", what, "error", err, "again", pause.Round(time.Millisecond))
 			}
 		}))
+	if err != nil && ctx.Err() != nil && !errors.Is(last, err) {
+		return fmt.Errorf("%w; before that: %w", err, last)
+	}
 	return err
 }
 
@@ -105,26 +109,37 @@ func (p *patience) NextBackOff() time.Duration {
 	return p.BackOff.NextBackOff()
 }
 
-// untilStalled gives a request's context and the timer that ends it with errStalled unless it is put off. The caller calls
-// stop.
-func untilStalled(ctx context.Context) (_ context.Context, stalled *time.Timer, stop func()) {
+// watch ends a request that brings nothing for some time.
+type watch struct {
+	timer   *time.Timer
+	timeout time.Duration
+	cancel  context.CancelCauseFunc
+}
+
+// watched gives a request's context, which ends with errStalled unless it is put off. The caller calls stop.
+func (f Factory) watched(ctx context.Context) (context.Context, *watch) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	stalled = time.AfterFunc(stallTimeout, func() { cancel(errStalled) })
-	return ctx, stalled, func() {
-		stalled.Stop()
-		cancel(nil)
-	}
+	w := &watch{timeout: cmp.Or(f.stallTimeout, stallTimeout), cancel: cancel}
+	w.timer = time.AfterFunc(w.timeout, func() { cancel(fmt.Errorf("%w for %s", errStalled, w.timeout)) })
+	return ctx, w
 }
 
-// watched puts off the end of a request with each read.
-type watched struct {
+func (w *watch) stop() {
+	w.timer.Stop()
+	w.cancel(nil)
+}
+
+// reader puts off the end with each read.
+func (w *watch) reader(from io.Reader) io.Reader { return &watchedReader{from, w} }
+
+type watchedReader struct {
 	io.Reader
-	timer *time.Timer
+	watch *watch
 }
 
-func (w *watched) Read(p []byte) (int, error) {
-	w.timer.Reset(stallTimeout)
-	return w.Reader.Read(p)
+func (r *watchedReader) Read(p []byte) (int, error) {
+	r.watch.timer.Reset(r.watch.timeout)
+	return r.Reader.Read(p)
 }
 
 // withCause tells a stall from the caller's own cancellation.

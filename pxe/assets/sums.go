@@ -57,7 +57,7 @@ func parseSums(from io.Reader) (sums, error) {
 			continue
 		}
 		sum, name, _ := strings.Cut(lines.Text(), " ")
-		name = strings.TrimLeft(name, " *") // two blanks, or a blank and the mark of binary mode
+		name = strings.TrimRight(strings.TrimLeft(name, " *"), "\r") // two blanks, or a blank and the mark of binary mode
 		if !isSum(sum) || name == "" {
 			return nil, fmt.Errorf("%d: want \"<64 hex digits>  <file name>\"", number)
 		}
@@ -87,6 +87,21 @@ func (s sums) text() []byte {
 func (s sums) write(dir string) error {
 	if err := renameio.WriteFile(filepath.Join(dir, sumsFile), s.text(), 0o600, renameio.WithTempDir(dir)); err != nil {
 		return &CacheError{Dir: dir, Err: fmt.Errorf("record checksums: %w", err)}
+	}
+	return nil
+}
+
+// removeUnborn removes what a run left that was killed while it wrote the record: renameio's temporary files, a dot before
+// the name and digits behind it.
+func removeUnborn(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if rest, ok := strings.CutPrefix(e.Name(), "."+sumsFile); ok && rest != "" && strings.Trim(rest, "0123456789") == "" {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
+	}
+	if err != nil {
+		return &CacheError{Dir: dir, Err: err}
 	}
 	return nil
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package sitesim simulates what a site has beside the machines: its plain DHCP server, which knows nothing of network
-// boot, and an image factory whose kernels and initramfs are random bytes that are the same every time.
+// boot, and an image factory whose files are random bytes behind the headers of their kind, the same every time.
 //
 // It refuses to know machines or clusters. Still missing: leases that end, a factory over TLS, installer images as OCI
-// images, UKIs, and a second DHCP server.
+// images, and a second DHCP server.
 package sitesim
 
 import (

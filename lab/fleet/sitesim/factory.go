@@ -7,8 +7,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -16,24 +16,25 @@ import (
 	"github.com/siderolabs/image-factory/pkg/schematic"
 )
 
-// cmdline is what a Talos 1.13 metal image for amd64 boots with, before the schematic's own arguments.
-const cmdline = "talos.platform=metal console=tty0 init_on_alloc=1 slab_nomerge pti=on consoleblank=0 " +
-	"nvme_core.io_timeout=4294967295 printk.devkmsg=on selinux=1 module.sig_enforce=1"
-
 // maxSchematic bounds what a client may post.
 const maxSchematic = 1 << 20
 
 // Factory simulates the image factory's HTTP API: POST /schematics, and GET or HEAD of
-// /image/<schematic id>/<Talos version>/<file>. It is an http.Handler.
+// /image/<schematic id>/<Talos version>/<file>, with ranges and an ETag as the storage has to which the public factory
+// redirects. It is an http.Handler.
 type Factory struct {
-	// KernelSize and InitramfsSize are in bytes. Zero: 3 MiB and 5 MiB.
-	KernelSize, InitramfsSize int
+	// KernelSize, InitramfsSize and UKISize are in bytes, at least 4096. Zero: 3 MiB, 5 MiB and 1 MiB.
+	KernelSize, InitramfsSize, UKISize int
+	// NoRanges answers with whole files and no ETag, as a factory without such storage does.
+	NoRanges bool
 
 	mu         sync.Mutex
 	schematics map[string]*schematic.Schematic
+	faults     []fault
+	builds     int
 }
 
-// ServeHTTP answers as factory.talos.dev does, but that every file is made of random bytes.
+// ServeHTTP answers as factory.talos.dev does, but that nothing in a file can run.
 func (f *Factory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /schematics", f.create)
@@ -89,9 +90,8 @@ func (f *Factory) image(w http.ResponseWriter, r *http.Request) {
 	}
 
 	content := f.Content(r.PathValue("schematic"), r.PathValue("version"), r.PathValue("file"))
-
-	if r.PathValue("file") == "cmdline-metal-amd64" {
-		content = []byte(strings.Join(append([]string{cmdline}, wanted.Customization.ExtraKernelArgs...), " "))
+	if line := cmdline(r.PathValue("file")); line != "" {
+		content = []byte(strings.Join(append([]string{line}, wanted.Customization.ExtraKernelArgs...), " "))
 	}
 
 	if content == nil {
@@ -100,36 +100,19 @@ func (f *Factory) image(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	w.Header().Set("Content-Type", "application/octet-stream")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
-}
-
-// Content gives the bytes of a kernel or an initramfs, so that a test can say what must have arrived. Nil: no such file.
-func (f *Factory) Content(schematicID, version, file string) []byte {
-	size := 0
-
-	switch file {
-	case "kernel-amd64":
-		if size = f.KernelSize; size == 0 {
-			size = 3 << 20
-		}
-	case "initramfs-amd64.xz":
-		if size = f.InitramfsSize; size == 0 {
-			size = 5 << 20
-		}
-	default:
-		return nil
+	if w = f.faulty(w); w == nil {
+		return
 	}
 
-	return noise(size, "SIMULATED "+file+" "+version+" "+schematicID+"\n")
-}
+	w.Header().Set("Content-Type", "application/octet-stream")
 
-// noise is size random bytes that begin with a label and depend on it alone.
-func noise(size int, label string) []byte {
-	content := make([]byte, size)
-	source := rand.NewChaCha8(sha256.Sum256([]byte(label)))
-	_, _ = source.Read(content) // never fails
-	copy(content, label)
+	if f.NoRanges {
+		w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+		_, _ = w.Write(content) // the client's loss
 
-	return content
+		return
+	}
+
+	w.Header().Set("ETag", fmt.Sprintf("\"%x\"", sha256.Sum256(content)))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }

@@ -25,7 +25,7 @@ func Loader(name string) []byte {
 		return nil
 	}
 
-	return noise(size, "SIMULATED iPXE, not a program: "+name+"\n")
+	return noise(size, 0, "SIMULATED iPXE, not a program: "+name+"\n")
 }
 
 // WriteLoaders fills an existing directory with simulated iPXE files, for --ipxe-dir.

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"github.com/cozystack/cozy-install/lab/fleet/dhcp"
 	"github.com/cozystack/cozy-install/lab/fleet/lan"
 	"github.com/cozystack/cozy-install/lab/fleet/sitesim"
+	"github.com/cozystack/cozy-install/pxe/assets"
 )
 
 func get(t *testing.T, method, url string) (int, []byte) {
@@ -65,13 +67,16 @@ func TestFactoryKnowsOnlyWhatWasPosted(t *testing.T) {
 	require.Equal(t, http.StatusCreated, response.StatusCode)
 	require.Equal(t, id, answer.ID)
 
-	for file, size := range map[string]int{"kernel-amd64": 100_000, "initramfs-amd64.xz": 200_000} {
+	for file, size := range map[string]int{
+		"kernel-amd64": 100_000, "initramfs-amd64.xz": 200_000, "metal-amd64-uki.efi": 1 << 20,
+		"kernel-arm64": 100_000, "initramfs-arm64.xz": 200_000, "metal-arm64-secureboot-uki.efi": 1 << 20,
+	} {
 		code, body := get(t, http.MethodGet, server.URL+"/image/"+id+"/v1.13.9/"+file)
 		require.Equal(t, http.StatusOK, code)
 		require.Len(t, body, size)
 		require.Equal(t, factory.Content(id, "v1.13.9", file), body, "the same every time")
 		require.NotEqual(t, factory.Content(id, "v1.13.8", file), body)
-		require.True(t, strings.HasPrefix(string(body), "SIMULATED "))
+		require.True(t, strings.HasPrefix(string(body[0x400:]), "SIMULATED "+file))
 
 		code, body = get(t, http.MethodHead, server.URL+"/image/"+id+"/v1.13.9/"+file)
 		require.Equal(t, http.StatusOK, code)
@@ -84,6 +89,53 @@ func TestFactoryKnowsOnlyWhatWasPosted(t *testing.T) {
 
 	code, _ = get(t, http.MethodGet, server.URL+"/image/"+id+"/v1.13.9/kernel-riscv64")
 	require.Equal(t, http.StatusNotFound, code)
+}
+
+// order is for the empty schematic.
+func order(t *testing.T, factory *sitesim.Factory) assets.Factory {
+	t.Helper()
+
+	server := httptest.NewServer(factory)
+	t.Cleanup(server.Close)
+
+	wanted := schematic.Schematic{}
+	id, err := wanted.ID()
+	require.NoError(t, err)
+	data, err := wanted.Marshal()
+	require.NoError(t, err)
+
+	return assets.Factory{URL: server.URL, Schematic: data, ID: id, Version: "v1.13.9", Client: server.Client()}
+}
+
+func TestTheProductTakesTheSimulatedFiles(t *testing.T) {
+	for name, factory := range map[string]*sitesim.Factory{"ranges": {}, "no ranges": {NoRanges: true}} {
+		t.Run(name, func(t *testing.T) {
+			from := order(t, factory)
+			factory.Unavailable(1)
+			factory.Cut(1<<20 + 7)
+
+			got, err := assets.Fetch(t.Context(), from, assets.Want{Archs: []string{assets.AMD64, assets.ARM64}, SecureBoot: true}, t.TempDir())
+			require.NoError(t, err)
+
+			for arch, set := range got.Sets {
+				require.Contains(t, set.Cmdline, "talos.platform=metal")
+				require.Equal(t, arch == assets.ARM64, slices.Contains(set.Cmdline, "console=ttyAMA0"))
+
+				for _, file := range []string{set.Kernel, set.Initramfs, set.UKI} {
+					content, err := os.ReadFile(filepath.Join(got.Dir, file))
+					require.NoError(t, err)
+					require.True(t, bytes.Equal(factory.Content(from.ID, from.Version, file), content), file)
+				}
+			}
+		})
+	}
+}
+
+func TestARebuiltImageIsAnother(t *testing.T) {
+	factory := &sitesim.Factory{}
+	before := factory.Content("id", "v1.13.9", "kernel-amd64")
+	factory.Rebuild()
+	require.NotEqual(t, before, factory.Content("id", "v1.13.9", "kernel-amd64"))
 }
 
 func TestFactoryRefusesASchematicWithUnknownKeys(t *testing.T) {
