@@ -155,22 +155,31 @@ func TestAFileThatStallsIsGivenUpAndTriedAgain(t *testing.T) {
 	require.ErrorContains(t, err, "no data for 20ms")
 }
 
+// writing is called for each line of a log.
+type writing func()
+
+func (w writing) Write(line []byte) (int, error) {
+	w()
+	return len(line), nil
+}
+
 func TestFetchEndsWithItsContext(t *testing.T) {
 	f := newFactory(t)
 	interrupted, interrupt := context.WithCancel(t.Context())
 	f.answering("schematics", func(http.ResponseWriter, *http.Request) {
 		interrupt()
 		<-interrupted.Done()
+		panic(http.ErrAbortHandler) // an answer could still win
 	})
 	_, err := Fetch(interrupted, f.order(), Want{}, t.TempDir())
 	require.ErrorIs(t, err, context.Canceled)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
+	late, end := context.WithCancelCause(t.Context())
 	f.answering("schematics", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	order := f.order()
 	order.firstPause = time.Hour
-	_, err = Fetch(ctx, order, Want{}, t.TempDir())
+	order.Log = slog.New(slog.NewTextHandler(writing(func() { end(context.DeadlineExceeded) }), nil)) // in the pause
+	_, err = Fetch(late, order, Want{}, t.TempDir())
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "502", "a timeout carries the last real error")
 }

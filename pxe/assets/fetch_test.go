@@ -102,6 +102,19 @@ func TestPasswordsOfFactoryAndProxyAreUsedAndNotShown(t *testing.T) {
 	}))
 }
 
+// Offsets and tags of a packed answer are not the file's.
+func TestFilesAreNotAskedForPacked(t *testing.T) {
+	f := newFactory(t)
+	f.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet && r.Header.Get("Accept-Encoding") != "identity" {
+			t.Errorf("%s: Accept-Encoding %q", r.URL.Path, r.Header.Get("Accept-Encoding"))
+		}
+		return false
+	}
+	_, err := Fetch(t.Context(), f.order(), Want{}, t.TempDir())
+	require.NoError(t, err)
+}
+
 func TestProgressIsTold(t *testing.T) {
 	f, cache := newFactory(t), t.TempDir()
 	f.set(resumed, append(f.files[resumed], make([]byte, 3<<20)...))
