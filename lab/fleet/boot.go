@@ -51,6 +51,12 @@ func (m *machine) boot(ctx context.Context) (talosim.Outcome, error) {
 		return m.system(ctx)
 	}
 
+	if found.UKI != (rom.Image{}) {
+		m.record("uki", map[string]string{"sha256": found.UKI.SHA256, "url": found.UKI.URL})
+
+		return m.system(ctx) // its initramfs and arguments are inside
+	}
+
 	m.record("kernel", map[string]string{"sha256": found.Kernel.SHA256, "args": strings.Join(found.Args, " ")})
 
 	if err := checkKernel(found); err != nil {
@@ -65,6 +71,8 @@ func (m *machine) netboot(ctx context.Context) (rom.Result, error) {
 		Machine: rom.Machine{UUID: m.smbios, Serial: m.spec.Serial, Firmware: m.spec.Firmware},
 		Port:    m.port,
 		Clock:   m.fleet.cfg.Clock,
+		Accepts: m.spec.Accepts,
+		IPXE:    m.spec.IPXE,
 		Report:  m.record,
 		Drop:    m.orders.drop,
 	}

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Event is one thing that happened. Kinds are: state (details: from, to), loader, script and image (sha256, size),
-// address, boot-server, kernel (args), from-disk, fault, maintenance (address, fingerprint), install (disk), configured,
+// Event is one thing that happened. Kinds are: state (details: from, to), loader (file, without its directories; url),
+// autoexec (url, found), script and image (url, sha256, size), address, boot-server, kernel (args), uki (url), next-device
+// (the boot file is not there), from-disk, fault, maintenance (address, fingerprint), install (disk), configured,
 // bootstrap, etcd-founded, etcd (cluster, member), vip, node, config-changed, unreachable, error (text).
 type Event struct {
 	Time    time.Time

@@ -39,14 +39,23 @@ type (
 	KubernetesLink = talosim.Kubernetes
 	// KubernetesNode is what a simulated kubelet says of itself.
 	KubernetesNode = talosim.KubernetesNode
-	// Firmware is BIOS or UEFI.
+	// Firmware is a kind of firmware.
 	Firmware = rom.Firmware
+	// Dialect is a way of naming the boot file that a machine insists on.
+	Dialect = rom.Dialect
+	// Generation is an age of iPXE.
+	Generation = rom.Generation
 )
 
 // The kinds of firmware.
 const (
-	BIOS = rom.BIOS
-	UEFI = rom.UEFI
+	BIOS          = rom.BIOS
+	UEFI          = rom.UEFI
+	UEFIHTTP      = rom.UEFIHTTP
+	UEFIArm64     = rom.UEFIArm64
+	UEFIArm64HTTP = rom.UEFIArm64HTTP
+	IPXEROM       = rom.IPXEROM
+	IPXEROMCut    = rom.IPXEROMCut
 )
 
 // Network is what the machines are plugged into.
@@ -64,6 +73,10 @@ type MachineSpec struct {
 	Serial   string
 	Firmware Firmware // empty: BIOS
 	Disks    []Disk   // nil: one blank disk /dev/vda of 100 GiB with the serial DISK-<Serial>
+	// Accepts makes a stubborn machine that understands ProxyDHCP offers of one dialect only. Empty: as its firmware is.
+	Accepts Dialect
+	// IPXE is the age of the iPXE that the machine is given, or that is in its ROM. Zero: Debian 12's, of 2019.
+	IPXE Generation
 	// DiskFirst boots from an installed disk before the network.
 	DiskFirst bool
 }
@@ -140,7 +153,9 @@ func (f *Fleet) add(spec MachineSpec) error {
 	case err != nil:
 		return fmt.Errorf("UUID %q: %w", spec.UUID, err)
 	case !spec.Firmware.Known():
-		return fmt.Errorf("firmware %q: not %s or %s", spec.Firmware, BIOS, UEFI)
+		return fmt.Errorf("firmware %q: not one of %q", spec.Firmware, rom.Firmwares())
+	case !spec.Accepts.Known():
+		return fmt.Errorf("dialect %q: not known", spec.Accepts)
 	case slices.ContainsFunc(f.machines, func(m *machine) bool { return m.spec.Name == spec.Name }):
 		return errors.New("two machines have this name")
 	}

@@ -14,6 +14,7 @@ import (
 )
 
 // wire is a machine's port as its operating system uses it: with a DHCP client of its own, which asks for no boot file.
+// It does not renew: no test lasts as long as a lease.
 type wire struct {
 	lan.Port
 
@@ -46,15 +47,10 @@ func (w *wire) ask(ctx context.Context) (netip.Prefix, error) {
 		Conn: conn, Clock: w.clock, MAC: w.MAC(), Drop: func() bool { return w.drop(rom.DHCP) },
 	}
 
-	offers, err := client.Discover(ctx)
+	lease, err := client.Lease(ctx)
 	if err != nil {
 		return netip.Prefix{}, fmt.Errorf("lease an address for the system: %w", err)
 	}
 
-	ack, err := client.Request(ctx, offers.Address)
-	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("lease an address for the system: %w", err)
-	}
-
-	return dhcp.Prefix(ack)
+	return lease.Address, nil
 }

@@ -3,15 +3,14 @@
 // Package dhcp is the client side of DHCP as the simulated machines speak it: firmware, the network boot loader and the
 // operating system each with options of their own.
 //
-// It collects offers, takes an address and gives back what the servers said; it refuses to know what a boot file is for.
-// Still missing: renewing and releasing leases, and probing an offered address.
+// It collects offers, takes an address, keeps it or gives it back, and returns what the servers said; it refuses to know
+// what a boot file is for. Still missing: a client that remembers its address over a restart (INIT-REBOOT).
 package dhcp
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"time"
@@ -38,6 +37,10 @@ type Client struct {
 	MAC   net.HardwareAddr
 	// Options are added to every packet after message type and client address.
 	Options []dhcpv4.Modifier
+	// RequestOptions are added after those to a REQUEST: EDK2 names another maximum message size there.
+	RequestOptions []dhcpv4.Modifier
+	// Unicast clears the broadcast flag, as iPXE in a ROM does: it wants answers at an address that it can't ARP for.
+	Unicast bool
 	// Drop tells whether a received packet is to be lost. Nil loses none.
 	Drop func() bool
 	// WantProxy makes Discover wait for a PXE server's offer beside the address: iPXE's one round long.
@@ -45,6 +48,10 @@ type Client struct {
 	// InsistOnProxy makes Discover ask again, as firmware does, until there is an offer with something to boot, and
 	// return without it only after the last attempt.
 	InsistOnProxy bool
+	// Likes tells whether an offer has something to boot for this client. Nil: HasBootClass.
+	Likes func(offer *dhcpv4.DHCPv4) bool
+	// Probe tells whether somebody else uses an address that was just acknowledged. Nil: the address is not looked at.
+	Probe func(ctx context.Context, address netip.Addr) (inUse bool, err error)
 }
 
 // Offers is what came back to one DISCOVER.
@@ -61,10 +68,7 @@ var attempts = [...]time.Duration{0, 4 * time.Second, 12 * time.Second, 28 * tim
 
 // Discover broadcasts until what the client wants is offered, four times at most.
 func (c *Client) Discover(ctx context.Context) (Offers, error) {
-	xid := dhcpv4.TransactionID{}
-	for i := range xid {
-		xid[i] = byte(rand.Uint32())
-	}
+	xid := newTransaction()
 
 	var offers Offers
 
@@ -82,7 +86,7 @@ func (c *Client) Discover(ctx context.Context) (Offers, error) {
 			return Offers{}, err
 		}
 
-		if offers.Address != nil && (!c.InsistOnProxy || offers.complete()) {
+		if offers.Address != nil && (!c.InsistOnProxy || c.complete(offers)) {
 			return offers, nil
 		}
 	}
@@ -95,8 +99,23 @@ func (c *Client) Discover(ctx context.Context) (Offers, error) {
 }
 
 // complete tells whether there is an address and something to boot.
-func (o Offers) complete() bool {
-	return o.Address != nil && (o.Proxy != nil || isPXE(o.Address))
+func (c *Client) complete(o Offers) bool {
+	return o.Address != nil && (o.Proxy != nil || c.likes(o.Address))
+}
+
+func (c *Client) likes(offer *dhcpv4.DHCPv4) bool {
+	if c.Likes == nil {
+		return HasBootClass(offer)
+	}
+
+	return c.Likes(offer)
+}
+
+// HasBootClass tells whether an answer is for network boot: option 60 says PXEClient, or HTTPClient for UEFI HTTP boot.
+func HasBootClass(answer *dhcpv4.DHCPv4) bool {
+	class := answer.ClassIdentifier()
+
+	return class == "PXEClient" || class == "HTTPClient"
 }
 
 // collect gathers offers until it has what the client wants or the time is over.
@@ -109,71 +128,23 @@ func (c *Client) collect(
 			return err
 		}
 
-		switch {
-		case !packet.YourIPAddr.IsUnspecified() && offers.Address == nil:
-			offers.Address = packet
-		case packet.YourIPAddr.IsUnspecified() && isPXE(packet) && offers.Proxy == nil:
-			offers.Proxy = packet
-		}
+		c.sort(packet, offers)
 
-		if offers.complete() || offers.Address != nil && !c.WantProxy {
+		if c.complete(*offers) || offers.Address != nil && !c.WantProxy {
 			return nil
 		}
 	}
 }
 
-func isPXE(p *dhcpv4.DHCPv4) bool { return p.ClassIdentifier() == "PXEClient" }
-
-// Request takes the offered address and returns the server's acknowledgement.
-func (c *Client) Request(ctx context.Context, offer *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, error) {
-	server := offer.ServerIdentifier()
-	if server == nil {
-		return nil, fmt.Errorf("request %s: the offer has no server identifier (option 54)", offer.YourIPAddr)
-	}
-
-	for i, at := range attempts[:len(attempts)-1] {
-		packet, err := c.packet(dhcpv4.MessageTypeRequest, offer.TransactionID, at)
-		if err != nil {
-			return nil, err
+// sort keeps an offer if there is none like it. A server that gives address and boot file wins over one that gives an
+// address alone, whoever was first: so does EDK2.
+func (c *Client) sort(packet *dhcpv4.DHCPv4, offers *Offers) {
+	switch {
+	case packet.YourIPAddr.IsUnspecified():
+		if offers.Proxy == nil && c.likes(packet) {
+			offers.Proxy = packet
 		}
-
-		packet.UpdateOption(dhcpv4.OptServerIdentifier(server))
-		packet.UpdateOption(dhcpv4.OptRequestedIPAddress(offer.YourIPAddr))
-
-		if err := c.Conn.Send(packet.ToBytes()); err != nil {
-			return nil, fmt.Errorf("send DHCPREQUEST: %w", err)
-		}
-
-		until := time.Now().Add(c.Clock.Patience(attempts[i+1] - at))
-
-		ack, err := c.acknowledgement(ctx, until, offer)
-		if err != nil || ack != nil {
-			return ack, err
-		}
-	}
-
-	return nil, fmt.Errorf("request %s from %s: no acknowledgement (PXE-E55)", offer.YourIPAddr, server)
-}
-
-// acknowledgement takes only the word of the server that was asked: a proxy must not answer here, and is not heard.
-func (c *Client) acknowledgement(
-	ctx context.Context, until time.Time, offer *dhcpv4.DHCPv4,
-) (*dhcpv4.DHCPv4, error) {
-	for {
-		packet, err := c.receive(ctx, until, offer.TransactionID, dhcpv4.MessageTypeAck, dhcpv4.MessageTypeNak)
-		if err != nil || packet == nil {
-			return nil, err
-		}
-
-		if !packet.ServerIdentifier().Equal(offer.ServerIdentifier()) {
-			continue
-		}
-
-		if packet.MessageType() == dhcpv4.MessageTypeNak {
-			return nil, fmt.Errorf("request %s from %s: refused: %s",
-				offer.YourIPAddr, packet.ServerIdentifier(), packet.Message())
-		}
-
-		return packet, nil
+	case offers.Address == nil || !c.likes(offers.Address) && c.likes(packet):
+		offers.Address = packet
 	}
 }

@@ -171,7 +171,8 @@ func TestRequestListensOnlyToTheServerItAsked(t *testing.T) {
 	kind = dhcpv4.MessageTypeNak
 	network.waiting = make(chan []byte, 100)
 	_, err = c.Request(t.Context(), offer)
-	require.ErrorContains(t, err, "refused: go away")
+	require.ErrorIs(t, err, dhcp.ErrRefused)
+	require.ErrorContains(t, err, "go away")
 
 	c.Drop = func() bool { return true }
 	_, err = c.Request(t.Context(), offer)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"time"
@@ -13,14 +14,23 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
-// packet builds a broadcast packet. secs is the time since the first one, in seconds as RFC 2131 wants it.
+func newTransaction() dhcpv4.TransactionID {
+	var xid dhcpv4.TransactionID
+	for i := range xid {
+		xid[i] = byte(rand.Uint32())
+	}
+
+	return xid
+}
+
+// packet builds a packet to all servers. secs is the time since the first one, in seconds as RFC 2131 wants it.
 func (c *Client) packet(
 	kind dhcpv4.MessageType, xid dhcpv4.TransactionID, since time.Duration,
 ) (*dhcpv4.DHCPv4, error) {
 	modifiers := append([]dhcpv4.Modifier{
 		dhcpv4.WithTransactionID(xid),
 		dhcpv4.WithHwAddr(c.MAC),
-		dhcpv4.WithBroadcast(true),
+		dhcpv4.WithBroadcast(!c.Unicast),
 		dhcpv4.WithMessageType(kind),
 	}, c.Options...)
 

@@ -22,15 +22,19 @@ const (
 )
 
 // needsBootServer tells whether the client goes to port 4011 for its file. EDK2 always does but when option 43 forbids
-// it; iPXE does only when the offer lacks a server or a file; the BIOS ROM does both.
+// it; iPXE does only when the offer lacks a server or a file; the BIOS ROM does both. Who does without option 60 knows
+// no port 4011.
 func (s *session) needsBootServer(offer *dhcpv4.DHCPv4) bool {
 	_, err := readBootInfo(offer)
-	if s.ipxe {
+	if s.ipxe || s.Accepts == HeaderOnly {
 		return err != nil
 	}
 
-	return err != nil || pxeSubOption(offer, pxeDiscoveryControl)&pxeUseThisFile == 0
+	return err != nil || !usesThisFile(offer)
 }
+
+// isEDK2 tells whether EDK2 asks, and not iPXE on top of it.
+func (s *session) isEDK2() bool { return !s.ipxe && s.Machine.Firmware.isEFI() }
 
 // pxeSubOption is the first byte of a sub-option of option 43, or 0.
 func pxeSubOption(packet *dhcpv4.DHCPv4, code byte) byte {
@@ -101,7 +105,7 @@ func (s *session) askBootServer(ctx context.Context, offer *dhcpv4.DHCPv4) (*dhc
 // bootServerSource is EDK2's habit of asking from port 4011 itself. The others ask from port 68, where the socket for
 // broadcasts sits already; a port of the kernel's choice does as well, since the server answers where it was asked.
 func (s *session) bootServerSource() uint16 {
-	if s.ipxe || s.Machine.Firmware != UEFI {
+	if !s.isEDK2() {
 		return 0
 	}
 
@@ -110,7 +114,7 @@ func (s *session) bootServerSource() uint16 {
 
 func (s *session) bootServerRequest(offer *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, error) {
 	xid := offer.TransactionID
-	if s.Machine.Firmware == UEFI {
+	if s.isEDK2() {
 		for i := range xid { // EDK2 takes a new one
 			xid[i] = byte(rand.Uint32())
 		}
@@ -119,7 +123,7 @@ func (s *session) bootServerRequest(offer *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, error
 	request, err := dhcpv4.New(append([]dhcpv4.Modifier{
 		dhcpv4.WithTransactionID(xid),
 		dhcpv4.WithHwAddr(s.Port.MAC()),
-		dhcpv4.WithBroadcast(s.Machine.Firmware != UEFI),
+		dhcpv4.WithBroadcast(!s.isEDK2()),
 		dhcpv4.WithClientIP(s.address.Addr().AsSlice()),
 		dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest),
 	}, s.options...)...)

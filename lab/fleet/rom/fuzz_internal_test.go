@@ -4,6 +4,7 @@ package rom
 
 import (
 	"encoding/binary"
+	"io"
 	"net"
 	"testing"
 
@@ -21,7 +22,8 @@ func FuzzTFTPPackets(f *testing.F) {
 	f.Add([]byte{0, 6, 'b', 'l', 'k', 's', 'i', 'z', 'e', 0, '-', '1', 0}, []byte{0, 9, 0, 0})
 
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		transfer := &tftpTransfer{size: 512, window: 1, conn: nowhere{}, peer: &net.UDPAddr{}}
+		transfer := &tftpTransfer{to: io.Discard, limit: 1 << 20, conn: nowhere{}, peer: &net.UDPAddr{}}
+		transfer.request([]string{"blksize", "1468", "tsize", "0", "windowsize", "4"})
 
 		for _, packet := range [][]byte{first, second} {
 			if len(packet) < 4 { // what receive lets through
@@ -57,8 +59,18 @@ func FuzzBootAnswers(f *testing.F) {
 
 		pxeSubOption(packet, pxeDiscoveryControl)
 
-		if boot, err := readBootInfo(packet); err == nil && (boot.file == "" || !boot.server.Is4()) {
+		boot, err := readBootInfo(packet)
+		if err == nil && (boot.file == "" || !boot.server.Is4()) {
 			t.Fatalf("usable boot information %+v", boot)
+		}
+
+		boot.base()
+		boot.url()
+
+		for _, dialect := range []Dialect{DiscoveryControl, HeaderOnly} {
+			if dialect.fits(packet) && err != nil {
+				t.Fatalf("%s fits, and there is nothing to boot", dialect)
+			}
 		}
 	})
 }

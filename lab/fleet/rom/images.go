@@ -53,7 +53,7 @@ func (r *interpreter) takeOver(ctx context.Context, args []string) error {
 	return nil
 }
 
-// boot starts the kernel. On UEFI, Debian's iPXE of 2019 hands an initramfs only to a kernel whose arguments name it.
+// boot starts the kernel. On UEFI, iPXE of 2019 hands an initramfs only to a kernel whose arguments name it.
 func (r *interpreter) boot() error {
 	if !r.kernel {
 		return errors.New("boot: no kernel was loaded")
@@ -65,7 +65,7 @@ func (r *interpreter) boot() error {
 			named = named || arg == "initrd="+initrd.Name
 		}
 
-		if r.Machine.Firmware == UEFI && !named {
+		if r.Machine.Firmware.isEFI() && r.generation() == IPXE2019 && !named {
 			return fmt.Errorf("boot: the kernel has no argument initrd=%s: it would start without its root", initrd.Name)
 		}
 	}

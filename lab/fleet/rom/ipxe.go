@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"strconv"
 	"strings"
 )
 
@@ -25,35 +24,70 @@ const (
 	maxChained = 8
 )
 
-// runLoader is iPXE from its start: it configures the network, takes the script that DHCP names, and follows it.
-func (s *session) runLoader(ctx context.Context) (Result, error) {
-	boot, err := s.bootFile(ctx)
-	if err != nil {
-		return Result{}, err
+// start is iPXE from its beginning, with the firmware's address still there.
+func (s *session) start(ctx context.Context, from bootInfo) (Result, error) {
+	if s.Machine.Firmware.isEFI() && s.generation() == IPXE2025 {
+		location, text, err := s.autoexec(ctx, from)
+		if err != nil {
+			return Result{}, fmt.Errorf("iPXE: %w", err)
+		}
+
+		if text != "" {
+			return s.follow(ctx, bootInfo{file: location, server: from.server}, text)
+		}
 	}
 
+	s.release()
+
+	boot, err := s.bootFile(ctx)
+	if err != nil {
+		return Result{}, fmt.Errorf("iPXE: %w", err)
+	}
+
+	return s.runScript(ctx, boot)
+}
+
+// runScript takes the script that DHCP names, and follows it.
+func (s *session) runScript(ctx context.Context, boot bootInfo) (Result, error) {
 	if !boot.isURL() {
-		return Result{}, fmt.Errorf("was given the file %q at %s instead of a script's URL: it would load itself for ever",
+		return Result{}, fmt.Errorf("iPXE: was given the file %q at %s instead of a script's URL: it would load itself for ever",
 			boot.file, boot.server)
 	}
 
-	text, err := s.fetchScript(ctx, boot.file)
-	if err != nil {
-		return Result{}, err
+	if !s.has(featureHTTP) {
+		return Result{}, fmt.Errorf("iPXE: was given %s: this iPXE knows no HTTP, as option 175 says", boot.file)
 	}
 
+	text, err := s.fetchScript(ctx, boot.file)
+	if errors.Is(err, errNotFound) {
+		return s.nextDevice(err)
+	}
+
+	if err != nil {
+		return Result{}, fmt.Errorf("iPXE: %w", err)
+	}
+
+	return s.follow(ctx, boot, text)
+}
+
+// follow runs a script and those that it chains to.
+func (s *session) follow(ctx context.Context, boot bootInfo, text string) (Result, error) {
 	run := &interpreter{session: s, vars: s.settings(boot), location: boot.file}
 
 	for range maxChained {
 		result, next, err := run.follow(ctx, text)
-		if err != nil || next == "" {
-			return result, err
+		if err != nil {
+			return Result{}, fmt.Errorf("iPXE: %w", err)
+		}
+
+		if next == "" {
+			return result, nil
 		}
 
 		text = next
 	}
 
-	return Result{}, fmt.Errorf("script %s: chained more than %d deep", boot.file, maxChained)
+	return Result{}, fmt.Errorf("iPXE: script %s: chained more than %d deep", boot.file, maxChained)
 }
 
 func (s *session) fetchScript(ctx context.Context, location string) (string, error) {
@@ -80,9 +114,7 @@ func (s *session) fetchImage(ctx context.Context, location string) (Image, error
 		return Image{}, err
 	}
 
-	s.report("image", map[string]string{
-		"name": image.Name, "url": image.URL, "sha256": image.SHA256, "size": strconv.FormatInt(image.Size, 10),
-	})
+	s.reportImage(image)
 
 	return image, nil
 }
@@ -107,8 +139,8 @@ func (s *session) fetch(ctx context.Context, location string, to io.Writer, limi
 	}
 	defer response.Body.Close()
 
-	if response.StatusCode != http.StatusOK {
-		return Image{}, fmt.Errorf("fetch %s: %s", location, response.Status)
+	if err := checkStatus(response); err != nil {
+		return Image{}, fmt.Errorf("fetch %s: %w", location, err)
 	}
 
 	sum := sha256.New()
@@ -123,6 +155,17 @@ func (s *session) fetch(ctx context.Context, location string, to io.Writer, limi
 	}
 
 	return Image{Name: path.Base(at.Path), URL: location, SHA256: hex.EncodeToString(sum.Sum(nil)), Size: size}, nil
+}
+
+func checkStatus(response *http.Response) error {
+	switch response.StatusCode {
+	case http.StatusOK:
+		return nil
+	case http.StatusNotFound:
+		return fmt.Errorf("%w: %s", errNotFound, response.Status)
+	default:
+		return errors.New(response.Status)
+	}
 }
 
 // browser keeps one connection open, as iPXE does, and follows no redirect to a place it could not speak with.
@@ -144,39 +187,4 @@ func (s *session) browser() *http.Client {
 	}
 
 	return s.http
-}
-
-func imageOf(name, location string, content []byte) Image {
-	sum := sha256.Sum256(content)
-
-	return Image{Name: name, URL: location, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(content))}
-}
-
-// settings are iPXE's variables that scripts use, by their full names and their short ones.
-func (s *session) settings(boot bootInfo) map[string]string {
-	mac, arch, platform := s.Port.MAC().String(), "i386", "pcbios"
-	if s.Machine.Firmware == UEFI {
-		arch, platform = "x86_64", "efi"
-	}
-
-	vars := map[string]string{
-		"buildarch": arch, "platform": platform, "serial": s.Machine.Serial, "uuid": s.Machine.uuid(),
-		"filename": boot.file, "next-server": boot.server.String(), "version": "1.0.0+ (simulated)",
-	}
-
-	for _, prefix := range []string{"", "net0/"} {
-		vars[prefix+"mac"] = mac
-		vars[prefix+"ip"] = s.address.Addr().String()
-		vars[prefix+"netmask"] = net.IP(net.CIDRMask(s.address.Bits(), 32)).String()
-	}
-
-	return vars
-}
-
-// uuid is the SMBIOS identifier as iPXE prints it: the first three fields are little-endian in option 97 and in memory.
-func (m Machine) uuid() string {
-	u := m.UUID
-
-	return fmt.Sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%x-%x",
-		u[3], u[2], u[1], u[0], u[5], u[4], u[7], u[6], u[8:10], u[10:])
 }

@@ -4,29 +4,27 @@
 // HTTP servers, with the packets that SeaBIOS's, EDK2's and iPXE's clients send (measured with QEMU), which fetches what
 // it was told to boot byte for byte and says what it got.
 //
-// It refuses to know what it boots: the answer is a kernel's hash and its arguments, or "boot from the disk". Where real
-// firmware would hang or guess, it fails loudly: an unknown script command is an error, not ignored. Still missing: UEFI
-// HTTP boot, IPv6, arm64, iPXE ROMs that need no loader, menus, and checking what the loader file is.
+// It refuses to know what it boots: the answer is the hash of a UKI, or of a kernel with its arguments, or "boot from the
+// disk". Where real firmware would hang or guess, it fails loudly: an unknown script command is an error, not ignored.
+// Still missing: IPv6, HTTPS, Secure Boot, PXE boot menus, and checking what the loader file is. iPXE counts seconds as
+// EDK2 does, and in server mode waits for no proxy.
 package rom
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/netip"
 	"strconv"
-	"strings"
-
-	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/cozystack/cozy-install/lab/fleet/clock"
-	"github.com/cozystack/cozy-install/lab/fleet/dhcp"
 	"github.com/cozystack/cozy-install/lab/fleet/lan"
 )
 
 // ErrNoBootFile means that addresses were offered and nothing to boot: PXE-E53 on a real console.
 var ErrNoBootFile = errors.New("no boot file name received (PXE-E53)")
+
+// errNotFound means that a server does not have the file.
+var errNotFound = errors.New("file not found")
 
 // Protocols whose packets can be lost to order.
 const (
@@ -46,6 +44,11 @@ type ROM struct {
 	Machine Machine
 	Port    lan.Port
 	Clock   clock.Clock
+	// Accepts makes a stubborn machine, whose firmware understands offers of one dialect only and asks on at 0, 4, 12 and
+	// 28 seconds. It does not matter to UEFI HTTP boot and to iPXE. Empty: AnyDialect.
+	Accepts Dialect
+	// IPXE is what a file that iPXE is loaded from is taken for, and what is in an IPXEROM.
+	IPXE Generation
 	// Report is told what happens, as it happens. Nil: nobody listens.
 	Report func(event string, details map[string]string)
 	// Drop tells whether the next received packet of a protocol is to be lost. Nil loses none.
@@ -60,17 +63,21 @@ type Image struct {
 	Size   int64  // bytes
 }
 
-// Result is what the boot loader decided.
+// Result is what is booted: nothing from the network, or a UKI, or a kernel with its initramfs.
 type Result struct {
-	// FromDisk: the script ended with exit or sanboot. The other fields are zero then.
+	// FromDisk: the firmware goes on to its next boot device, because the script ended with exit or sanboot, or because
+	// the file it was told to boot is not there (HTTP status 404, TFTP error 1). The other fields are zero then.
 	FromDisk bool
-	Kernel   Image
-	Initrds  []Image
-	Args     []string // the kernel's arguments
+	// UKI was loaded by the firmware itself; its kernel's arguments are inside. Kernel, Initrds and Args are zero then.
+	UKI     Image
+	Kernel  Image
+	Initrds []Image
+	Args    []string // the kernel's arguments
 }
 
-// Netboot asks for an address and a loader, fetches the loader, "runs" it (which asks again, as iPXE), and follows its
-// script. The port has no address of the ROM's any more when it returns.
+// Netboot asks for an address and a boot file, and fetches it. A UKI is the end of it. Anything else is taken for iPXE,
+// which asks again and is told a script; Netboot follows that. The port has no address of the ROM's any more when it
+// returns.
 func (r *ROM) Netboot(ctx context.Context) (Result, error) {
 	conn, err := r.Port.OpenDHCP(ctx)
 	if err != nil {
@@ -78,7 +85,7 @@ func (r *ROM) Netboot(ctx context.Context) (Result, error) {
 	}
 	defer conn.Close()
 
-	firmware := &session{ROM: r, conn: conn, options: r.firmwareOptions()}
+	firmware := r.firmware(conn)
 	defer firmware.release()
 
 	boot, err := firmware.bootFile(ctx)
@@ -86,26 +93,47 @@ func (r *ROM) Netboot(ctx context.Context) (Result, error) {
 		return Result{}, fmt.Errorf("%s: %w", r.Machine.Firmware, err)
 	}
 
-	loader, err := firmware.load(ctx, boot)
+	if firmware.native && boot.isURL() {
+		return firmware.runScript(ctx, boot)
+	}
+
+	image, err := firmware.load(ctx, boot)
+	if errors.Is(err, errNotFound) {
+		return r.nextDevice(err)
+	}
+
 	if err != nil {
-		return Result{}, fmt.Errorf("%s: load %q from %s: %w", r.Machine.Firmware, boot.file, boot.server, err)
+		return Result{}, fmt.Errorf("%s: load %s: %w", r.Machine.Firmware, boot.url(), err)
+	}
+
+	if boot.isUKI() {
+		r.reportImage(image)
+
+		return Result{UKI: image}, nil
 	}
 
 	r.report("loader", map[string]string{
-		"file": loader.Name, "server": boot.server.String(), "sha256": loader.SHA256,
-		"size": strconv.FormatInt(loader.Size, 10),
+		"file": image.Name, "url": image.URL, "sha256": image.SHA256, "size": strconv.FormatInt(image.Size, 10),
 	})
-	firmware.release()
 
-	ipxe := &session{ROM: r, conn: conn, options: r.ipxeOptions(), ipxe: true}
-	defer ipxe.release()
+	loader := r.loader(conn, boot)
+	loader.address, firmware.address = firmware.address, loader.address
+	defer loader.release()
 
-	result, err := ipxe.runLoader(ctx)
-	if err != nil {
-		return Result{}, fmt.Errorf("iPXE: %w", err)
-	}
+	return loader.start(ctx, boot)
+}
 
-	return result, nil
+// nextDevice is a firmware that found nothing where it was sent to.
+func (r *ROM) nextDevice(err error) (Result, error) {
+	r.report("next-device", map[string]string{"text": err.Error()})
+
+	return Result{FromDisk: true}, nil
+}
+
+func (r *ROM) reportImage(image Image) {
+	r.report("image", map[string]string{
+		"name": image.Name, "url": image.URL, "sha256": image.SHA256, "size": strconv.FormatInt(image.Size, 10),
+	})
 }
 
 func (r *ROM) report(event string, details map[string]string) {
@@ -115,112 +143,3 @@ func (r *ROM) report(event string, details map[string]string) {
 }
 
 func (r *ROM) drop(protocol string) bool { return r.Drop != nil && r.Drop(protocol) }
-
-// session is one stage's conversation: the firmware's, then the loader's.
-type session struct {
-	*ROM
-
-	conn    lan.DHCPConn
-	options []dhcpv4.Modifier
-	ipxe    bool
-
-	address netip.Prefix // held while valid
-	http    *http.Client // made with the address
-}
-
-// bootInfo is where the file to load is.
-type bootInfo struct {
-	file   string
-	server netip.Addr
-}
-
-// isURL tells a script for iPXE from a file for TFTP.
-func (b bootInfo) isURL() bool { return strings.HasPrefix(b.file, "http://") }
-
-// bootFile asks for an address and for the file to boot.
-func (s *session) bootFile(ctx context.Context) (bootInfo, error) {
-	offers, err := s.configure(ctx)
-	if err != nil {
-		return bootInfo{}, err
-	}
-
-	source := offers.Proxy
-	if source == nil && offers.Address.ClassIdentifier() == "PXEClient" {
-		source = offers.Address
-	}
-
-	if source == nil {
-		return bootInfo{}, ErrNoBootFile
-	}
-
-	if s.needsBootServer(source) {
-		if source, err = s.askBootServer(ctx, source); err != nil {
-			return bootInfo{}, err
-		}
-	}
-
-	return readBootInfo(source)
-}
-
-// configure takes an address and puts it on the port.
-func (s *session) configure(ctx context.Context) (dhcp.Offers, error) {
-	client := &dhcp.Client{
-		Conn: s.conn, Clock: s.Clock, MAC: s.Port.MAC(), Options: s.options,
-		WantProxy: true, InsistOnProxy: !s.ipxe,
-		Drop: func() bool { return s.drop(DHCP) },
-	}
-
-	offers, err := client.Discover(ctx)
-	if err != nil {
-		return dhcp.Offers{}, err
-	}
-
-	ack, err := client.Request(ctx, offers.Address)
-	if err != nil {
-		return dhcp.Offers{}, err
-	}
-
-	address, err := dhcp.Prefix(ack)
-	if err != nil {
-		return dhcp.Offers{}, err
-	}
-
-	if err := s.Port.Assign(address); err != nil {
-		return dhcp.Offers{}, err
-	}
-
-	s.address = address
-	s.report("address", map[string]string{"address": address.String(), "server": ack.ServerIdentifier().String()})
-
-	return offers, nil
-}
-
-// release takes the address away again: the next stage and the operating system each ask for their own.
-func (s *session) release() {
-	if s.http != nil {
-		s.http.CloseIdleConnections()
-		s.http = nil
-	}
-
-	if s.address.IsValid() {
-		_ = s.Port.Release(s.address) // the port may be gone with the machine's power
-		s.address = netip.Prefix{}
-	}
-}
-
-// readBootInfo takes the file from option 67 or else from the header, and the server from siaddr alone: iPXE and many
-// ROMs treat an answer without siaddr as one without a boot file.
-func readBootInfo(packet *dhcpv4.DHCPv4) (bootInfo, error) {
-	file := strings.TrimRight(packet.BootFileNameOption(), "\x00")
-	if file == "" {
-		file = packet.BootFileName
-	}
-
-	server, ok := netip.AddrFromSlice(packet.ServerIPAddr.To4())
-	if file == "" || !ok || server.IsUnspecified() {
-		return bootInfo{}, fmt.Errorf("%w: file %q at next-server %s in the answer of %s",
-			ErrNoBootFile, file, packet.ServerIPAddr, packet.ServerIdentifier())
-	}
-
-	return bootInfo{file: file, server: server}, nil
-}

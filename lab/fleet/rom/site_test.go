@@ -4,11 +4,13 @@ package rom_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,17 +31,25 @@ type bootSite struct {
 	t       *testing.T
 	address netip.Addr
 	ports   lan.Ports
-	web     *httptest.Server
 	files   map[string][]byte // by TFTP name and HTTP path
 	network *lan.Relay
 
 	option43 []byte // of proxy offers
 	noFile   bool   // offers name no file: it comes from port 4011
 	script   string // what iPXE is told to boot; empty: the URL of /boot.ipxe
+	loader   string // what firmware is told to boot; empty: iPXE for its architecture
+	silent   int    // DISCOVERs of firmware that get no proxy offer, the first ones
+	single   bool   // one server for addresses and boot files; there is no other
+	noAck    bool   // ... which acknowledges without a boot file
+	change   func(*dhcpv4.DHCPv4)
+	web      *httptest.Server
+	answer   func(http.ResponseWriter, *http.Request) bool // may answer instead of the files
 
 	mu       sync.Mutex
+	asked    []*dhcpv4.DHCPv4 // DISCOVERs
 	proxied  []*dhcpv4.DHCPv4 // requests that came to port 4011
-	requests []string         // HTTP paths
+	requests []string         // HTTP paths, with the method where it is not GET
+	fetches  []*http.Request
 }
 
 // newBootSite starts it on loopback addresses under 127.prefix, after it was told what to serve.
@@ -64,23 +74,35 @@ func newBootSite(t *testing.T, prefix byte, prepare func(*bootSite)) *bootSite {
 	s.serve(proxyConn, s.acknowledge)
 
 	own := netip.AddrFrom4([4]byte{127, prefix, 0, 1})
-	site := &sitesim.DHCP{Server: own, First: own.Next().Next(), Last: netip.AddrFrom4([4]byte{127, prefix, 0, 99}), Bits: 24}
+	servers := []netip.AddrPort{netip.AddrPortFrom(s.address, uint16(s.ports.DHCP))}
 
-	siteConn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: own.AsSlice(), Port: s.ports.DHCP})
-	require.NoError(t, err)
+	if !s.single {
+		s.serveSite(own)
+		servers = append(servers, netip.AddrPortFrom(own, uint16(s.ports.DHCP)))
+	}
 
-	go func() { _ = site.Serve(t.Context(), siteConn) }()
+	var err error
 
 	s.network, err = lan.NewRelay(lan.RelayConfig{
-		Agents: netip.PrefixFrom(netip.AddrFrom4([4]byte{127, prefix, 1, 0}), 24),
-		Servers: []netip.AddrPort{
-			netip.AddrPortFrom(s.address, uint16(s.ports.DHCP)), netip.AddrPortFrom(own, uint16(s.ports.DHCP)),
-		},
-		Ports: s.ports,
+		Agents:  netip.PrefixFrom(netip.AddrFrom4([4]byte{127, prefix, 1, 0}), 24),
+		Servers: servers,
+		Ports:   s.ports,
 	})
 	require.NoError(t, err)
 
 	return s
+}
+
+// serveSite is the site's own DHCP server.
+func (s *bootSite) serveSite(own netip.Addr) {
+	last := own.As4()
+	last[3] = 99
+	site := &sitesim.DHCP{Server: own, First: own.Next().Next(), Last: netip.AddrFrom4(last), Bits: 24}
+
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: own.AsSlice(), Port: s.ports.DHCP})
+	require.NoError(s.t, err)
+
+	go func() { _ = site.Serve(s.t.Context(), conn) }()
 }
 
 func (s *bootSite) listen(number int) *net.UDPConn {
@@ -102,7 +124,11 @@ func (s *bootSite) serve(conn net.PacketConn, handler server4.Handler) {
 
 func (s *bootSite) serveTFTP(conn net.PacketConn) {
 	server := tftp.NewServer(func(name string, to io.ReaderFrom) error {
-		content := s.files[name]
+		content, ok := s.files[name]
+		if !ok {
+			return errors.New("no such file") // the library says error 1
+		}
+
 		to.(tftp.OutgoingTransfer).SetSize(int64(len(content)))
 		_, err := to.ReadFrom(bytes.NewReader(content))
 
@@ -120,8 +146,13 @@ func (s *bootSite) serveTFTP(conn net.PacketConn) {
 func (s *bootSite) serveHTTP() {
 	s.web = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		s.requests = append(s.requests, r.URL.Path)
+		s.requests = append(s.requests, strings.TrimPrefix(r.Method+" "+r.URL.Path, "GET "))
+		s.fetches = append(s.fetches, r)
 		s.mu.Unlock()
+
+		if s.answer != nil && s.answer(w, r) {
+			return
+		}
 
 		content, ok := s.files[r.URL.Path]
 		if !ok {
@@ -130,7 +161,7 @@ func (s *bootSite) serveHTTP() {
 			return
 		}
 
-		_, _ = w.Write(content)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 	}))
 	require.NoError(s.t, s.web.Listener.Close())
 
@@ -139,59 +170,6 @@ func (s *bootSite) serveHTTP() {
 	require.NoError(s.t, err)
 	s.web.Start()
 	s.t.Cleanup(s.web.Close)
-}
-
-// boot is the answer to a client: a script's URL for iPXE, a loader for firmware.
-func (s *bootSite) boot(request *dhcpv4.DHCPv4) string {
-	switch {
-	case string(request.Options.Get(dhcpv4.OptionUserClassInformation)) == "iPXE":
-		if s.script != "" {
-			return s.script
-		}
-
-		return s.web.URL + "/boot.ipxe"
-	case request.ClientArch()[0] == 7:
-		return "ipxe.efi"
-	default:
-		return "undionly.kpxe"
-	}
-}
-
-func (s *bootSite) offer(conn net.PacketConn, peer net.Addr, request *dhcpv4.DHCPv4) {
-	if request.MessageType() != dhcpv4.MessageTypeDiscover {
-		return
-	}
-
-	s.reply(conn, peer, request, dhcpv4.MessageTypeOffer, s.noFile)
-}
-
-func (s *bootSite) acknowledge(conn net.PacketConn, peer net.Addr, request *dhcpv4.DHCPv4) {
-	s.mu.Lock()
-	s.proxied = append(s.proxied, request)
-	s.mu.Unlock()
-	s.reply(conn, peer, request, dhcpv4.MessageTypeAck, false)
-}
-
-func (s *bootSite) reply(
-	conn net.PacketConn, peer net.Addr, request *dhcpv4.DHCPv4, kind dhcpv4.MessageType, noFile bool,
-) {
-	reply, err := dhcpv4.NewReplyFromRequest(request,
-		dhcpv4.WithMessageType(kind), dhcpv4.WithServerIP(s.address.AsSlice()),
-		dhcpv4.WithOption(dhcpv4.OptServerIdentifier(s.address.AsSlice())),
-		dhcpv4.WithOption(dhcpv4.OptClassIdentifier("PXEClient")))
-	if err != nil {
-		panic(err)
-	}
-
-	if s.option43 != nil {
-		reply.UpdateOption(dhcpv4.OptGeneric(dhcpv4.OptionVendorSpecificInformation, s.option43))
-	}
-
-	if !noFile {
-		reply.BootFileName = s.boot(request)
-	}
-
-	_, _ = conn.WriteTo(reply.ToBytes(), peer)
 }
 
 // machine plugs in a machine with this firmware.
