@@ -20,7 +20,7 @@ CONTROLLER_GEN := $(TOOLS)/controller-gen
 
 # The levels of tests, by where they lie. What is none of these needs no set-up.
 PLANE := /lab/plane(/|$$)
-FLEET := /lab/(fleet|world|demo)(/|$$)
+FLEET := /lab/(fleet|world|demo|storm)(/|$$)
 HOUSE := /internal/house$$
 
 # gotestsum prints failures in full and, at the end, each skipped test with its reason.
@@ -78,6 +78,10 @@ bench-netboot: netboot-peers ## Measure the netboot servers against dnsmasq, tft
 .PHONY: netboot-peers
 netboot-peers: ## Install the servers that bench-netboot compares with, without starting them
 	lab/netbench/peers.sh
+
+.PHONY: storm
+storm: ## Boot 10, 100, 500 and 1000 simulated machines at once from one netboot server; print time and memory
+	$(GO) run ./lab/storm
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)

@@ -47,6 +47,7 @@ type tftpTransfer struct {
 	unsaid int            // blocks that arrived since the last acknowledgement
 	gap    bool           // a block was missed, and the server was told
 	last   []byte         // sent last: sent again when nothing comes
+	buf    []byte         // of the packet that arrived last
 	size   int64          // of what arrived
 
 	total    int64 // what the server says of the size, if it does
@@ -86,6 +87,7 @@ func (t *tftpTransfer) run(ctx context.Context, options ...string) (err error) {
 // request makes the first packet. Options are names and numbers by turns.
 func (t *tftpTransfer) request(options []string) {
 	t.length, t.window, t.asked = 512, 1, map[string]int{}
+	t.buf = make([]byte, 2048) // more than any block that is asked for
 	t.last = binary.BigEndian.AppendUint16(nil, tftpRead)
 
 	for _, word := range append([]string{t.boot.file, "octet"}, options...) {
@@ -103,14 +105,12 @@ const tftpSilence = 12 * time.Second
 
 // receive waits for a packet of this transfer, and sends the last one again while nothing comes.
 func (t *tftpTransfer) receive(ctx context.Context, to netip.AddrPort) ([]byte, error) {
-	buf := make([]byte, 4+65464)
-
 	for begun := time.Now(); time.Since(begun) < tftpSilence; {
 		if err := t.conn.SetReadDeadline(time.Now().Add(t.Clock.Patience(2 * time.Second))); err != nil {
 			return nil, err
 		}
 
-		length, from, err := t.conn.ReadFrom(buf)
+		length, from, err := t.conn.ReadFrom(t.buf)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -143,7 +143,7 @@ func (t *tftpTransfer) receive(ctx context.Context, to netip.AddrPort) ([]byte, 
 		}
 
 		if peer.String() == t.peer.String() {
-			return buf[:length], nil
+			return t.buf[:length], nil
 		}
 	}
 

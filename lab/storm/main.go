@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command storm switches on hundreds of simulated machines at once and lets them boot from one `cozy-install pxe serve`,
+// the product's own binary in a process of its own. It says how long that took and how much memory the server needed.
+//
+// The machines are ROMs without an operating system, in this process, on loopback behind DHCP relays. Their files are
+// smaller than real ones, so that what is measured is the server and not a disk or a link. It refuses to know how the
+// server works. Still missing: a storm in server mode, and one with lost packets.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	if err := measure(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// measure makes one storm for each number of machines, one after the other, each with a fresh server.
+func measure(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("storm", flag.ContinueOnError)
+	sizes := flags.String("machines", "10,100,500,1000", "how many machines, for each storm")
+	root := flags.String("root", ".", "the repository: the server is built from it")
+
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+
+	dir, err := os.MkdirTemp("", "cozy-install-storm-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+
+	program, err := build(ctx, *root, dir)
+	if err != nil {
+		return err
+	}
+
+	fmt.Fprint(out, reportHead)
+
+	for text := range strings.SplitSeq(*sizes, ",") {
+		count, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil {
+			return fmt.Errorf("number of machines: %w", err)
+		}
+
+		result, err := run(ctx, config{program: program, machines: count})
+		if err != nil {
+			return fmt.Errorf("storm of %d: %w", count, err)
+		}
+
+		fmt.Fprintln(out, result)
+	}
+
+	return nil
+}
