@@ -191,6 +191,7 @@ func TestNewRefusesMachinesThatCannotBe(t *testing.T) {
 		"not six bytes":          func(c *fleet.Config) { c.Machines[0].MAC = nil },
 		`UUID "x"`:               func(c *fleet.Config) { c.Machines[0].UUID = "x" },
 		`firmware "coreboot"`:    func(c *fleet.Config) { c.Machines[0].Firmware = "coreboot" },
+		`dialect "smoke"`:        func(c *fleet.Config) { c.Machines[0].Accepts = "smoke" },
 		"two machines have this": func(c *fleet.Config) { c.Machines = append(c.Machines, good) },
 	} {
 		cfg := fleet.Config{Network: network, Machines: []fleet.MachineSpec{good}}

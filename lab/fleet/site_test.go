@@ -141,6 +141,13 @@ func rack(t *testing.T, network fleet.Network, count int, link fleet.KubernetesL
 		})
 	}
 
+	return runFleet(t, cfg)
+}
+
+// runFleet plugs machines in until the test ends.
+func runFleet(t *testing.T, cfg fleet.Config) *fleet.Fleet {
+	t.Helper()
+
 	f, err := fleet.New(cfg)
 	require.NoError(t, err)
 
