@@ -176,7 +176,8 @@ func (c *Client) Decline(lease Lease) error {
 	return nil
 }
 
-// Unicast makes a Conn to one server, over a socket on the leased address. Whoever opened the socket closes it.
+// Unicast makes a Conn to one server, over a socket on port 68. On all addresses of the link it hears refusals too, which
+// are broadcast (RFC 2131 section 4.1). Whoever opened the socket closes it.
 func Unicast(conn net.PacketConn, server netip.AddrPort) Conn { return unicast{conn, server} }
 
 type unicast struct {
