@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"sync"
@@ -22,9 +23,13 @@ const (
 	initramfsSize = 4 << 20
 )
 
+// lossySpeed makes machines that lose packets wait less before they say something again.
+const lossySpeed = 5
+
 type config struct {
 	program  string // cozy-install
 	machines int
+	loss     float64 // share of TFTP packets that are lost, each way
 }
 
 // storm is a site with its servers and what came of its machines.
@@ -129,6 +134,11 @@ func (s *storm) netboot(ctx context.Context, n int) error {
 	}
 
 	machine := &rom.ROM{Machine: rom.Machine{Firmware: firmware(n), Serial: fmt.Sprintf("S%d", n)}, Port: port}
+
+	if s.loss > 0 {
+		machine.Clock.Speed = lossySpeed
+		machine.Drop = func(protocol string) bool { return protocol != rom.DHCP && rand.Float64() < s.loss }
+	}
 
 	result, err := machine.Netboot(ctx)
 	if err == nil {

@@ -21,7 +21,7 @@ import (
 // maxMemory is what the product promises for 500 machines.
 const maxMemory = 200 << 20
 
-func TestAllMachinesOfAStormGetTheirKernel(t *testing.T) {
+func TestStorm(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 
@@ -29,13 +29,24 @@ func TestAllMachinesOfAStormGetTheirKernel(t *testing.T) {
 	require.NoError(t, err)
 
 	for _, machines := range []int{50, 500} {
-		result, err := run(ctx, config{program: program, machines: machines})
-		require.NoError(t, err)
-		t.Logf("%s%s", reportHead, result)
-		require.Len(t, result.took, machines)
-		require.Less(t, result.memory, int64(maxMemory))
-		require.Greater(t, result.memory, int64(10<<20), "no Go program with a megabyte of iPXE in it is smaller")
-		require.Positive(t, result.cpu)
+		t.Run(fmt.Sprintf("%d machines", machines), func(t *testing.T) {
+			result, err := run(ctx, config{program: program, machines: machines})
+			require.NoError(t, err)
+			t.Logf("%s%s", reportHead, result)
+			require.Len(t, result.took, machines)
+			require.Less(t, result.memory, int64(maxMemory))
+			require.Greater(t, result.memory, int64(10<<20), "no Go program with a megabyte of iPXE in it is smaller")
+			require.Positive(t, result.cpu)
+		})
+	}
+
+	for _, loss := range []float64{0.1, 0.2} {
+		t.Run(fmt.Sprintf("%.0f%% of TFTP packets lost both ways", 100*loss), func(t *testing.T) {
+			result, err := run(ctx, config{program: program, machines: 6, loss: loss})
+			require.NoError(t, err)
+			t.Logf("%d machines booted in %s", result.machines, result.all())
+			require.Greater(t, result.all(), time.Second, "that nothing had to be sent again is not believable")
+		})
 	}
 }
 

@@ -22,7 +22,7 @@ func FuzzTFTPPackets(f *testing.F) {
 	f.Add([]byte{0, 6, 'b', 'l', 'k', 's', 'i', 'z', 'e', 0, '-', '1', 0}, []byte{0, 9, 0, 0})
 
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		transfer := &tftpTransfer{to: io.Discard, limit: 1 << 20, conn: nowhere{}, peer: &net.UDPAddr{}}
+		transfer := &tftpTransfer{session: &session{ROM: &ROM{}}, to: io.Discard, limit: 1 << 20, conn: nowhere{}, peer: &net.UDPAddr{}}
 		transfer.request([]string{"blksize", "1468", "tsize", "0", "windowsize", "4"})
 
 		for _, packet := range [][]byte{first, second} {

@@ -26,10 +26,11 @@ var ErrNoBootFile = errors.New("no boot file name received (PXE-E53)")
 // errNotFound means that a server does not have the file.
 var errNotFound = errors.New("file not found")
 
-// Protocols whose packets can be lost to order.
+// Protocols whose packets can be lost to order: those that the machine would receive, and those that it sends.
 const (
-	DHCP = "dhcp"
-	TFTP = "tftp"
+	DHCP     = "dhcp"
+	TFTP     = "tftp"
+	TFTPSent = "tftp-sent"
 )
 
 // Machine is the hardware that the firmware finds.
@@ -51,7 +52,7 @@ type ROM struct {
 	IPXE Generation
 	// Report is told what happens, as it happens. Nil: nobody listens.
 	Report func(event string, details map[string]string)
-	// Drop tells whether the next received packet of a protocol is to be lost. Nil loses none.
+	// Drop tells whether the next packet of a protocol is to be lost. Nil loses none.
 	Drop func(protocol string) bool
 }
 

@@ -134,7 +134,7 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 	})
 
 	machine := s.machine(rom.UEFI)
-	left := map[string]int{rom.DHCP: 3, rom.TFTP: 3}
+	left := map[string]int{rom.DHCP: 3, rom.TFTP: 3, rom.TFTPSent: 3}
 	machine.Drop = func(protocol string) bool {
 		left[protocol]--
 
@@ -145,6 +145,7 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Negative(t, left[rom.DHCP])
 	require.Negative(t, left[rom.TFTP])
+	require.Negative(t, left[rom.TFTPSent])
 }
 
 func TestWithoutServersTheROMGivesUp(t *testing.T) {

@@ -66,7 +66,7 @@ func (t *tftpTransfer) run(ctx context.Context, options ...string) (err error) {
 	t.request(options)
 
 	to := netip.AddrPortFrom(t.boot.server, uint16(t.Port.Ports().TFTP))
-	if _, err := t.conn.WriteTo(t.last, net.UDPAddrFromAddrPort(to)); err != nil {
+	if err := t.transmit(net.UDPAddrFromAddrPort(to)); err != nil {
 		return err
 	}
 
@@ -122,7 +122,7 @@ func (t *tftpTransfer) receive(ctx context.Context, to netip.AddrPort) ([]byte, 
 				again = t.peer
 			}
 
-			if _, err := t.conn.WriteTo(t.last, again); err != nil {
+			if err := t.transmit(again); err != nil {
 				return nil, err
 			}
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 )
@@ -130,7 +131,17 @@ func (t *tftpTransfer) abort() error {
 func (t *tftpTransfer) send(code, number uint16, text string) error {
 	packet := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, code), number)
 	t.last = append(packet, text...)
-	_, err := t.conn.WriteTo(t.last, t.peer)
+
+	return t.transmit(t.peer)
+}
+
+// transmit sends the last packet, unless it is to be lost.
+func (t *tftpTransfer) transmit(to net.Addr) error {
+	if t.drop(TFTPSent) {
+		return nil
+	}
+
+	_, err := t.conn.WriteTo(t.last, to)
 
 	return err
 }
