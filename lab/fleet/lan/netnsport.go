@@ -35,19 +35,6 @@ func (p *netnsPort) OpenDHCP(context.Context) (DHCPConn, error) {
 	return broadcastConn{conn}, nil
 }
 
-func (p *netnsPort) Assign(address netip.Prefix) error {
-	link, err := p.handle.LinkByName(linkName)
-	if err != nil {
-		return err
-	}
-
-	if err := p.handle.AddrReplace(link, &netlink.Addr{IPNet: ipNet(address)}); err != nil {
-		return fmt.Errorf("assign %s: %w", address, err)
-	}
-
-	return nil
-}
-
 func (p *netnsPort) Release(address netip.Prefix) error {
 	link, err := p.handle.LinkByName(linkName)
 	if err != nil {

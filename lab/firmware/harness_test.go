@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package firmware_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cozystack/cozy-install/lab/firmware"
+	"github.com/cozystack/cozy-install/lab/firmware/marker"
+)
+
+const (
+	repository = "../.."
+	cache      = repository + "/.cache/firmware"
+)
+
+// Modes of netboot, as the site file calls them.
+const (
+	proxy  = "proxy"
+	server = "server"
+)
+
+// product is built once for all tests of the package.
+var product = sync.OnceValues(func() (string, error) {
+	out, err := filepath.Abs(filepath.Join(cache, "bin", "cozy-install"))
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", out, "./cmd/cozy-install")
+	build.Dir = repository
+	build.Env = append(build.Environ(), "CGO_ENABLED=0")
+	if said, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build cozy-install: %w\n%s", err, said)
+	}
+	return out, nil
+})
+
+// need skips a test that nobody asked for, and fails one that was asked for and can not run. COZY_FIRMWARE names the
+// architectures: make firmware sets it.
+func need(t *testing.T, arch string) {
+	t.Helper()
+	err := firmware.Need(arch, cache)
+	isAskedFor := slices.Contains(strings.Fields(os.Getenv("COZY_FIRMWARE")), arch)
+	var missing *firmware.MissingError
+	switch {
+	case isAskedFor && errors.As(err, &missing):
+		t.Fatalf("%v\n%s", err, missing.Hint())
+	case errors.As(err, &missing):
+		t.Skipf("%v (%s)", err, missing.Hint())
+	case !isAskedFor:
+		t.Skip("machines with real firmware are started by make firmware only")
+	}
+}
+
+// stage is the product on a network, told of one machine.
+type stage struct {
+	*firmware.Surroundings
+
+	files firmware.BootFiles
+	log   *firmware.Console // of the product
+	mac   net.HardwareAddr
+	arch  string
+}
+
+// setting is what a test chooses.
+type setting struct {
+	mode string // proxy or server
+	arch string // empty: amd64
+	ipxe string // firmware.IPXE2019 or firmware.IPXE2025
+	node string // lines for the node's entry in the site file
+}
+
+func newStage(t *testing.T, want setting) *stage {
+	t.Helper()
+	if want.arch == "" {
+		want.arch = "amd64"
+	}
+	binary, err := product()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	assets := filepath.Join(dir, "assets")
+	require.NoError(t, os.Mkdir(assets, 0o755))
+	s := &stage{mac: net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, 1}, arch: want.arch}
+	s.files, err = firmware.WriteBootFiles(t.Context(), repository, cache, assets, want.arch)
+	require.NoError(t, err)
+	s.Surroundings, err = firmware.Surround(t.Context(), want.mode == proxy)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "site.yaml"), siteFile(want, s.mac), 0o644))
+	loaders, err := filepath.Abs(filepath.Join(cache, want.ipxe))
+	require.NoError(t, err)
+	s.log, err = s.Product(t.Context(), binary, dir,
+		"pxe", "serve", "-f", "site.yaml", "--ipxe-dir", loaders, "--assets-dir", assets, "-v")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the product said:\n%s", s.log.Tail())
+		}
+	})
+	return s
+}
+
+func siteFile(want setting, mac net.HardwareAddr) []byte {
+	netboot := "  mode: " + want.mode + "\n"
+	if want.mode == server {
+		netboot += "  pool: 10.77.0.100-10.77.0.199\n"
+	}
+	node := "    mac: " + mac.String() + "\n"
+	if want.arch != "amd64" {
+		node += "    arch: " + want.arch + "\n"
+	}
+	return []byte(`apiVersion: install.cozystack.io/v1alpha1
+kind: Site
+metadata: {name: firmware}
+domain: firmware.example.org
+bundle: paas-full
+network:
+  nodeSubnet: 10.77.0.0/24
+  vip: 10.77.0.10
+  gateway: 10.77.0.1
+  loadBalancer: 10.77.1.0/24
+netboot:
+  interface: eth0
+` + netboot + `nodes:
+  - name: cp1
+    role: controlplane
+    address: 10.77.0.11
+    disk: {serial: DISK-1}
+` + node + want.node)
+}
+
+// powerOn starts the machine, and ends it with the test.
+func (s *stage) powerOn(t *testing.T, m firmware.Machine) *firmware.Running {
+	t.Helper()
+	m.MAC = s.mac
+	m.Capture = filepath.Join(t.ArtifactDir(), "wire.pcap")
+	running, err := firmware.PowerOn(s.Netns, s.Bastion, m)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, running.PowerOff())
+		if t.Failed() {
+			t.Logf("the machine asked for: %s\nand it said:\n%s", strings.Join(running.Asked(), ", "), running.Tail())
+		}
+	})
+	return running
+}
+
+// await waits for a text on the machine's console, as long as its firmware may take.
+func await(t *testing.T, m firmware.Machine, running *firmware.Running, text string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), m.Firmware.Patience())
+	defer cancel()
+	require.NoError(t, running.Await(ctx, text))
+}
+
+// boots starts a machine and waits until its kernel runs, with our initramfs and our command line.
+func (s *stage) boots(t *testing.T, m firmware.Machine, path string) *firmware.Running {
+	t.Helper()
+	began := time.Now()
+	running := s.powerOn(t, m)
+	await(t, m, running, marker.End)
+	boot, isWhole := marker.Parse(running.Text())
+	require.True(t, isWhole, "the marker is torn:\n%s", running.Tail())
+	require.Equal(t, s.files.Stamp, boot.Stamp, "not our initramfs")
+	require.Contains(t, boot.Cmdline, firmware.Cmdline(s.arch, path))
+	t.Logf("its kernel ran after %.1f s; it asked for: %s", time.Since(began).Seconds(), strings.Join(running.Asked(), ", "))
+	return running
+}
