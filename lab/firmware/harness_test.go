@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -167,15 +168,32 @@ func await(t *testing.T, m firmware.Machine, running *firmware.Running, text str
 }
 
 // boots starts a machine and waits until its kernel runs, with our initramfs and our command line.
-func (s *stage) boots(t *testing.T, m firmware.Machine, path string) *firmware.Running {
+func (s *stage) boots(t *testing.T, m firmware.Machine, started string) *firmware.Running {
 	t.Helper()
 	began := time.Now()
 	running := s.powerOn(t, m)
 	await(t, m, running, marker.End)
+	s.ran(t, running, started, began)
+	return running
+}
+
+// ran checks what the kernel said it was started with.
+func (s *stage) ran(t *testing.T, running *firmware.Running, started string, began time.Time) {
+	t.Helper()
 	boot, isWhole := marker.Parse(running.Text())
 	require.True(t, isWhole, "the marker is torn:\n%s", running.Tail())
 	require.Equal(t, s.files.Stamp, boot.Stamp, "not our initramfs")
-	require.Contains(t, boot.Cmdline, firmware.Cmdline(s.arch, path))
+	require.Contains(t, boot.Cmdline, firmware.Cmdline(s.arch, started))
 	t.Logf("its kernel ran after %.1f s; it asked for: %s", time.Since(began).Seconds(), strings.Join(running.Asked(), ", "))
-	return running
+}
+
+// requireAsked checks that the machine asked for a file by a method: "tftp", "HEAD" or "GET".
+func (s *stage) requireAsked(t *testing.T, running *firmware.Running, method, file string) {
+	t.Helper()
+	for _, asked := range running.Asked() {
+		if words := strings.Fields(asked); words[0] == method && path.Base(words[1]) == file {
+			return
+		}
+	}
+	t.Errorf("the machine did not ask for %s by %s, but for: %s", file, method, strings.Join(running.Asked(), ", "))
 }
