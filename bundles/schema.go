@@ -52,7 +52,8 @@ func schemaOf(charts Charts, name string) (*jsonschema.Schema, any, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("schema of chart %s: %w", name, err)
 	}
-	const id = "values.schema.json"
+	// An absolute URL: the library makes others absolute by the working directory, whose name may not be one.
+	const id = "chart:///values.schema.json"
 	compiler := jsonschema.NewCompiler()
 	if err := compiler.AddResource(id, document); err != nil {
 		return nil, nil, fmt.Errorf("schema of chart %s: %w", name, err)

@@ -4,6 +4,7 @@ package bundles
 
 import (
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -148,4 +149,13 @@ func TestMapsThatLoseTheirLastKeyAreFound(t *testing.T) {
 	} {
 		require.Equal(t, test.want, isEmptied(test.before, test.after), name)
 	}
+}
+
+func TestTheWorkingDirectoryMayHaveAnyName(t *testing.T) {
+	dir := t.TempDir() + "/20%_full"
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	t.Chdir(dir)
+	catalog := load(t, tree(set("a", "a"), pkg("a", "values: {image: x}")))
+	_, err := Resolve(catalog, "b", Choices{Charts: fakeCharts{}})
+	require.NoError(t, err)
 }
