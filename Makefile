@@ -21,6 +21,7 @@ CONTROLLER_GEN := $(TOOLS)/controller-gen
 # The levels of tests, by where they lie. What is none of these needs no set-up.
 PLANE := /lab/plane(/|$$)
 FLEET := /lab/(fleet|world|demo|storm)(/|$$)
+FIRMWARE := /lab/firmware$$
 HOUSE := /internal/house$$
 
 # gotestsum prints failures in full and, at the end, each skipped test with its reason.
@@ -65,6 +66,19 @@ test-plane: $(GOTESTSUM) ## Run the tests on a real control plane; builds Kubern
 .PHONY: test-fleet
 test-fleet: $(GOTESTSUM) ## Run the bring-up against simulated machines
 	@packages=$$($(GO) list ./... | grep -E '$(FLEET)'); $(TEST) -timeout 40m -p 1 $$packages
+
+# Machines whose tests run; what is missing for one of them is an error. Two machines at once, for two cores.
+FIRMWARE_ARCHS ?= amd64 arm64
+FIRMWARE_PARALLEL ?= 2
+
+.PHONY: firmware
+firmware: $(GOTESTSUM) ## Boot machines with real firmware under QEMU (as root; FIRMWARE_ARCHS=amd64 for these alone)
+	@packages=$$($(GO) list ./... | grep -E '$(FIRMWARE)'); COZY_FIRMWARE='$(FIRMWARE_ARCHS)' \
+		$(TEST) -count=1 -timeout 60m -parallel $(FIRMWARE_PARALLEL) $$packages
+
+.PHONY: firmware-install
+firmware-install: ## Install QEMU, firmware images and dnsmasq, and fetch kernels and iPXE (Debian, as root)
+	lab/firmware/packages.sh install files $(FIRMWARE_ARCHS)
 
 .PHONY: bench
 bench: ## Run the benchmarks

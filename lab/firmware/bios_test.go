@@ -15,35 +15,36 @@ import (
 func TestBIOSWithIPXEInItsROMBoots(t *testing.T) {
 	need(t, "amd64")
 	for _, card := range []string{"virtio-net-pci", "e1000"} {
-		t.Run(card, func(t *testing.T) {
-			t.Parallel()
-			s := newStage(t, setting{mode: proxy, ipxe: firmware.IPXE2019})
-			s.boots(t, firmware.Machine{Firmware: firmware.BIOS, Card: card}, firmware.PathKernel)
+		inBothModes(t, card, func(t *testing.T, mode string) {
+			s := newStage(t, setting{mode: mode, ipxe: firmware.IPXE2019})
+			running := s.boots(t, firmware.Machine{Firmware: firmware.BIOS, Card: card}, firmware.PathKernel)
+			s.requireAsked(t, running, "GET", "boot.ipxe")
 		})
 	}
 }
 
-// There is no free BIOS PXE ROM but iPXE. This one is told to introduce itself by another name, so that it is led to the
-// loader as any vendor's is.
 func TestBIOSWithAnotherROMBoots(t *testing.T) {
 	need(t, "amd64")
 	for _, loaders := range []string{firmware.IPXE2019, firmware.IPXE2025} {
-		t.Run(loaders, func(t *testing.T) {
-			t.Parallel()
-			s := newStage(t, setting{mode: proxy, ipxe: loaders})
+		inBothModes(t, loaders, func(t *testing.T, mode string) {
+			s := newStage(t, setting{mode: mode, ipxe: loaders})
 			s.chains(t, firmware.Machine{Firmware: firmware.BIOS})
 		})
 	}
 }
 
+// chains boots a BIOS machine whose ROM is not iPXE. There is no free one, so this is iPXE that is told to introduce
+// itself by another name (DHCP option 77): it is led to the loader as any vendor's ROM is.
 func (s *stage) chains(t *testing.T, m firmware.Machine) *firmware.Running {
 	t.Helper()
 	began := time.Now()
 	running := s.powerOn(t, m)
 	await(t, m, running, "for the iPXE command line")
-	require.NoError(t, running.Type("\x02"))
+	require.NoError(t, running.Type(t.Context(), "\x02"))
 	await(t, m, running, "iPXE> ")
-	require.NoError(t, running.Type("set user-class PXEROM\rautoboot\r"))
+	require.NoError(t, running.Type(t.Context(), "set user-class PXEROM\r"))
+	await(t, m, running, "iPXE> ")
+	require.NoError(t, running.Type(t.Context(), "autoboot\r"))
 	await(t, m, running, marker.End)
 	s.ran(t, running, firmware.PathKernel, began)
 	s.requireAsked(t, running, "tftp", "undionly.kpxe")

@@ -18,10 +18,11 @@ type BootFiles struct {
 	Stamp string // in each initramfs: tells these files from all others
 }
 
-// Words of a kernel's command line that tell the two ways to start it apart.
+// Words of a kernel's command line that tell the ways to start it apart.
 const (
 	PathKernel = "cozy.path=kernel" // kernel and initramfs, by a loader's script
-	PathUKI    = "cozy.path=uki"    // one EFI program
+	PathUKI    = "cozy.path=uki"    // one EFI program, from the network
+	PathDisk   = "cozy.path=disk"   // the same from a disk
 )
 
 // WriteBootFiles fills a directory for some architectures from what packages.sh fetched into cache.
@@ -75,12 +76,7 @@ func (f BootFiles) write(ctx context.Context, root, cache, arch string) error {
 	if err != nil {
 		return err
 	}
-	image, err := unify(stub,
-		section{".osrel", []byte("ID=firmware-level\nNAME=\"cozy-install's firmware level\"\n")},
-		section{".cmdline", []byte(Cmdline(arch, PathUKI))},
-		section{".initrd", initramfs},
-		section{".linux", kernel}, // last: it may need more memory behind it than the file has bytes
-	)
+	image, err := unifyKernel(stub, kernel, initramfs, Cmdline(arch, PathUKI))
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 )
 
 // maxConsole bounds what is kept of a console: a kernel that boots says 40 kB.
@@ -20,6 +21,7 @@ type Console struct {
 
 	mu      sync.Mutex
 	said    []byte
+	pressed int           // how much of it was there when the last key was pressed
 	changed chan struct{} // closed and made anew whenever the machine says something
 	over    error         // why nothing more will come; nil while the machine runs
 }
@@ -32,6 +34,7 @@ func (c *Console) Write(p []byte) (int, error) {
 	defer c.mu.Unlock()
 	c.said = append(c.said, p...)
 	if len(c.said) > maxConsole {
+		c.pressed = max(0, c.pressed-len(c.said)+maxConsole/2)
 		c.said = append([]byte(nil), c.said[len(c.said)-maxConsole/2:]...)
 	}
 	c.wake()
@@ -51,30 +54,55 @@ func (c *Console) end(why error) {
 	c.wake()
 }
 
-// Await waits until the machine has said a text. The error has the end of the console.
+// Await waits until the machine has said a text since keys were last pressed. The error has the end of the console.
 func (c *Console) Await(ctx context.Context, text string) error {
+	return c.await(ctx, fmt.Sprintf("%q", text), func() bool {
+		return strings.Contains(string(c.said[c.pressed:]), text)
+	})
+}
+
+// Type presses keys, each when the machine has shown the one before: a serial line that nobody reads loses keys.
+func (c *Console) Type(ctx context.Context, keys string) error {
+	for _, key := range keys {
+		for {
+			c.mu.Lock()
+			c.pressed = len(c.said)
+			c.mu.Unlock()
+			if _, err := io.WriteString(c.keys, string(key)); err != nil {
+				return err
+			}
+			again, cancel := context.WithTimeout(ctx, 5*time.Second)
+			err := c.await(again, fmt.Sprintf("anything to %q", key), func() bool { return len(c.said) > c.pressed })
+			cancel()
+			if err == nil {
+				break
+			}
+			if again.Err() == nil || ctx.Err() != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// await waits until a condition holds, which is asked under the lock.
+func (c *Console) await(ctx context.Context, what string, isThere func() bool) error {
 	for {
 		c.mu.Lock()
-		said, over, changed := string(c.said), c.over, c.changed
+		done, over, changed := isThere(), c.over, c.changed
 		c.mu.Unlock()
 		switch {
-		case strings.Contains(said, text):
+		case done:
 			return nil
 		case over != nil:
-			return fmt.Errorf("the machine went off before it said %q: %w; its console ends:\n%s", text, over, c.Tail())
+			return fmt.Errorf("before it said %s: %w; its console ends:\n%s", what, over, c.Tail())
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("the machine did not say %q: %w; its console ends:\n%s", text, context.Cause(ctx), c.Tail())
+			return fmt.Errorf("it did not say %s: %w; its console ends:\n%s", what, context.Cause(ctx), c.Tail())
 		}
 	}
-}
-
-// Type presses keys.
-func (c *Console) Type(keys string) error {
-	_, err := io.WriteString(c.keys, keys)
-	return err
 }
 
 // Text is all that was said, without what only moves a cursor.

@@ -3,7 +3,9 @@
 package firmware
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 
 	"github.com/cozystack/cozy-install/lab/firmware/marker"
 )
@@ -11,10 +13,30 @@ import (
 // sector is the smallest disk a BIOS starts from.
 const sector = 512
 
-// WriteDisk makes a raw image of a disk that BIOS firmware starts, for a machine that was installed: its boot sector
+// WriteBIOSDisk makes the disk of a machine that was installed, and returns what Machine.Disk is to be: its boot sector
 // prints marker.Disk and restarts the machine.
-func WriteDisk(file string) error {
-	return os.WriteFile(file, append(bootSector("\r\n"+marker.Disk+"\r\n"), make([]byte, 1<<20-sector)...), 0o644)
+func WriteBIOSDisk(dir string) (string, error) {
+	file := filepath.Join(dir, "disk.img")
+	image := append(bootSector("\r\n"+marker.Disk+"\r\n"), make([]byte, 1<<20-sector)...)
+	return file, os.WriteFile(file, image, 0o644)
+}
+
+// WriteUEFIDisk does the same for UEFI firmware. What it starts is a unified kernel image that was told PathDisk.
+func (f BootFiles) WriteUEFIDisk(dir, cache, arch string) (string, error) {
+	const boot = "EFI/BOOT"
+	name := map[string]string{"amd64": "BOOTX64.EFI", "arm64": "BOOTAA64.EFI"}[arch]
+	kernel, errKernel := os.ReadFile(filepath.Join(f.Dir, "kernel-"+arch))
+	initramfs, errInitramfs := os.ReadFile(filepath.Join(f.Dir, "initramfs-"+arch+".xz"))
+	stub, errStub := os.ReadFile(filepath.Join(cache, stubName(arch)))
+	if err := errors.Join(errKernel, errInitramfs, errStub, os.MkdirAll(filepath.Join(dir, boot), 0o755)); err != nil {
+		return "", err
+	}
+	image, err := unifyKernel(stub, kernel, initramfs, Cmdline(arch, PathDisk))
+	if err != nil {
+		return "", err
+	}
+	// QEMU makes a FAT file system of the directory.
+	return "fat:" + dir, os.WriteFile(filepath.Join(dir, boot, name), image, 0o644)
 }
 
 // bootSector is 16-bit code, loaded to 0x7c00, that writes a text to the first serial port and resets the machine by

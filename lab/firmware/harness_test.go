@@ -54,15 +54,29 @@ var product = sync.OnceValues(func() (string, error) {
 func need(t *testing.T, arch string) {
 	t.Helper()
 	err := firmware.Need(arch, cache)
-	isAskedFor := slices.Contains(strings.Fields(os.Getenv("COZY_FIRMWARE")), arch)
+	wanted := strings.Fields(os.Getenv("COZY_FIRMWARE"))
+	isWanted := slices.Contains(wanted, arch)
 	var missing *firmware.MissingError
 	switch {
-	case isAskedFor && errors.As(err, &missing):
+	case isWanted && errors.As(err, &missing):
 		t.Fatalf("%v\n%s", err, missing.Hint())
+	case len(wanted) > 0 && !isWanted:
+		t.Skipf("only machines of %v were asked for, not of %s", wanted, arch)
 	case errors.As(err, &missing):
 		t.Skipf("%v (%s)", err, missing.Hint())
-	case !isAskedFor:
+	case !isWanted:
 		t.Skip("machines with real firmware are started by make firmware only")
+	}
+}
+
+// inBothModes runs a test beside a DHCP server, and as the only one.
+func inBothModes(t *testing.T, name string, test func(t *testing.T, mode string)) {
+	t.Helper()
+	for _, mode := range []string{proxy, server} {
+		t.Run(strings.TrimPrefix(name+" "+mode, " "), func(t *testing.T) {
+			t.Parallel()
+			test(t, mode)
+		})
 	}
 }
 

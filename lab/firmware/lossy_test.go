@@ -13,15 +13,15 @@ import (
 // Each TFTP packet, either way, is lost with this probability. HTTP is TCP's business.
 func TestLossyPathDelaysABootAndDoesNotEndIt(t *testing.T) {
 	need(t, "amd64")
-	for name, loss := range map[string]float64{"10%": 0.1, "20%": 0.2} {
-		t.Run(name+" BIOS", func(t *testing.T) {
+	for name, loss := range map[string]float64{"a tenth": 0.1, "a fifth": 0.2} {
+		t.Run(name+" with BIOS", func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, setting{mode: proxy, ipxe: firmware.IPXE2019})
 			running := s.chains(t, firmware.Machine{Firmware: firmware.BIOS, Loss: loss})
 			require.Positive(t, running.Lost())
 			t.Logf("%d TFTP packets were lost", running.Lost())
 		})
-		t.Run(name+" UEFI", func(t *testing.T) {
+		t.Run(name+" with UEFI", func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, setting{mode: proxy, ipxe: firmware.IPXE2019})
 			running := s.boots(t, firmware.Machine{Firmware: firmware.UEFI, Loss: loss}, firmware.PathKernel)

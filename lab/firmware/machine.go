@@ -23,7 +23,7 @@ type Machine struct {
 	ROM bool
 	// HTTPBoot switches the firmware's PXE off, which it tries first and for a minute. UEFI only.
 	HTTPBoot bool
-	Disk     string  // a raw image, tried after the network; empty: none
+	Disk     string  // tried after the network: see WriteBIOSDisk and WriteUEFIDisk; empty: none
 	Loss     float64 // of TFTP packets, each way, 0 to 1
 	Capture  string  // a pcap file for what passes its network card; empty: none
 }
@@ -88,7 +88,7 @@ func (m Machine) command() (program string, args []string) {
 		}
 	}
 	if m.Disk != "" {
-		args = append(args, "-drive", "if=none,id=disk,format=raw,file="+m.Disk, "-device", "virtio-blk-pci,drive=disk,bootindex=2")
+		args = append(args, "-drive", "if=none,id=disk,format=raw,readonly=on,file="+m.Disk, "-device", "virtio-blk-pci,drive=disk,bootindex=2")
 	}
 	return program, args
 }

@@ -75,4 +75,14 @@ func unify(stub []byte, sections ...section) ([]byte, error) {
 	return image, nil
 }
 
+// unifyKernel makes a unified kernel image. The kernel is last: it may need more memory behind it than it has bytes.
+func unifyKernel(stub, kernel, initramfs []byte, cmdline string) ([]byte, error) {
+	return unify(stub,
+		section{".osrel", []byte("ID=firmware-level\nNAME=\"cozy-install's firmware level\"\n")},
+		section{".cmdline", []byte(cmdline)},
+		section{".initrd", initramfs},
+		section{".linux", kernel},
+	)
+}
+
 func align(n, to uint32) uint32 { return (n + to - 1) / to * to }
