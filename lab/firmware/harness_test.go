@@ -5,15 +5,12 @@ package firmware_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,31 +20,11 @@ import (
 	"github.com/cozystack/cozy-install/lab/firmware/marker"
 )
 
-const (
-	repository = "../.."
-	cache      = repository + "/.cache/firmware"
-)
-
 // Modes of netboot, as the site file calls them.
 const (
 	proxy  = "proxy"
 	server = "server"
 )
-
-// product is built once for all tests of the package.
-var product = sync.OnceValues(func() (string, error) {
-	out, err := filepath.Abs(filepath.Join(cache, "bin", "cozy-install"))
-	if err != nil {
-		return "", err
-	}
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", out, "./cmd/cozy-install")
-	build.Dir = repository
-	build.Env = append(build.Environ(), "CGO_ENABLED=0")
-	if said, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build cozy-install: %w\n%s", err, said)
-	}
-	return out, nil
-})
 
 // need skips a test that nobody asked for, and fails one that was asked for and can not run. COZY_FIRMWARE names the
 // architectures: make firmware sets it.
@@ -96,6 +73,8 @@ type setting struct {
 	arch string // empty: amd64
 	ipxe string // firmware.IPXE2019 or firmware.IPXE2025
 	node string // lines for the node's entry in the site file
+	// installed: the machine was seen running from its disk by an earlier run.
+	installed bool
 }
 
 func newStage(t *testing.T, want setting) *stage {
@@ -103,22 +82,25 @@ func newStage(t *testing.T, want setting) *stage {
 	if want.arch == "" {
 		want.arch = "amd64"
 	}
-	binary, err := product()
+	binary, err := shared.product()
+	require.NoError(t, err)
+	s := &stage{mac: net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, 1}, arch: want.arch}
+	s.files, err = shared.files[want.arch]()
 	require.NoError(t, err)
 	dir := t.TempDir()
-	assets := filepath.Join(dir, "assets")
-	require.NoError(t, os.Mkdir(assets, 0o755))
-	s := &stage{mac: net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, 1}, arch: want.arch}
-	s.files, err = firmware.WriteBootFiles(t.Context(), repository, cache, assets, want.arch)
-	require.NoError(t, err)
 	s.Surroundings, err = firmware.Surround(t.Context(), want.mode == proxy)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "site.yaml"), siteFile(want, s.mac), 0o644))
+	if want.installed {
+		work := filepath.Join(dir, ".cozy-install", "firmware")
+		require.NoError(t, os.MkdirAll(work, 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(work, "journal.json"), []byte(`{"installed": {"cp1": true}}`), 0o600))
+	}
 	loaders, err := filepath.Abs(filepath.Join(cache, want.ipxe))
 	require.NoError(t, err)
 	s.log, err = s.Product(t.Context(), binary, dir,
-		"pxe", "serve", "-f", "site.yaml", "--ipxe-dir", loaders, "--assets-dir", assets, "-v")
+		"pxe", "serve", "-f", "site.yaml", "--ipxe-dir", loaders, "--assets-dir", s.files.Dir, "-v")
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
