@@ -14,6 +14,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 readonly cache=.cache/firmware
 readonly old=bookworm new=trixie
+# An archive that hiccups says nothing about the change.
+readonly apt=(apt-get -q -o Acquire::Retries=4 -o Dpkg::Use-Pty=0)
+export DEBIAN_FRONTEND=noninteractive
 
 has() {
   local want=$1 word
@@ -30,8 +33,8 @@ install_packages() {
     dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
   done
   ((${#missing[@]} == 0)) && return
-  apt-get update -q
-  apt-get install -q -y --no-install-recommends "${missing[@]}"
+  "${apt[@]}" update
+  "${apt[@]}" install -y --no-install-recommends "${missing[@]}"
 }
 
 # sources SUITE: this machine's Debian archive, for one release, as lines of sources.list.
@@ -69,7 +72,7 @@ CONF
     echo "no Debian archive in /etc/apt: docs/lab.md says which files $cache needs" >&2
     return 1
   }
-  APT_CONFIG=$root/apt.conf apt-get update -q
+  APT_CONFIG=$root/apt.conf "${apt[@]}" update
   touch "$root/updated"
 }
 
@@ -78,7 +81,7 @@ unpack() {
   local suite=$1 package=$2 dir=$3 root=$PWD/$cache/apt/$1
   prepare "$suite"
   mkdir -p "$dir"
-  (cd "$dir" && APT_CONFIG=$root/apt.conf apt-get download -q "$package")
+  (cd "$dir" && APT_CONFIG=$root/apt.conf "${apt[@]}" download "$package")
   dpkg-deb -x "$dir"/*.deb "$dir"
   rm "$dir"/*.deb
 }
