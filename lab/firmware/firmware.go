@@ -39,11 +39,6 @@ func (f Firmware) Arch() string {
 	return "amd64"
 }
 
-// Patience is how long a boot may take: more than ten times what it takes on an idle machine with two cores, for CI's
+// Patience is how long a boot may take: on an idle machine with two cores none takes more than a quarter of it, and CI's
 // are not idle. Only boots that fail take so long.
-func (f Firmware) Patience() time.Duration {
-	if f == BIOS {
-		return 2 * time.Minute
-	}
-	return 4 * time.Minute
-}
+const Patience = 4 * time.Minute

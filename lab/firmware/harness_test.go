@@ -155,10 +155,10 @@ func (s *stage) powerOn(t *testing.T, m firmware.Machine) *firmware.Running {
 	return running
 }
 
-// await waits for a text on the machine's console, as long as its firmware may take.
-func await(t *testing.T, m firmware.Machine, running *firmware.Running, text string) {
+// await waits for a text on the machine's console.
+func await(t *testing.T, running *firmware.Running, text string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), m.Firmware.Patience())
+	ctx, cancel := context.WithTimeout(t.Context(), firmware.Patience)
 	defer cancel()
 	require.NoError(t, running.Await(ctx, text))
 }
@@ -168,7 +168,7 @@ func (s *stage) boots(t *testing.T, m firmware.Machine, started string) *firmwar
 	t.Helper()
 	began := time.Now()
 	running := s.powerOn(t, m)
-	await(t, m, running, marker.End)
+	await(t, running, marker.End)
 	s.ran(t, running, started, began)
 	return running
 }

@@ -25,7 +25,7 @@ func TestAnInstalledBIOSMachineStartsItsDisk(t *testing.T) {
 			require.NoError(t, err)
 			m := firmware.Machine{Firmware: firmware.BIOS, Disk: disk}
 			running := s.powerOn(t, m)
-			await(t, m, running, marker.Disk)
+			await(t, running, marker.Disk)
 			s.requireAsked(t, running, "GET", "boot.ipxe")
 		})
 	}
