@@ -187,7 +187,9 @@ func (s *stage) ran(t *testing.T, running *firmware.Running, started string, beg
 func (s *stage) requireAsked(t *testing.T, running *firmware.Running, method, file string) {
 	t.Helper()
 	for _, asked := range running.Asked() {
-		if words := strings.Fields(asked); words[0] == method && path.Base(words[1]) == file {
+		how, what, _ := strings.Cut(asked, " ")
+		what, _, _ = strings.Cut(what, "?")
+		if how == method && path.Base(what) == file {
 			return
 		}
 	}

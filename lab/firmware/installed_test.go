@@ -15,7 +15,11 @@ import (
 // A machine that is installed asks the network first, as it always does, and starts its disk all the same.
 func TestAnInstalledBIOSMachineStartsItsDisk(t *testing.T) {
 	need(t, "amd64")
-	for _, way := range []string{site.DiskBootExit, site.DiskBootSANBoot, site.DiskBootNotFound} {
+	for way, says := range map[string]string{
+		site.DiskBootExit:     "Booting from Hard Disk",  // SeaBIOS
+		site.DiskBootSANBoot:  "Booting from SAN device", // iPXE
+		site.DiskBootNotFound: "Booting from Hard Disk",
+	} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, setting{
@@ -26,6 +30,7 @@ func TestAnInstalledBIOSMachineStartsItsDisk(t *testing.T) {
 			m := firmware.Machine{Firmware: firmware.BIOS, Disk: disk}
 			running := s.powerOn(t, m)
 			await(t, running, marker.Disk)
+			require.Contains(t, running.Text(), says)
 			s.requireAsked(t, running, "GET", "boot.ipxe")
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 
 	"github.com/cozystack/cozy-install/lab/fleet/lan"
 )
@@ -21,7 +22,7 @@ type Machine struct {
 	// ROM says that UEFI firmware meets a card with iPXE in its option ROM, which takes the card over. BIOS machines
 	// always have one: SeaBIOS has no network boot of its own.
 	ROM bool
-	// HTTPBoot switches the firmware's PXE off, which it tries first and for a minute. UEFI only.
+	// HTTPBoot switches the firmware's PXE off, which it tries first and for a minute, and IPv6. UEFI only.
 	HTTPBoot bool
 	Disk     string  // tried after the network: see WriteBIOSDisk and WriteUEFIDisk; empty: none
 	Loss     float64 // of TFTP packets, each way, 0 to 1
@@ -83,12 +84,12 @@ func (m Machine) command() (program string, args []string) {
 		args = append(args, "-device", "virtio-rng-pci")
 	}
 	if m.HTTPBoot {
-		for _, family := range []string{"IPv4", "IPv6"} {
-			args = append(args, "-fw_cfg", "name=opt/org.tianocore/"+family+"PXESupport,string=n")
+		for _, what := range []string{"IPv4PXESupport", "IPv6PXESupport", "IPv6Support"} {
+			args = append(args, "-fw_cfg", "name=opt/org.tianocore/"+what+",string=n")
 		}
 	}
 	if m.Disk != "" {
-		args = append(args, "-drive", "if=none,id=disk,format=raw,readonly=on,file="+m.Disk, "-device", "virtio-blk-pci,drive=disk,bootindex=2")
+		args = append(args, "-drive", "if=none,id=disk,format=raw,readonly=on,file="+strings.ReplaceAll(m.Disk, ",", ",,"), "-device", "virtio-blk-pci,drive=disk,bootindex=2")
 	}
 	return program, args
 }
