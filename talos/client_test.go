@@ -46,6 +46,12 @@ func hardwareOf(t *testing.T) []resource.Resource {
 	version := runtime.NewVersion()
 	version.TypedSpec().Version = "v1.13.9"
 
+	security := runtime.NewSecurityStateSpec(runtime.NamespaceName)
+	*security.TypedSpec() = runtime.SecurityStateSpec{
+		SecureBoot: true, BootedWithUKI: true, UKISigningKeyFingerprint: "ab\x1bcd", PCRSigningKeyFingerprint: "ef",
+		SELinuxState: runtime.SELinuxStatePermissive, ModuleSignatureEnforced: true,
+	}
+
 	disk := block.NewDisk(block.NamespaceName, "sda")
 	*disk.TypedSpec() = block.DiskSpec{
 		DevPath: "/dev/sda", Size: 240e9, Model: "M", Serial: "S", WWID: "naa.1", BusPath: "/pci", Transport: "sata", Rotational: true,
@@ -63,7 +69,7 @@ func hardwareOf(t *testing.T) []resource.Resource {
 	mac := func(last byte) nethelpers.HardwareAddr { return nethelpers.HardwareAddr{0x52, 0x54, 0, 0x77, 0, last} }
 
 	return []resource.Resource{
-		system, version, cdrom, disk,
+		system, version, security, cdrom, disk,
 		link("eno2", network.LinkStatusSpec{Type: nethelpers.LinkEther, HardwareAddr: mac(2)}),
 		link("eno1", network.LinkStatusSpec{Type: nethelpers.LinkEther, HardwareAddr: mac(9), PermanentAddr: mac(1), LinkState: true}),
 		link("bond0", network.LinkStatusSpec{Type: nethelpers.LinkEther, Kind: "bond", HardwareAddr: mac(9)}),
@@ -87,6 +93,10 @@ func TestInventoryReadsHardware(t *testing.T) {
 			{DevPath: "/dev/sr0", Readonly: true, CDROM: true},
 		},
 		TalosVersion: "v1.13.9",
+		Security: &talos.Security{
+			SecureBoot: true, BootedWithUKI: true, UKISigningKey: "ab\uFFFDcd", PCRSigningKey: "ef",
+			SELinux: "enabled, permissive", FIPS: "disabled", ModuleSignatureEnforced: true,
+		},
 	}, got)
 }
 
@@ -94,13 +104,17 @@ func TestInventoryDoesWithoutWhatANodeWithholds(t *testing.T) {
 	client := dialFake(t, &fakeNode{resources: hardwareOf(t)[1:], denied: map[resource.Type]codes.Code{
 		network.LinkStatusType: codes.PermissionDenied,
 		block.DiskType:         codes.Unimplemented,
+
+		runtime.SecurityStateType: codes.NotFound,
 	}})
 
 	got, err := client.Inventory(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, talos.Inventory{
 		TalosVersion: "v1.13.9",
-		Withheld:     []string{hardware.SystemInformationType, network.LinkStatusType, block.DiskType},
+		Withheld: []string{
+			hardware.SystemInformationType, network.LinkStatusType, block.DiskType, runtime.SecurityStateType,
+		},
 	}, got)
 }
 

@@ -21,16 +21,17 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Inventory is a node's hardware, as the node tells it. Texts are free of control characters; nothing else about them
+// Inventory is a node's hardware and how it was started, as the node tells it. Texts are free of control characters; nothing else about them
 // is certain: serials and UUIDs of cheap boards repeat.
 type Inventory struct {
 	UUID         string // lower case
 	Serial       string
 	Manufacturer string
 	Product      string
-	Links        []Link // physical Ethernet only, by name
-	Disks        []Disk // by device path
-	TalosVersion string // of the running system: v1.13.9
+	Links        []Link    // physical Ethernet only, by name
+	Disks        []Disk    // by device path
+	TalosVersion string    // of the running system: v1.13.9
+	Security     *Security // nil when withheld
 	// Withheld names the resource types that the node did not have or did not let us read; their fields are zero.
 	Withheld []string
 }
@@ -92,6 +93,7 @@ func (c *Client) Inventory(ctx context.Context) (Inventory, error) {
 		{network.LinkStatusType, readLinks},
 		{block.DiskType, readDisks},
 		{runtime.VersionType, readVersion},
+		{runtime.SecurityStateType, readSecurity},
 	} {
 		switch err := read.from(ctx, c.api.COSI, &found); {
 		case err == nil:

@@ -56,10 +56,20 @@ func Schematic(req Requirements, extraExtensions, kernelArgs []string) (id strin
 //
 // Nodes fetch it over https. A factory with an http URL needs a registry mirror of its host as well.
 func InstallImage(factoryURL, schematicID, version string) string {
+	return factoryImage(factoryURL, "metal-installer", schematicID, version)
+}
+
+// SecureBootInstallImage is the installer that writes a signed UKI. It is for machines whose firmware has the factory's
+// keys enrolled: others do not start what it installs, nor the signed machines what [InstallImage] does.
+func SecureBootInstallImage(factoryURL, schematicID, version string) string {
+	return factoryImage(factoryURL, "metal-installer-secureboot", schematicID, version)
+}
+
+func factoryImage(factoryURL, name, schematicID, version string) string {
 	host := factoryURL
 	if _, rest, found := strings.Cut(factoryURL, "://"); found {
 		host = rest
 	}
 
-	return strings.TrimRight(host, "/") + "/metal-installer/" + schematicID + ":" + version
+	return strings.TrimRight(host, "/") + "/" + name + "/" + schematicID + ":" + version
 }

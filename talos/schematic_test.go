@@ -61,4 +61,7 @@ func TestInstallImageNamesTheFactorysInstaller(t *testing.T) {
 	} {
 		require.Equal(t, want, talos.InstallImage(url, "abc", "v1.13.9"))
 	}
+
+	require.Equal(t, "factory.talos.dev/metal-installer-secureboot/abc:v1.13.9",
+		talos.SecureBootInstallImage("https://factory.talos.dev", "abc", "v1.13.9"))
 }
