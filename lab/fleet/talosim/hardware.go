@@ -29,6 +29,8 @@ type Hardware struct {
 	Manufacturer string
 	Product      string
 	Disks        []Disk
+	// Security is how the firmware started the system. The zero value is a kernel and initramfs without any signature.
+	Security runtime.SecurityStateSpec
 }
 
 // Disk is one block device.
@@ -56,11 +58,15 @@ func (o *osRun) publishHardware(ctx context.Context) error {
 	version := runtime.NewVersion()
 	*version.TypedSpec() = runtime.VersionSpec{Name: "Talos", Version: o.version()}
 
+	security := runtime.NewSecurityStateSpec(runtime.NamespaceName)
+	*security.TypedSpec() = o.Hardware.Security
+
 	synced := timeres.NewStatus()
 	synced.TypedSpec().Synced = true
 
 	errs := []error{
-		o.resources.Create(ctx, system), o.resources.Create(ctx, version), o.resources.Create(ctx, synced),
+		o.resources.Create(ctx, system), o.resources.Create(ctx, version), o.resources.Create(ctx, security),
+		o.resources.Create(ctx, synced),
 	}
 	for _, link := range o.links() {
 		errs = append(errs, o.resources.Create(ctx, link))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/siderolabs/talos/pkg/machinery/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/generate/secrets"
+	"github.com/siderolabs/talos/pkg/machinery/resources/runtime"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cozystack/cozy-install/lab/fleet/clock"
@@ -90,6 +91,7 @@ type testLab struct {
 	kubernetes *fakeKubernetes
 	bundle     *secrets.Bundle
 	timing     talosim.Timing
+	security   runtime.SecurityStateSpec
 }
 
 // oneBundle is shared by most tests: its RSA key takes a second to make.
@@ -203,6 +205,7 @@ func (m *testMachine) config() talosim.Config {
 				{Path: "/dev/vda", Size: 100 << 30, Serial: "D1", Model: "SIMULATED", Transport: "virtio"},
 				{Path: "/dev/vdb", Size: 200 << 30, Serial: "D2", Model: "SIMULATED", Transport: "virtio"},
 			},
+			Security: m.lab.security,
 		},
 		Disks: m.storage, Wire: loopWire{lease: netip.PrefixFrom(m.lab.address(100+m.number), 24)},
 		Peers: m.lab.peers, Kubernetes: m.lab.kubernetes, Version: "v1.13.9",

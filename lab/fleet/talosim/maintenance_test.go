@@ -147,6 +147,27 @@ func TestBadConfigsAreRefusedInTalossOwnWords(t *testing.T) {
 	require.False(t, m.storage.Installed())
 }
 
+func TestHowAMachineWasStartedIsToldInMaintenanceAndAfter(t *testing.T) {
+	lab := newLab(t, 165)
+	lab.security = runtime.SecurityStateSpec{
+		SecureBoot: true, BootedWithUKI: true, UKISigningKeyFingerprint: "uki", SELinuxState: runtime.SELinuxStatePermissive,
+	}
+	m := lab.machine(1)
+
+	read := func(c *client.Client) error {
+		state, err := safe.StateGetByID[*runtime.SecurityState](t.Context(), c.COSI, runtime.SecurityStateID)
+		if err == nil {
+			require.Equal(t, lab.security, *state.TypedSpec())
+		}
+
+		return err
+	}
+
+	lab.eventually("maintenance", func() error { return read(m.anonymous()) })
+	m.install(lab.configFor(1, machinetype.TypeControlPlane))
+	lab.eventually("the installed system", func() error { return read(m.admin()) })
+}
+
 func TestApplyInstallsRebootsAndAnswersToTheClustersAdministratorOnly(t *testing.T) {
 	lab := newLab(t, 163)
 	m := lab.machine(1)
