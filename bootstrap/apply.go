@@ -25,27 +25,48 @@ func (b *bringup) applyConfigs() phase.Phase {
 		ID: "apply", Title: "apply the machine configs",
 		Done: b.allOurs,
 		Plan: func(context.Context) ([]string, error) {
-			return []string{"on each machine in maintenance mode: check its identity, dry run, apply its config"}, nil
+			steps := []string{"on each machine in maintenance mode: check its identity, dry run, apply its config"}
+			if b.site.Netboot.Approve == site.ApproveFingerprint {
+				steps = append(steps, "but wait for each control plane until a person has approved its fingerprint: cozy-install node approve")
+			}
+			return steps, nil
 		},
 		Run: func(ctx context.Context, say phase.Say) error {
-			seen, err := b.observe(ctx, true)
+			var failed error
+			err := b.await(ctx, say, "a person to approve the control planes", 0, func(ctx context.Context) error {
+				failed = b.applyOnce(ctx, say)
+				if isUnapproved(failed) {
+					return failed
+				}
+				return nil // nothing else is waited for
+			})
 			if err != nil {
 				return err
 			}
-			return b.applyAll(ctx, seen, say)
+			return failed
 		},
 	}
 }
 
-// applyAll applies to all machines in maintenance mode side by side. One that fails does not stop the others. Those that
-// are silent now are installing already, or are waited for by the next phase. A machine goes on answering for a while
-// after it took its config; its certificate, new at each boot, tells whether it is still the same boot.
+func (b *bringup) applyOnce(ctx context.Context, say phase.Say) error {
+	seen, err := b.observe(ctx, true)
+	if err != nil {
+		return err
+	}
+	return b.applyAll(ctx, seen, say)
+}
+
+// applyAll applies to all machines in maintenance mode side by side, but for those that a person must approve first. One
+// that fails does not stop the others, and hides that some are not approved. Those that are silent now are installing
+// already, or are waited for by the next phase. A machine goes on answering for a while after it took its config; its
+// certificate, new at each boot, tells whether it is still the same boot.
 func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase.Say) error {
 	var lock sync.Mutex
 	var errs []error
 	group := errgroup.Group{}
 	group.SetLimit(nodesAtOnce)
-	for _, node := range b.without(seen) {
+	nodes, waiting := b.approved(ctx, b.without(seen), seen)
+	for _, node := range nodes {
 		machine := seen[node.Name]
 		group.Go(func() error {
 			err := b.apply(ctx, node, machine)
@@ -56,7 +77,10 @@ func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase
 		})
 	}
 	_ = group.Wait() // errors are collected, so that one node does not stop another
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return waiting
 }
 
 // without gives the nodes whose machines are in maintenance mode and did not take a config in this boot of theirs.
@@ -106,8 +130,11 @@ func (b *bringup) apply(ctx context.Context, node site.Node, machine sight) erro
 	if err != nil {
 		return err
 	}
-	if !isNode(node, inventory) {
-		return fmt.Errorf("the machine there is another one now (serial %q, uuid %s)", inventory.Serial, inventory.UUID)
+	if err := isNode(node, inventory); err != nil {
+		return err
+	}
+	if err := assertSecureBoot(b.site, node, inventory.Security); err != nil {
+		return err
 	}
 	input, err := talosNode(b.site, node)
 	if err != nil {
@@ -189,7 +216,7 @@ func (b *bringup) assertInstalled(ctx context.Context, say phase.Say) error {
 		return nil
 	}
 	if err := b.applyAll(ctx, seen, say); err != nil {
-		return fmt.Errorf("%w: %w", missing, err)
+		return fmt.Errorf("%w; %w", err, missing) // the first one's hint is shown
 	}
 	return missing
 }

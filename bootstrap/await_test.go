@@ -19,6 +19,7 @@ func TestWaitingGoesOnOnlyForWhatTimeCanCure(t *testing.T) {
 	for _, final := range []error{
 		&ForeignNodeError{}, &NoSecretsError{}, &TwoSecretsError{}, &BrokenSecretsError{Err: errors.New("x")}, &NoKubeconfigError{},
 		&workdir.BrokenJournalError{Err: errors.New("x")}, &LostBootstrapNodeError{}, &kube.TakenError{Err: errors.New("x")},
+		&SecureBootError{},
 	} {
 		require.True(t, isFinal(final), "%T", final)
 		require.True(t, isFinal(errors.Join(errors.New("beside"), fmt.Errorf("on cp1: %w", final))), "%T", final)
@@ -26,6 +27,7 @@ func TestWaitingGoesOnOnlyForWhatTimeCanCure(t *testing.T) {
 	for _, passing := range []error{
 		nil, errors.New("x"), &MissingNodesError{}, &LostEtcdError{}, &SplitEtcdError{}, context.DeadlineExceeded,
 		&kube.UnreachableError{Err: errors.New("x")}, &kube.NotYetError{},
+		&UnapprovedError{}, &UnlikeApprovedError{},
 	} {
 		require.False(t, isFinal(passing), "%T", passing)
 	}

@@ -74,16 +74,3 @@ func (e *NetbootModeError) Error() string {
 func (e *NetbootModeError) Hint() string {
 	return "set netboot.mode to proxy, beside the DHCP server that your network has; with off, up waits for machines that you start yourself, e.g. from Talos's ISO"
 }
-
-// ApprovalError says that the site file asks for control planes to be approved by their fingerprint, which this version
-// cannot do. Going on without would give the cluster's keys to machines that nobody looked at.
-type ApprovalError struct{}
-
-func (e *ApprovalError) Error() string {
-	return fmt.Sprintf("netboot.approve: %q: this version cannot ask for approvals yet", site.ApproveFingerprint)
-}
-
-// Hint says what can be done instead.
-func (e *ApprovalError) Hint() string {
-	return "on a network that you trust, set netboot.approve to site: machines are then known by mac, serial and uuid"
-}

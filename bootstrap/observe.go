@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -31,6 +30,8 @@ type sight struct {
 	state       talos.State
 	addr        netip.AddrPort
 	fingerprint string
+	inventory   talos.Inventory // of a machine in maintenance mode
+	trouble     error           // why a node that answers is not to be had
 }
 
 // observe looks at every node of the site, side by side. A node that does not answer is in the result as unreachable. An
@@ -41,14 +42,18 @@ func (b *bringup) observe(ctx context.Context, search bool) (map[string]sight, e
 	if err != nil {
 		return nil, err
 	}
+	return b.observeNodes(ctx, b.site.Nodes, search, creds)
+}
+
+func (b *bringup) observeNodes(ctx context.Context, nodes []site.Node, search bool, creds *talos.Credentials) (map[string]sight, error) {
 	var scanning sync.WaitGroup
 	if search && b.finder.due() {
 		scanning.Go(func() { b.scan(ctx) })
 	}
-	out, err := b.lookForAll(ctx, b.site.Nodes, creds)
+	out, err := b.lookForAll(ctx, nodes, creds)
 	scanning.Wait()
 	var found []site.Node
-	for _, node := range b.site.Nodes {
+	for _, node := range nodes {
 		if _, ok := b.finder.addr(node.Name); ok && out[node.Name].state == talos.Unreachable {
 			found = append(found, node)
 		}
@@ -67,6 +72,7 @@ func (b *bringup) lookForAll(ctx context.Context, nodes []site.Node, creds *talo
 	for _, node := range nodes {
 		group.Go(func() error {
 			seen, err := b.look(ctx, node, creds)
+			seen.trouble = err
 			lock.Lock()
 			defer lock.Unlock()
 			out[node.Name] = seen
@@ -116,8 +122,7 @@ func (b *bringup) lookAt(ctx context.Context, node site.Node, addr netip.AddrPor
 	case talos.Ours:
 		return seen, err // it may be ours and yet refuse us
 	case talos.Maintenance:
-		var same bool
-		if same, err = b.recognise(ctx, node, seen); same {
+		if seen.inventory, err = b.recognise(ctx, node, seen); err == nil {
 			return seen, nil
 		}
 	}
@@ -142,39 +147,6 @@ func (b *bringup) candidates(node site.Node) []netip.AddrPort {
 		out = append(out, netip.AddrPortFrom(addr, talos.Port))
 	}
 	return out
-}
-
-// recognise checks that the machine in maintenance mode at an address is the node: every identifier that the site file
-// gives must be the machine's.
-func (b *bringup) recognise(ctx context.Context, node site.Node, seen sight) (bool, error) {
-	client, err := talos.DialMaintenance(ctx, seen.addr, seen.fingerprint)
-	if err != nil {
-		return false, err
-	}
-	defer client.Close()
-	inventory, err := client.Inventory(ctx)
-	if err != nil {
-		return false, err
-	}
-	return isNode(node, inventory), nil
-}
-
-func isNode(node site.Node, inventory talos.Inventory) bool {
-	if node.Serial != "" && !strings.EqualFold(node.Serial, inventory.Serial) {
-		return false
-	}
-	if node.UUID != "" && !strings.EqualFold(node.UUID, inventory.UUID) {
-		return false
-	}
-	if node.MAC == "" {
-		return true
-	}
-	for _, link := range inventory.Links {
-		if strings.EqualFold(link.MAC.String(), node.MAC) {
-			return true
-		}
-	}
-	return false
 }
 
 // assertAll observes every node and checks that each is in one of the wanted states.

@@ -116,7 +116,7 @@ func (b *bringup) identify(ctx context.Context, addr netip.Addr) {
 		return
 	}
 	for _, node := range b.site.Nodes {
-		if isNode(node, inventory) {
+		if isNode(node, inventory) == nil {
 			b.finder.put(node.Name, addr)
 		}
 	}

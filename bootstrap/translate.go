@@ -65,10 +65,17 @@ func (b *bringup) talosCluster() (talos.Cluster, error) {
 		NodeSubnet: s.Network.NodeSubnet, PodSubnets: []netip.Prefix{s.Network.NodePodSubnet},
 		ServiceSubnets: []netip.Prefix{s.Network.ServiceSubnet}, DNSDomain: s.Network.ClusterDomain,
 		VIP: s.Network.VIP, Gateway: s.Network.Gateway, DNSServers: s.Network.DNSServers, NTPServers: s.Network.NTPServers,
-		InstallImage:    talos.InstallImage(s.Talos.Factory, id, s.Talos.Version),
+		InstallImage:    installImage(s.Talos, id),
 		RegistryMirrors: mirrors(s), Requirements: requirements(b.plan.Talos), SANs: sans,
 		AllowSchedulingOnControlPlanes: true, Patches: patches(s.Talos.Patches),
 	}, nil
+}
+
+func installImage(t *site.Talos, schematic string) string {
+	if t.SecureBoot {
+		return talos.SecureBootInstallImage(t.Factory, schematic, t.Version)
+	}
+	return talos.InstallImage(t.Factory, schematic, t.Version)
 }
 
 // mirrors are the site's registry mirrors. A factory without TLS is one more: nodes pull the installer image from it, and

@@ -40,16 +40,6 @@ func TestUpFromThePhaseAfterOneThatNeverRanFailsAtOnce(t *testing.T) {
 	}
 }
 
-// A security setting that cannot be kept must not be passed over in silence.
-func TestApprovalByFingerprintIsRefusedUntilItIsBuilt(t *testing.T) {
-	s := parseSite(t, "mode: proxy", "mode: proxy, approve: fingerprint")
-	work := t.TempDir()
-	_, err := Up(t.Context(), Options{Site: s, WorkDir: work})
-	var approval *ApprovalError
-	require.ErrorAs(t, err, &approval)
-	require.NoFileExists(t, filepath.Join(work, workdir.SecretsFile))
-}
-
 func TestUpUntilIsNotComplete(t *testing.T) {
 	out, err := Up(t.Context(), Options{Site: parseSite(t, "", ""), WorkDir: t.TempDir(), Until: "configs"})
 	require.NoError(t, err)

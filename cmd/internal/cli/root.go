@@ -35,6 +35,7 @@ func newRoot(streams Streams, version string) *cobra.Command {
 		newConfigCommand(streams),
 		newTalosCommand(streams),
 		newPXECommand(streams),
+		newNodeCommand(streams),
 		newBundleCommand(streams),
 		newTenantCommand(streams),
 		newVersionCommand(streams, version),
