@@ -137,7 +137,7 @@ func (b *bringup) approvals() (map[string]string, error) {
 	all, err := b.dir.Approvals()
 	out := map[string]string{}
 	for _, a := range all {
-		if a.Kind == workdir.ForNode {
+		if a.Kind == workdir.ApproveNode {
 			out[a.Name] = a.Value
 		}
 	}
@@ -195,7 +195,7 @@ func ApproveNode(o Options, node, fingerprint string) error {
 	if err != nil {
 		return err
 	}
-	return workdir.Approve(o.WorkDir, workdir.Approval{Kind: workdir.ForNode, Name: node, Value: parsed})
+	return workdir.Approve(o.WorkDir, workdir.Approval{Kind: workdir.ApproveNode, Name: node, Value: parsed})
 }
 
 func nodeOf(s *site.Site, name string) (site.Node, error) {

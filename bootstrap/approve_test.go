@@ -69,7 +69,7 @@ func TestApproveNodeTakesOnlyWhatUpWouldAskFor(t *testing.T) {
 // An approval that cannot be read is named where it may be the one that is waited for.
 func TestAnUnreadableApprovalIsNamedWhileOneIsWaitedFor(t *testing.T) {
 	b := withSecrets(t, machineSiteWith(t, "mode: off", "mode: off, approve: fingerprint"))
-	require.NoError(t, workdir.Approve(b.dir.Path(""), workdir.Approval{Kind: workdir.ForNode, Name: "broken"}))
+	require.NoError(t, workdir.Approve(b.dir.Path(""), workdir.Approval{Kind: workdir.ApproveNode, Name: "broken"}))
 	_, err := b.dir.Approvals()
 	require.NoError(t, err)
 	require.NoError(t, b.dir.Write(t.Context(), workdir.ApprovalsDir+"/node.cp1", []byte("{}")))

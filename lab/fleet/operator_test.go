@@ -71,7 +71,7 @@ func (o *operator) start(ctx context.Context) error {
 	}
 
 	config := pxe.Config{
-		Interface: o.iface, Address: o.address(2), Ports: o.ports, IPXEDir: loaders, Assets: boot,
+		Interfaces: []string{o.iface}, Address: o.address(2), Ports: o.ports, IPXEDir: loaders, Assets: boot,
 	}
 	for n := 1; n <= o.machines; n++ {
 		config.Machines = append(config.Machines,

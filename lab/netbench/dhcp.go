@@ -150,7 +150,7 @@ func serveDHCP(ctx context.Context, dir string) error {
 		}
 	}
 	config := pxe.Config{
-		Interface: "eth0", IPXEDir: dir,
+		Interfaces: []string{"eth0"}, IPXEDir: dir,
 		Assets: assets.Assets{Dir: dir, Sets: map[string]assets.Set{
 			assets.AMD64: {Kernel: "kernel-amd64", Initramfs: "initramfs-amd64.xz"},
 		}},

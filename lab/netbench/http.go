@@ -20,7 +20,7 @@ const (
 	httpNginx = "127.77.1.4:8080"
 	httpOurs  = "127.77.1.5:8080"
 	httpSize  = 100 << 20 // a UKI
-	httpRoute = "/uki.efi"
+	httpRoute = "/uki.efi" // also the file's name
 )
 
 // http measures downloads of one large file.
@@ -92,9 +92,15 @@ http {
 }
 
 // serveHTTP is our server.
-func serveHTTP(ctx context.Context, dir string) error {
+func serveHTTP(ctx context.Context, dir string) (err error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	name := strings.TrimPrefix(httpRoute, "/")
 	server := httpboot.New(httpboot.Config{
-		Files:  map[string]string{httpRoute: filepath.Join(dir, httpRoute)},
+		Files:  map[string]httpboot.File{name: {Root: root, Name: name}},
 		Script: func(httpboot.ScriptRequest) ([]byte, error) { return nil, httpboot.ErrNotServed },
 		Log:    slog.New(slog.DiscardHandler),
 	})
