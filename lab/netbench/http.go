@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/cozystack/cozy-install/pxe/httpboot"
 )
@@ -19,7 +20,7 @@ import (
 const (
 	httpNginx = "127.77.1.4:8080"
 	httpOurs  = "127.77.1.5:8080"
-	httpSize  = 100 << 20 // a UKI
+	httpSize  = 100 << 20  // a UKI
 	httpRoute = "/uki.efi" // also the file's name
 )
 
