@@ -47,9 +47,10 @@ func (t *Table) decide(q Query) (Outcome, uint64) {
 }
 
 // contradict says what is wrong with the address a machine wants. The zero Outcome means nothing. Machines we know
-// nothing of may be another server's, so they get no answer, and neither does what is about other networks.
+// nothing of may be another server's, as may those that we only offered something, so they get no answer, and neither
+// does what is about other networks.
 func (t *Table) contradict(q Query, own *entry, want netip.Addr) Outcome {
-	known := own != nil || q.Fixed.IsValid()
+	known := own != nil && own.state == Bound || q.Fixed.IsValid()
 	switch {
 	case !want.IsValid():
 		return silent("asks for no address")
