@@ -60,7 +60,7 @@ func (r Request) Encode(reply Reply) ([]byte, error) {
 	o.must(dhcpv4.OptionServerIdentifier, r.Server.AsSlice())
 	if reply.Refusal != "" {
 		p.ClientIPAddr = net.IPv4zero // RFC 2131 table 3
-		o.must(dhcpv4.OptionMessage, []byte(cut(reply.Refusal, maxOption)))
+		o.must(dhcpv4.OptionMessage, []byte(cut(reply.Refusal)))
 	} else {
 		if reply.Lease != nil {
 			r.lease(p, &o, reply.Lease)
@@ -149,7 +149,7 @@ func (r Request) boot(p *dhcpv4.DHCPv4, o *options, b Boot) {
 	}
 	// Some firmware reads past the option's end: the NUL stops it. Where the longest name leaves no room for it, the
 	// next option or the end mark follows.
-	o.must(dhcpv4.OptionBootfileName, []byte(cut(b.File+"\x00", maxOption)))
+	o.must(dhcpv4.OptionBootfileName, []byte(cut(b.File+"\x00")))
 }
 
 // echo gives back what the machine and the relay said of themselves.
@@ -180,7 +180,7 @@ func (r Request) rest(o *options, reply Reply) {
 		o.may(dhcpv4.OptionTFTPServerName, []byte(r.Server.String())) // the Raspberry Pi 4 reads nothing else
 	}
 	if reply.Lease != nil {
-		o.may(dhcpv4.OptionDomainName, []byte(cut(reply.Lease.Domain, maxOption)))
+		o.may(dhcpv4.OptionDomainName, []byte(cut(reply.Lease.Domain)))
 		o.may(dhcpv4.OptionNTPServers, addresses(reply.Lease.NTP))
 	}
 }
@@ -201,4 +201,5 @@ func addresses(list []netip.Addr) []byte {
 	return b
 }
 
-func cut(s string, limit int) string { return s[:min(len(s), limit)] }
+// cut leaves what fits into one option.
+func cut(s string) string { return s[:min(len(s), maxOption)] }

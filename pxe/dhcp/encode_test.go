@@ -218,8 +218,12 @@ func TestAnswerFitsTheMachine(t *testing.T) {
 		limit int    // of the UDP payload
 		full  bool
 	}{
-		{"", 548, false}, {"\x00\x00", 548, false}, {"\x02\x40", 548, false}, {"x", 548, false},
-		{"\x05\xc0", 1444, true}, {"\xff\x00", 1472, true}, // EDK2 in its DISCOVER and its REQUEST
+		{"", 548, false},
+		{"\x00\x00", 548, false},
+		{"\x02\x40", 548, false},
+		{"x", 548, false},
+		{"\x05\xc0", 1444, true}, // EDK2 in its DISCOVER
+		{"\xff\x00", 1472, true}, // and in its REQUEST
 	} {
 		change := []dhcpv4.Modifier{option(97, "\x00"+strings.Repeat("u", 16))}
 		if c.says != "" {

@@ -59,7 +59,7 @@ func (w wire) socketOn(t testing.TB, name string) *ipv4.PacketConn {
 	apart(t, w.machine, func() {
 		config := net.ListenConfig{Control: bindTo(name)}
 		var err error
-		conn, err = config.ListenPacket(context.Background(), "udp4", "0.0.0.0:0")
+		conn, err = config.ListenPacket(t.Context(), "udp4", "0.0.0.0:0")
 		require.NoError(t, err)
 	})
 	t.Cleanup(func() { _ = conn.Close() })

@@ -69,5 +69,5 @@ func printable(text string) string {
 			return '?'
 		}
 		return r
-	}, strings.TrimRight(cut(text, maxOption), "\x00"))
+	}, strings.TrimRight(cut(text), "\x00"))
 }

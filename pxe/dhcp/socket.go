@@ -36,10 +36,9 @@ func (s *socket) read(buffer, control []byte) (payload []byte, from netip.AddrPo
 		return nil, from, Link{}, false, err
 	}
 	var message ipv4.ControlMessage
-	if err := message.Parse(control[:controlled]); err != nil {
-		return nil, from, Link{}, false, nil
+	if message.Parse(control[:controlled]) == nil {
+		at, served = s.links[message.IfIndex]
 	}
-	at, served = s.links[message.IfIndex]
 	return buffer[:n], from, at, served, nil
 }
 

@@ -143,9 +143,10 @@ func (w wire) serveWith(t testing.TB, serving Serving, open func() (*Conn, error
 
 // listen opens a service as the product does.
 func listen(t testing.TB, name, address string, service Service, port uint16) func() (*Conn, error) {
+	t.Helper()
 	return func() (*Conn, error) {
 		l := link(t, name, address)
-		return Listen(context.Background(), l.Interface, netip.AddrPortFrom(l.Address, port), service)
+		return Listen(t.Context(), l.Interface, netip.AddrPortFrom(l.Address, port), service)
 	}
 }
 
@@ -160,7 +161,7 @@ func (w wire) firmware(t testing.TB, name string) firmware {
 	f := firmware{t: t}
 	apart(t, w.machine, func() {
 		config := net.ListenConfig{Control: bindTo(name)}
-		conn, err := config.ListenPacket(context.Background(), "udp4", "0.0.0.0:68")
+		conn, err := config.ListenPacket(t.Context(), "udp4", "0.0.0.0:68")
 		require.NoError(t, err)
 		f.PacketConn = conn
 	})

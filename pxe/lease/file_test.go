@@ -3,7 +3,6 @@
 package lease
 
 import (
-	"context"
 	"encoding/binary"
 	"net"
 	"net/netip"
@@ -145,8 +144,8 @@ func storm(t testing.TB, b *bench, machines int) {
 	for range 64 {
 		all.Go(func() {
 			for mac := range next {
-				offer := b.Answer(context.Background(), Query{Kind: Discover, MAC: mac})
-				got := b.Answer(context.Background(), Query{Kind: Request, MAC: mac, Requested: offer.Address, Chosen: us})
+				offer := b.Answer(t.Context(), Query{Kind: Discover, MAC: mac})
+				got := b.Answer(t.Context(), Query{Kind: Request, MAC: mac, Requested: offer.Address, Chosen: us})
 				if !got.Address.IsValid() || got.Address != offer.Address {
 					t.Errorf("%s: offered %+v, got %+v", mac, offer, got)
 				}
@@ -192,10 +191,10 @@ func BenchmarkStorm(b *testing.B) {
 func BenchmarkFullPool(b *testing.B) {
 	bench := newBench(b, large(""))
 	for i := range 1 << 16 {
-		bench.Answer(context.Background(), Query{Kind: Discover, MAC: binary.BigEndian.AppendUint32([]byte{2, 0}, uint32(i))})
+		bench.Answer(b.Context(), Query{Kind: Discover, MAC: binary.BigEndian.AppendUint32([]byte{2, 0}, uint32(i))})
 	}
 	for b.Loop() {
-		if o := bench.Answer(context.Background(), Query{Kind: Discover, MAC: one}); o.Silent == "" {
+		if o := bench.Answer(b.Context(), Query{Kind: Discover, MAC: one}); o.Silent == "" {
 			b.Fatal(o)
 		}
 	}

@@ -3,7 +3,6 @@
 package lease
 
 import (
-	"context"
 	"net"
 	"net/netip"
 	"testing"
@@ -49,7 +48,7 @@ func newBench(t testing.TB, change func(*Config)) *bench {
 
 func (b *bench) ask(q Query) Outcome {
 	b.t.Helper()
-	o := b.Answer(context.Background(), q)
+	o := b.Answer(b.t.Context(), q)
 	said := 0
 	for _, part := range []bool{o.Address.IsValid(), o.Refuse != "", o.Silent != ""} {
 		if part {

@@ -39,7 +39,7 @@ func TestSecondQuestionDuringAProbeWaits(t *testing.T) {
 		c.Taken = func(context.Context, netip.Addr) bool { probing <- true; return <-goOn }
 	})
 	first := make(chan Outcome)
-	go func() { first <- b.Answer(context.Background(), Query{Kind: Discover, MAC: one}) }()
+	go func() { first <- b.Answer(t.Context(), Query{Kind: Discover, MAC: one}) }()
 	<-probing
 	require.Equal(t, "whether 10.77.0.100 is in use is being looked at", b.discover(one, none).Silent)
 	goOn <- false
