@@ -7,8 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-
-	"github.com/cozystack/cozy-install/lab/fleet/rom"
 )
 
 // maxMachines is what the address plan has room for.
@@ -30,15 +28,8 @@ func nodeAddress(n int) netip.Addr {
 
 func mac(n int) net.HardwareAddr { return net.HardwareAddr{0x52, 0x54, 0, 0x90, byte(n >> 8), byte(n)} }
 
-// firmware is by turns what such sites have.
-func firmware(n int) rom.Firmware {
-	kinds := []rom.Firmware{rom.BIOS, rom.UEFI}
-
-	return kinds[n%len(kinds)]
-}
-
 // siteFile names each machine, as an operator has to.
-func siteFile(machines int, factory netip.AddrPort) string {
+func siteFile(cfg config, factory netip.AddrPort) string {
 	var text strings.Builder
 
 	fmt.Fprintf(&text, `apiVersion: install.cozystack.io/v1alpha1
@@ -62,14 +53,14 @@ netboot:
 nodes:
 `, factory, siteAddress(), siteAddress())
 
-	for n := range machines {
+	for n := range cfg.machines {
 		role := "worker"
 		if n < 3 {
 			role = "controlplane"
 		}
 
-		fmt.Fprintf(&text, "  - {name: node%d, role: %s, mac: %q, address: %s, disk: {serial: DISK-%d}}\n",
-			n, role, mac(n), nodeAddress(n), n)
+		fmt.Fprintf(&text, "  - {name: node%d, role: %s, mac: %q, address: %s, disk: {serial: DISK-%d}%s}\n",
+			n, role, mac(n), nodeAddress(n), n, cfg.kind(n).arch())
 	}
 
 	return text.String()

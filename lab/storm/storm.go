@@ -29,6 +29,7 @@ const lossySpeed = 5
 type config struct {
 	program  string // cozy-install
 	machines int
+	kinds    []kind  // nil: common
 	loss     float64 // share of TFTP packets that are lost, each way
 }
 
@@ -52,9 +53,15 @@ func run(ctx context.Context, cfg config) (out report, err error) {
 		return report{}, fmt.Errorf("%d machines: want 3 to %d", cfg.machines, maxMachines)
 	}
 
+	if cfg.kinds == nil {
+		cfg.kinds = common()
+	}
+
 	s := &storm{
 		config: cfg, wants: map[string]bool{},
-		factory: &sitesim.Factory{KernelSize: kernelSize, InitramfsSize: initramfsSize},
+		factory: &sitesim.Factory{
+			KernelSize: kernelSize, InitramfsSize: initramfsSize, UKISize: kernelSize + initramfsSize,
+		},
 	}
 
 	if s.dir, err = os.MkdirTemp("", "cozy-install-storm-site-"); err != nil {
@@ -133,7 +140,11 @@ func (s *storm) netboot(ctx context.Context, n int) error {
 		return err
 	}
 
-	machine := &rom.ROM{Machine: rom.Machine{Firmware: firmware(n), Serial: fmt.Sprintf("S%d", n)}, Port: port}
+	kind := s.kind(n)
+	machine := &rom.ROM{
+		Machine: rom.Machine{Firmware: kind.firmware, Serial: fmt.Sprintf("S%d", n)},
+		Port:    port, Accepts: kind.accepts, IPXE: kind.ipxe,
+	}
 
 	if s.loss > 0 {
 		machine.Clock.Speed = lossySpeed
@@ -146,7 +157,7 @@ func (s *storm) netboot(ctx context.Context, n int) error {
 	}
 
 	if err = errors.Join(err, port.Close()); err != nil {
-		return fmt.Errorf("node%d, %s: %w", n, machine.Machine.Firmware, err)
+		return fmt.Errorf("node%d, %s: %w", n, kind, err)
 	}
 
 	return nil

@@ -76,7 +76,7 @@ func (s *storm) write(factory netip.AddrPort) error {
 		return err
 	}
 
-	return os.WriteFile(filepath.Join(s.dir, "site.yaml"), []byte(siteFile(s.machines, factory)), 0o600)
+	return os.WriteFile(filepath.Join(s.dir, "site.yaml"), []byte(siteFile(s.config, factory)), 0o600)
 }
 
 // choosePorts finds numbers that were free a moment ago on all addresses.
