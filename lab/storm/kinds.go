@@ -29,7 +29,28 @@ func (k kind) arch() string {
 }
 
 // common are the kinds that most sites have.
-func common() []kind { return []kind{{firmware: rom.BIOS}, {firmware: rom.UEFI}} }
+func common() []kind {
+	return []kind{{firmware: rom.BIOS}, {firmware: rom.UEFI}, {firmware: rom.UEFIHTTP}}
+}
+
+// all are all kinds that the lab knows: each firmware with both ages of iPXE, and the stubborn ones.
+func all() []kind {
+	var kinds []kind
+
+	for _, firmware := range rom.Firmwares() {
+		for _, ipxe := range []rom.Generation{rom.IPXE2019, rom.IPXE2025} {
+			kinds = append(kinds, kind{firmware: firmware, ipxe: ipxe})
+		}
+	}
+
+	for _, firmware := range []rom.Firmware{rom.BIOS, rom.UEFI, rom.UEFIArm64} {
+		for _, dialect := range []rom.Dialect{rom.DiscoveryControl, rom.BootServer, rom.HeaderOnly} {
+			kinds = append(kinds, kind{firmware: firmware, accepts: dialect})
+		}
+	}
+
+	return kinds
+}
 
 // kind is that of the n-th machine: they take turns.
 func (c config) kind(n int) kind { return c.kinds[n%len(c.kinds)] }

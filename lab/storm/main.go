@@ -5,7 +5,7 @@
 //
 // The machines are ROMs without an operating system, in this process, on loopback behind DHCP relays. Their files are
 // smaller than real ones, so that what is measured is the server and not a disk or a link. It refuses to know how the
-// server works. Still missing: a storm in server mode, and one by UEFI HTTP boot.
+// server works. Still missing: a storm in server mode.
 package main
 
 import (

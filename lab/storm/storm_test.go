@@ -40,6 +40,11 @@ func TestStorm(t *testing.T) {
 		})
 	}
 
+	t.Run("all kinds of machines", func(t *testing.T) {
+		_, err := run(ctx, config{program: program, machines: len(all()), kinds: all()})
+		require.NoError(t, err)
+	})
+
 	for _, loss := range []float64{0.1, 0.2} {
 		t.Run(fmt.Sprintf("%.0f%% of TFTP packets lost both ways", 100*loss), func(t *testing.T) {
 			result, err := run(ctx, config{program: program, machines: 6, loss: loss})
