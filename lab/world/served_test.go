@@ -96,13 +96,7 @@ func (s *stage) overHTTP() map[string][]byte {
 			return s.network.Site.Dial(ctx, netip.Addr{}, at)
 		},
 	}}
-	routes := []string{"/", "/healthz", "/assets", "/assets/", "/assets/kernel", "/assets/initramfs", "/boot.ipxe?mac=02:00:00:00:00:99"}
-	for _, node := range s.site.Nodes {
-		routes = append(routes, "/boot.ipxe?mac="+node.MAC, "/boot.ipxe?serial=&mac="+node.MAC, "/"+node.Name+".yaml")
-	}
-	for _, name := range []string{workdir.SecretsFile, workdir.TalosconfigFile, workdir.KubeconfigFile, workdir.JournalFile} {
-		routes = append(routes, "/"+name, "/../"+name, "/assets/../../"+name, "/assets/%2e%2e/%2e%2e/"+name, s.work+"/"+name, "/assets/kernel/../../"+name)
-	}
+	routes, want := s.routes()
 	bodies := map[string][]byte{}
 	for _, route := range routes {
 		request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+server.String(), nil)
@@ -118,16 +112,39 @@ func (s *stage) overHTTP() map[string][]byte {
 			bodies[route] = body
 		}
 	}
-	want := []string{"/assets/initramfs", "/assets/kernel", "/healthz"}
-	for _, node := range s.site.Nodes {
-		want = append(want, "/boot.ipxe?mac="+node.MAC, "/boot.ipxe?serial=&mac="+node.MAC)
-	}
 	require.ElementsMatch(s.t, want, slices.Collect(maps.Keys(bodies)), "these and no others are served")
 	return bodies
 }
 
+// routes are what to ask for, and what of it is served: each file under its name and under each machine's, but no UKI to
+// machines that boot from their disks.
+func (s *stage) routes() (routes, want []string) {
+	const uki = "metal-amd64-uki.efi"
+	files := []string{"kernel-amd64", "initramfs-amd64.xz", uki, "undionly.kpxe", "ipxe.pxe", "snponly.efi"}
+	want = []string{"/healthz", "/metrics"}
+	for _, file := range files {
+		want = append(want, "/"+file)
+		routes = append(routes, "/02-00-00-00-00-99/"+file, "/assets/"+file, "//"+file)
+	}
+	for _, node := range s.site.Nodes {
+		own := "/" + strings.ReplaceAll(node.MAC, ":", "-") + "/"
+		for _, file := range files[:2] {
+			want = append(want, own+file)
+		}
+		want = append(want, "/boot.ipxe?mac="+node.MAC, "/boot.ipxe?serial=&mac="+node.MAC)
+		routes = append(routes, own+uki, own+workdir.SecretsFile, own+"../"+workdir.SecretsFile, "/"+node.Name+".yaml")
+	}
+	routes = append(routes, "/", "/assets", "/boot.ipxe?mac=02:00:00:00:00:99")
+	for _, name := range []string{
+		workdir.SecretsFile, workdir.TalosconfigFile, workdir.KubeconfigFile, workdir.JournalFile, workdir.NetbootFile,
+	} {
+		routes = append(routes, "/"+name, "/../"+name, "/a/../../"+name, "/a/%2e%2e/%2e%2e/"+name, s.work+"/"+name, "/kernel-amd64/../../"+name)
+	}
+	return append(routes, want...), want
+}
+
 func (s *stage) overTFTP() map[string][]byte {
-	names := slices.Sorted(maps.Keys(sitesim.Loaders()))
+	names := append(slices.Sorted(maps.Keys(sitesim.Loaders())), "metal-amd64-uki.efi")
 	for _, name := range []string{workdir.SecretsFile, workdir.TalosconfigFile} {
 		names = append(names, name, "../"+name, "../../"+name, filepath.Join(s.work, name))
 	}
@@ -137,7 +154,7 @@ func (s *stage) overTFTP() map[string][]byte {
 			bodies["tftp:"+name] = body
 		}
 	}
-	require.Len(s.t, bodies, 2, "one loader for BIOS and one for UEFI")
+	require.Len(s.t, bodies, 4, "two loaders for BIOS, one for UEFI, and the UKI: %v", slices.Sorted(maps.Keys(bodies)))
 	return bodies
 }
 
