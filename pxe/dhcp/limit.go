@@ -11,7 +11,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limits bound how many requests are handled, so that a flood on the network leaves the rest of the server working. The
+// Limits bound how many requests are read and handled, so that a flood on the network leaves the rest of the server working. The
 // zero value has the defaults.
 type Limits struct {
 	// PerMachine is how many requests a second one MAC may send for long, and five times that at once. Firmware sends

@@ -64,7 +64,7 @@ func (c *Conn) serve(ctx context.Context, s *socket, serving Serving, waiting *e
 		if err != nil {
 			return fmt.Errorf("receive DHCP packets on %s: %w", s.in.LocalAddr(), err)
 		}
-		if !served {
+		if !served || !serving.Limiter.Allow(senderOf(payload), time.Now()) {
 			continue
 		}
 		request, err := Parse(payload, from, c.service)
@@ -73,9 +73,6 @@ func (c *Conn) serve(ctx context.Context, s *socket, serving Serving, waiting *e
 			continue
 		}
 		request.Interface, request.Server = at.Interface.Name, at.Address
-		if !serving.Limiter.Allow(request.MAC, time.Now()) {
-			continue
-		}
 		if !serving.MayWait {
 			s.answer(ctx, request, at, serving)
 			continue
@@ -85,6 +82,16 @@ func (c *Conn) serve(ctx context.Context, s *socket, serving Serving, waiting *e
 			return nil
 		})
 	}
+}
+
+// senderOf finds the hardware address (chaddr) where it is in each packet, before anything is spent on reading the rest:
+// in a flood, what is not read is soon over. What is too short for one gets nobody's.
+func senderOf(payload []byte) net.HardwareAddr {
+	const at, size = 28, 6
+	if len(payload) < at+size {
+		return make(net.HardwareAddr, size)
+	}
+	return net.HardwareAddr(payload[at : at+size])
 }
 
 func (s *socket) answer(ctx context.Context, request Request, at Link, serving Serving) {
