@@ -47,7 +47,8 @@ func openAddresses(c Config, links []dhcp.Link, taken func(context.Context, neti
 func (a *addresses) answer(ctx context.Context, m Machine, r dhcp.Request) (reply dhcp.Reply, silent string) {
 	outcome := a.table.Answer(ctx, lease.Query{
 		Kind: lease.Kind(r.Message), MAC: r.MAC, ClientID: r.ClientID,
-		Requested: r.Requested, Chosen: r.Chosen, Client: r.Client, Relayed: r.Relay.IsValid(), Fixed: m.Address,
+		Requested: r.Requested, Chosen: r.Chosen, Client: r.Client, Server: r.Server,
+		Relayed: r.Relay.IsValid(), Fixed: m.Address,
 	})
 	switch {
 	case outcome.Silent != "":

@@ -120,6 +120,7 @@ func (s *Server) serve(ctx context.Context, boot *booter, ports *openPorts, link
 	serving := dhcp.Serving{
 		Handle: boot.answerDHCP, RelayPort: uint16(s.config.Ports.DHCP), Log: s.log,
 		Limiter: dhcp.NewLimiter(dhcp.Limits{Known: s.isKnown}),
+		MayWait: s.config.Mode == ModeServer, // for probes of addresses, and for the lease file
 	}
 	for _, conn := range ports.dhcp {
 		group.Go(func() error { return conn.Serve(ctx, serving) })

@@ -20,7 +20,7 @@ type Config struct {
 	// Excluded addresses are not given from the pool: those of the router and other hosts, and every reservation. The
 	// subnet's own two and Server need not be named.
 	Excluded []netip.Addr
-	// Server is our own address, which machines name when they take an offer of ours.
+	// Server is our own address, which machines name when they take an offer of ours. With several, Query names it.
 	Server netip.Addr
 	// Time is how long an address may be used. Zero: an hour.
 	Time time.Duration

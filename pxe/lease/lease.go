@@ -41,6 +41,8 @@ type Query struct {
 	Requested netip.Addr // option 50; zero when absent
 	Chosen    netip.Addr // option 54; zero when absent
 	Client    netip.Addr // ciaddr; zero when absent
+	// Server is our own address on the interface that it came by, in whose name it is answered. Zero: Config.Server.
+	Server netip.Addr
 	// Relayed: it came by a relay, so the machine need not be on our own network.
 	Relayed bool
 	// Fixed is the address that the site gives this machine. Zero: one of the pool.

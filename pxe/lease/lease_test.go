@@ -86,6 +86,16 @@ func TestEachMachineGetsAnAddressOfItsOwnAndKeepsIt(t *testing.T) {
 	require.Equal(t, ip("10.77.0.101"), b.take(two, none), "long after its lease ended")
 }
 
+func TestOfferIsTakenFromTheAddressThatMadeIt(t *testing.T) {
+	b, second := newBench(t, nil), ip("10.78.0.2")
+	offer := b.ask(Query{Kind: Discover, MAC: one, Server: second})
+	q := Query{Kind: Request, MAC: one, Requested: offer.Address, Chosen: second, Server: second}
+	require.Equal(t, offer.Address, b.ask(q).Address)
+	q.Server = none
+	require.Equal(t, "takes the offer of 10.78.0.2", b.ask(q).Silent)
+	require.Contains(t, b.ask(Query{Kind: Release, MAC: one, Client: offer.Address, Chosen: second, Server: second}).Silent, "gave back")
+}
+
 func TestWishForAFreeAddressIsGranted(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.Excluded = []netip.Addr{ip("10.77.0.101")} })
 	require.Equal(t, ip("10.77.0.102"), b.ask(Query{Kind: Discover, MAC: one, Requested: ip("10.77.0.102")}).Address)

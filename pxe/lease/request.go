@@ -24,7 +24,7 @@ func (t *Table) decide(q Query) (Outcome, uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	own := t.byMAC[hardware(q.MAC)]
-	if q.Chosen.IsValid() && q.Chosen != t.config.Server {
+	if q.Chosen.IsValid() && q.Chosen != q.Server {
 		if own != nil && own.state == Offered {
 			t.free(own)
 		}
@@ -86,7 +86,7 @@ func (t *Table) release(q Query) Outcome {
 func (t *Table) giveBack(q Query, address netip.Addr, how func(*entry)) Outcome {
 	t.mu.Lock()
 	e := t.byMAC[hardware(q.MAC)]
-	if e == nil || e.address != address || q.Chosen.IsValid() && q.Chosen != t.config.Server {
+	if e == nil || e.address != address || q.Chosen.IsValid() && q.Chosen != q.Server {
 		t.mu.Unlock()
 		return silent("gives back %s, which is not its address here", address)
 	}

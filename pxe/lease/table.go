@@ -52,6 +52,9 @@ func (t *Table) Answer(ctx context.Context, q Query) Outcome {
 	if len(q.MAC) != 6 {
 		return silent("has no Ethernet address")
 	}
+	if !q.Server.IsValid() {
+		q.Server = t.config.Server
+	}
 	switch q.Kind {
 	case Discover:
 		return t.discover(ctx, q)
