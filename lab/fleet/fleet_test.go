@@ -52,6 +52,8 @@ func TestMachinesBecomeAClusterWithoutPrivileges(t *testing.T) {
 	}
 
 	require.Len(t, events(f, "m1", "from-disk"), 1, "the boot script said exit")
+	require.Len(t, events(f, "m3", "from-disk"), 1, "the UKI was not there any more")
+	require.Len(t, events(f, "m3", "next-device"), 1)
 	require.Equal(t, 1, countKind(f, "etcd-founded"))
 
 	require.NoError(t, f.PowerOff("m4"))
@@ -71,16 +73,22 @@ func checkFetched(t *testing.T, f *fleet.Fleet, factory *sitesim.Factory, count 
 	require.NoError(t, err)
 
 	want := map[string]bool{}
-	for _, file := range []string{"kernel-amd64", "initramfs-amd64.xz"} {
+	for _, file := range []string{"kernel-amd64", "initramfs-amd64.xz", "metal-amd64-uki.efi"} {
 		want[sum(factory.Content(id, "v1.13.9", file))] = true
 	}
 
 	for n := 1; n <= count; n++ {
 		images := events(f, machineName(n), "image")
-		require.Len(t, images, 2)
+		byHTTP := len(events(f, machineName(n), "uki")) == 1
+		require.Equal(t, n%3 == 0, byHTTP)
+		require.Len(t, images, map[bool]int{true: 1, false: 2}[byHTTP])
 
 		for _, image := range images {
 			require.True(t, want[image.Details["sha256"]], "%v", image.Details)
+		}
+
+		if byHTTP {
+			continue
 		}
 
 		loader := events(f, machineName(n), "loader")[0].Details

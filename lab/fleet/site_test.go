@@ -123,17 +123,14 @@ func serveFactory(t *testing.T, o *operator, listener net.Listener) *sitesim.Fac
 	return factory
 }
 
-// rack starts a fleet of which every second machine has UEFI firmware.
+// rack starts a fleet: by turns BIOS, UEFI, and UEFI that boots a UKI by HTTP.
 func rack(t *testing.T, network fleet.Network, count int, link fleet.KubernetesLink) *fleet.Fleet {
 	t.Helper()
 
 	cfg := fleet.Config{Network: network, Clock: fleet.Clock{Speed: 200}, Kubernetes: link}
 
 	for n := 1; n <= count; n++ {
-		firmware := fleet.BIOS
-		if n%2 == 0 {
-			firmware = fleet.UEFI
-		}
+		firmware := []fleet.Firmware{fleet.UEFIHTTP, fleet.BIOS, fleet.UEFI}[n%3]
 
 		cfg.Machines = append(cfg.Machines, fleet.MachineSpec{
 			Name: machineName(n), MAC: machineMAC(n), Serial: machineName(n), Firmware: firmware,
