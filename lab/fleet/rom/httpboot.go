@@ -3,6 +3,8 @@
 package rom
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -23,10 +25,18 @@ func (s *session) httpBoot(ctx context.Context, boot bootInfo, limit int64) (Ima
 		return Image{}, fmt.Errorf("%q: not a URL", boot.file)
 	}
 
-	client := s.singleConnection()
-	defer client.CloseIdleConnections()
+	conn, err := s.Port.Dial(ctx, s.address.Addr(), net.JoinHostPort(at.Hostname(), cmp.Or(at.Port(), "80")))
+	if err != nil {
+		return Image{}, err
+	}
+	defer conn.Close()
 
-	head, err := s.askHTTP(ctx, client, http.MethodHead, at)
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+
+	only := onlyConnection{Conn: conn, in: bufio.NewReader(conn)}
+
+	head, err := only.ask(ctx, http.MethodHead, at)
 	if err != nil {
 		return Image{}, err
 	}
@@ -40,7 +50,7 @@ func (s *session) httpBoot(ctx context.Context, boot bootInfo, limit int64) (Ima
 		return Image{}, fmt.Errorf("%d bytes: more than %d", head.ContentLength, limit)
 	}
 
-	answer, err := s.askHTTP(ctx, client, http.MethodGet, at)
+	answer, err := only.ask(ctx, http.MethodGet, at)
 	if err != nil {
 		return Image{}, err
 	}
@@ -60,8 +70,16 @@ func (s *session) httpBoot(ctx context.Context, boot bootInfo, limit int64) (Ima
 	return Image{Name: boot.base(), URL: boot.file, SHA256: hex.EncodeToString(sum.Sum(nil)), Size: size}, nil
 }
 
-// askHTTP sends a request with the headers that were captured: the host comes without its port.
-func (s *session) askHTTP(ctx context.Context, client *http.Client, method string, at *url.URL) (*http.Response, error) {
+// onlyConnection is the one that EDK2 opens: there is no second one when the server closes it (tianocore/edk2 issue 9920).
+// It is not net/http's client, which on a busy machine gives a connection up that could be used again.
+type onlyConnection struct {
+	net.Conn
+
+	in *bufio.Reader
+}
+
+// ask sends a request with the headers that were captured: the host comes without its port.
+func (c onlyConnection) ask(ctx context.Context, method string, at *url.URL) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, at.String(), nil)
 	if err != nil {
 		return nil, err
@@ -71,49 +89,37 @@ func (s *session) askHTTP(ctx context.Context, client *http.Client, method strin
 	request.Header.Set("User-Agent", "UefiHttpBoot/1.0")
 	request.Header.Set("Accept", "*/*")
 
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, err
+	if err := request.Write(c); err != nil {
+		return nil, fmt.Errorf("%s: %w", method, err)
 	}
 
-	err = checkStatus(response)
-
-	switch {
-	case err != nil:
-	case response.ProtoMinor != 1 || response.ProtoMajor != 1:
-		err = fmt.Errorf("%s: EDK2 speaks HTTP/1.1", response.Proto)
-	case len(response.TransferEncoding) > 0:
-		err = fmt.Errorf("transfer encoding %q: EDK2 gets no size then", response.TransferEncoding)
-	case response.ContentLength <= 0:
-		err = fmt.Errorf("content length %d: EDK2 needs it", response.ContentLength)
+	response, err := http.ReadResponse(c.in, request)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", method, errors.Join(err, context.Cause(ctx)))
 	}
 
-	if err != nil {
+	if err := checkAnswer(response); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", method, err), response.Body.Close())
 	}
 
 	return response, nil
 }
 
-// singleConnection is a client that connects once: EDK2 does not open a second connection when the server closes the
-// first one (tianocore/edk2 issue 9920).
-func (s *session) singleConnection() *http.Client {
-	from, isOpen := s.address.Addr(), false
-
-	return &http.Client{
-		Transport: &http.Transport{
-			DialContext: func(ctx context.Context, _, to string) (net.Conn, error) {
-				if isOpen {
-					return nil, errors.New("the server closed the connection: EDK2 has only one")
-				}
-
-				isOpen = true
-
-				return s.Port.Dial(ctx, from, to)
-			},
-			MaxConnsPerHost:    1,
-			DisableCompression: true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+func checkAnswer(response *http.Response) error {
+	if err := checkStatus(response); err != nil {
+		return err
 	}
+
+	switch {
+	case response.ProtoMinor != 1 || response.ProtoMajor != 1:
+		return fmt.Errorf("%s: EDK2 speaks HTTP/1.1", response.Proto)
+	case len(response.TransferEncoding) > 0:
+		return fmt.Errorf("transfer encoding %q: EDK2 gets no size then", response.TransferEncoding)
+	case response.ContentLength <= 0:
+		return fmt.Errorf("content length %d: EDK2 needs it", response.ContentLength)
+	case response.Close:
+		return errors.New("the server closes the connection: EDK2 has only one")
+	}
+
+	return nil
 }
