@@ -26,8 +26,8 @@ type dhcpLoad struct {
 	span     time.Duration
 }
 
-// dhcpPatience is how long an offer is waited for. Firmware has four seconds.
-const dhcpPatience = 500 * time.Millisecond
+// dhcpPatience is how long an offer is waited for: firmware asks again after four seconds.
+const dhcpPatience = 4 * time.Second
 
 // Where the transaction and the address are in a DHCP packet (RFC 2131 section 2).
 const (
