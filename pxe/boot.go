@@ -46,14 +46,14 @@ func (b *booter) base(address netip.Addr) url.URL {
 // decide finds the machine and asks Decide. The base may be zero where nothing is advertised.
 func (b *booter) decide(facts Facts, base url.URL) (Machine, Answer) {
 	config := &b.server.config
-	machine, mistaken := Find(config.Machines, facts)
+	machine, mistaken := b.server.roster.find(facts)
 	if machine.Name == "" {
 		machine = b.remembered(facts)
 	}
 	return machine, Decide(machine, facts, Policy{
 		AcceptUnknown: config.AcceptUnknown,
 		Approved:      machine.Name == "" && config.Approved(facts.MAC),
-		AskSerial:     serialOnly(config.Machines),
+		AskSerial:     b.server.roster.asksSerial,
 		Mistaken:      mistaken,
 		FromDisk:      b.server.marks.fromDisk(machine.Name) && !config.Reinstall(machine.Name),
 		SecureBoot:    config.SecureBoot,
@@ -69,13 +69,7 @@ func (b *booter) remembered(facts Facts) Machine {
 	if facts.UUID != "" || facts.SerialAsked {
 		return Machine{}
 	}
-	name := b.server.history.nameOf(facts.MAC)
-	for _, m := range b.server.config.Machines {
-		if m.Name == name && len(m.MACs) == 0 {
-			return m
-		}
-	}
-	return Machine{}
+	return b.server.roster.named(b.server.history.nameOf(facts.MAC))
 }
 
 // logged writes one line. What is ignored goes to the debug level: anybody on the network can cause it.

@@ -100,7 +100,7 @@ func TestFind(t *testing.T) {
 		"a machine without anything is nobody": {[]Machine{{Name: "empty"}}, Facts{MAC: other}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			found, mistaken := Find(c.machines, c.facts)
+			found, mistaken := newRoster(c.machines).find(c.facts)
 			require.Equal(t, c.want, found.Name)
 			require.Empty(t, mistaken)
 		})
@@ -109,10 +109,10 @@ func TestFind(t *testing.T) {
 
 func TestMachineWithTheRightMACAndAnotherIdentityIsMistaken(t *testing.T) {
 	all := []Machine{{Name: "node1", MACs: []net.HardwareAddr{macOne}, UUID: someUUID, Serial: "S1"}}
-	found, mistaken := Find(all, Facts{MAC: macOne, UUID: "aabbccdd-5566-7788-99aa-bbccddeeff00"})
+	found, mistaken := newRoster(all).find(Facts{MAC: macOne, UUID: "aabbccdd-5566-7788-99aa-bbccddeeff00"})
 	require.Equal(t, "node1", found.Name)
 	require.Equal(t, "has the MAC of node1, but UUID aabbccdd-5566-7788-99aa-bbccddeeff00 where the site file has "+someUUID, mistaken)
-	_, mistaken = Find(all, Facts{MAC: macOne, Serial: "S2"})
+	_, mistaken = newRoster(all).find(Facts{MAC: macOne, Serial: "S2"})
 	require.Equal(t, `has the MAC of node1, but serial number "S2" where the site file has "S1"`, mistaken)
 }
 

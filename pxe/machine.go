@@ -3,7 +3,6 @@
 package pxe
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/hex"
 	"fmt"
@@ -45,26 +44,6 @@ type Machine struct {
 
 func (m Machine) arch() string { return cmp.Or(m.Arch, archAMD64) }
 
-// Find returns the machine that sent facts: the one with its MAC, else the only one without MACs that has its UUID,
-// else the only one without MACs that has its serial number. The zero Machine means a stranger.
-//
-// Mistaken, when not empty, says that the machine has the MAC and another UUID or serial number than the site file gives:
-// it is not to be trusted, since the card may have moved.
-func Find(machines []Machine, facts Facts) (found Machine, mistaken string) {
-	for _, m := range machines {
-		for _, mac := range m.MACs {
-			if bytes.Equal(mac, facts.MAC) {
-				return m, m.differs(facts)
-			}
-		}
-	}
-	if m, ok := only(machines, func(m Machine) bool { return m.UUID != "" && strings.EqualFold(m.UUID, facts.UUID) }); ok {
-		return m, ""
-	}
-	m, _ := only(machines, func(m Machine) bool { return m.Serial != "" && m.Serial == facts.Serial })
-	return m, ""
-}
-
 // differs says in what facts are not the machine's. What was not told, or is garbage, does not differ.
 func (m Machine) differs(facts Facts) string {
 	if m.UUID != "" && facts.UUID != "" && !strings.EqualFold(m.UUID, facts.UUID) && !strings.EqualFold(m.UUID, swapUUID(facts.UUID)) {
@@ -85,32 +64,6 @@ func swapUUID(text string) string {
 		return text
 	}
 	return formatUUID(digits)
-}
-
-// only returns the single machine without MACs that fits; two make neither.
-func only(machines []Machine, fits func(Machine) bool) (Machine, bool) {
-	var found Machine
-	var count int
-	for _, m := range machines {
-		if len(m.MACs) == 0 && fits(m) {
-			found = m
-			count++
-		}
-	}
-	if count != 1 {
-		return Machine{}, false
-	}
-	return found, true
-}
-
-// serialOnly says whether some machine can be told by nothing but its serial number.
-func serialOnly(machines []Machine) bool {
-	for _, m := range machines {
-		if len(m.MACs) == 0 && m.UUID == "" && m.Serial != "" {
-			return true
-		}
-	}
-	return false
 }
 
 // formatUUID writes option 97's sixteen bytes as SMBIOS tools and Talos do: the first three fields are little-endian

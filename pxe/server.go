@@ -19,6 +19,7 @@ import (
 // Server netboots a site's machines. Make it with New; all methods may be called concurrently.
 type Server struct {
 	config    Config
+	roster    roster
 	log       *slog.Logger
 	history   *history
 	notices   *notices
@@ -37,6 +38,7 @@ func New(config Config) (*Server, error) {
 	config = config.withDefaults()
 	s := &Server{
 		config:  config,
+		roster:  newRoster(config.Machines),
 		log:     config.Log,
 		history: newHistory(config.Now),
 		marks:   newMarks(),
@@ -155,7 +157,7 @@ func (b *booter) newTFTP() (*tftp.Server, error) {
 
 // isKnown says whether packets with a hardware address may be of the site.
 func (s *Server) isKnown(mac net.HardwareAddr) bool {
-	found, _ := Find(s.config.Machines, Facts{MAC: mac})
+	found, _ := s.roster.find(Facts{MAC: mac})
 	return found.Name != "" || s.config.Approved(mac) || s.history.nameOf(mac) != ""
 }
 
