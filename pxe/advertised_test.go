@@ -3,7 +3,6 @@
 package pxe
 
 import (
-	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -95,6 +94,6 @@ func (r *rom) fetch(name string) {
 	}
 	for _, link := range regexp.MustCompile(`http://\S+`).FindAllString(string(body), -1) {
 		status, _ := r.get(link)
-		require.Equal(r.t, http.StatusOK, status, fmt.Sprintf("%s in %s", link, name))
+		require.Equal(r.t, http.StatusOK, status, "%s in %s", link, name)
 	}
 }

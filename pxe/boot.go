@@ -35,7 +35,7 @@ func (s *Server) prepare() (*booter, error) {
 	return b, nil
 }
 
-func (b *booter) close() error { return b.shelf.root.Close() }
+func (b *booter) close() { _ = b.shelf.root.Close() } // only read: nothing to lose
 
 // base is the URL of the HTTP server at one of our addresses.
 func (b *booter) base(address netip.Addr) url.URL {
@@ -92,6 +92,6 @@ func (b *booter) logged(m Machine, mac net.HardwareAddr, n note) {
 }
 
 func closing(b *booter, err error) error {
-	_ = b.close() // only read: nothing to lose
+	b.close()
 	return err
 }

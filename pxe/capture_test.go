@@ -116,7 +116,7 @@ func newBooter(t testing.TB, change func(*Config)) *booter {
 	require.NoError(t, err)
 	b, err := server.prepare()
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, b.close()) })
+	t.Cleanup(b.close)
 	return b
 }
 

@@ -157,7 +157,8 @@ func TestIPXEGetsItsScript(t *testing.T) {
 		"with the UUID":             {node, with(discover("PXEClient", 7, "iPXE"), func(f *Facts) { f.UUID = someUUID }), everything(), withUUID},
 		"loaded by HTTP":            {node, discover(httpUEFI, 16, "iPXE"), everything(), Answer{Action: Script, Reason: "iPXE runs", File: script + "&arch=amd64", Firmware: "x86-64 UEFI HTTP boot"}},
 		"on an arm64 machine": {
-			Machine{Name: "node1", Arch: archARM64}, discover("PXEClient", 11, "iPXE"), everything(),
+			Machine{Name: "node1", Arch: archARM64},
+			discover("PXEClient", 11, "iPXE"), everything(),
 			Answer{Action: Script, Reason: "iPXE runs", File: script + "&arch=arm64", Firmware: "arm64 UEFI"},
 		},
 		"a ROM without bzImage": {

@@ -140,8 +140,8 @@ func (h *history) forgetAddr(s *Sighting) {
 	}
 }
 
-// sightings returns copies, machines of the site by name first, then strangers by MAC, and how much was recorded so far.
-func (h *history) sightings() ([]Sighting, uint64) {
+// sightings returns copies, machines of the site by name first, then strangers by MAC.
+func (h *history) sightings() []Sighting {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	list := make([]Sighting, 0, len(h.byMAC))
@@ -155,7 +155,14 @@ func (h *history) sightings() ([]Sighting, uint64) {
 			slices.Compare(a.MAC, b.MAC),
 		)
 	})
-	return list, h.changes
+	return list
+}
+
+// recorded counts what was recorded so far.
+func (h *history) recorded() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.changes
 }
 
 // restore takes up what an earlier server remembered.

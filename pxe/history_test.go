@@ -33,7 +33,7 @@ func TestHistoryKeepsTheLastEvents(t *testing.T) {
 	for i := range maxEvents + 10 {
 		h.record(macOne, note{machine: "node1", what: fmt.Sprint(i)})
 	}
-	got, _ := h.sightings()
+	got := h.sightings()
 	require.Len(t, got, 1)
 	require.Len(t, got[0].Events, maxEvents)
 	require.Equal(t, "10", got[0].Events[0].What)
@@ -46,7 +46,7 @@ func TestHistoryForgetsStrangersBeforeMachines(t *testing.T) {
 	for i := range 5 * maxMachines {
 		h.record(macNumber(i), note{what: "flood", addr: netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})})
 	}
-	got, _ := h.sightings()
+	got := h.sightings()
 	require.LessOrEqual(t, len(got), maxMachines)
 	require.Equal(t, "node1", got[0].Machine)
 	require.LessOrEqual(t, len(h.byAddr), len(got))
@@ -72,7 +72,7 @@ func TestHistoryFollowsAddresses(t *testing.T) {
 	require.Equal(t, macTwo, h.recordAddr(note{addr: a, stage: StageInitramfs, what: "initramfs"}))
 	h.record(macOne, note{addr: b, stage: StageOffered, what: "again"})
 
-	got, _ := h.sightings()
+	got := h.sightings()
 	require.Len(t, got, 2)
 	require.Equal(t, []string{"node1", "node2"}, []string{got[0].Machine, got[1].Machine})
 	require.Equal(t, []netip.Addr{b, a}, []netip.Addr{got[0].LastAddr, got[1].LastAddr})
@@ -82,8 +82,8 @@ func TestHistoryFollowsAddresses(t *testing.T) {
 func TestSightingsAreCopies(t *testing.T) {
 	h := newHistory(steppingClock())
 	h.record(macOne, note{what: "one"})
-	seen, _ := h.sightings()
+	seen := h.sightings()
 	seen[0].Events[0].What = "changed"
-	seen, _ = h.sightings()
+	seen = h.sightings()
 	require.Equal(t, "one", seen[0].Events[0].What)
 }

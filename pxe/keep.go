@@ -45,10 +45,4 @@ func (s *Server) keepNow(ctx context.Context) bool {
 	return true
 }
 
-func (s *Server) changes() uint64 {
-	s.history.mu.Lock()
-	seen := s.history.changes
-	s.history.mu.Unlock()
-	_, noticed := s.notices.list()
-	return seen + noticed
-}
+func (s *Server) changes() uint64 { return s.history.recorded() + s.notices.recorded() }

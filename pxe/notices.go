@@ -101,7 +101,7 @@ func (l *notices) clear(kind NoticeKind) {
 }
 
 // list returns copies, by kind and subject.
-func (l *notices) list() ([]Notice, uint64) {
+func (l *notices) list() []Notice {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	list := make([]Notice, 0, len(l.byKey))
@@ -111,7 +111,14 @@ func (l *notices) list() ([]Notice, uint64) {
 	slices.SortFunc(list, func(a, b Notice) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Subject, b.Subject))
 	})
-	return list, l.changes
+	return list
+}
+
+// recorded counts what was noted and cleared so far.
+func (l *notices) recorded() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.changes
 }
 
 func cameBack(node string, after time.Duration) Notice {

@@ -50,7 +50,7 @@ func needed(c Config) ipxe.Need {
 	for _, m := range c.Machines {
 		set := c.Assets.Sets[m.arch()]
 		if m.arch() == archAMD64 {
-			need.X86 = need.X86 || !c.SecureBoot && !(c.IPXEDir == ipxe.NoDir && set.UEFI())
+			need.X86 = need.X86 || !c.SecureBoot && (c.IPXEDir != ipxe.NoDir || !set.UEFI())
 		} else {
 			need.ARM64 = need.ARM64 || !set.UEFI()
 		}

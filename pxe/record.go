@@ -87,14 +87,14 @@ func (b Boot) sighting() (Sighting, error) {
 
 // Record is what the server remembers now.
 func (s *Server) Record() Record {
-	seen, _ := s.history.sightings()
+	seen := s.history.sightings()
 	r := Record{Written: s.config.Now(), Mode: s.config.Mode, Interfaces: s.config.Interfaces}
 	nodes := map[string]string{}
 	for _, one := range seen {
 		r.Boots = append(r.Boots, recordOf(one))
 		nodes[one.MAC.String()] = one.Machine
 	}
-	r.Notices, _ = s.notices.list()
+	r.Notices = s.notices.list()
 	if given := s.addresses.Load(); given != nil {
 		for _, l := range given.table.Leases() {
 			r.Leases = append(r.Leases, LeaseRecord{

@@ -72,7 +72,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer boot.close() //nolint:errcheck // only read: nothing to lose
+	defer boot.close()
 	ports, err := s.start(ctx, links)
 	if errors.Is(err, context.Canceled) {
 		return nil // ended before it began
@@ -165,13 +165,7 @@ func (s *Server) isKnown(mac net.HardwareAddr) bool {
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // Sightings returns every machine that asked for something lately, the site's by name first, then strangers by MAC.
-func (s *Server) Sightings() []Sighting {
-	list, _ := s.history.sightings()
-	return list
-}
+func (s *Server) Sightings() []Sighting { return s.history.sightings() }
 
 // Notices returns what was noticed on the network, by kind and subject.
-func (s *Server) Notices() []Notice {
-	list, _ := s.notices.list()
-	return list
-}
+func (s *Server) Notices() []Notice { return s.notices.list() }

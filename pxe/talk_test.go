@@ -29,8 +29,10 @@ func TestDialectsTakeTurnsUntilOneIsFollowed(t *testing.T) {
 		works bool
 	}{
 		"three dialects in one boot": {
-			b, []ask{{at: 0}, {at: 4 * second, secs: 4}, {at: 12 * second, secs: 12}, {at: 28 * second, secs: 28}},
-			[]dhcp.Dialect{b, a, c, b}, false,
+			b,
+			[]ask{{at: 0}, {at: 4 * second, secs: 4}, {at: 12 * second, secs: 12}, {at: 28 * second, secs: 28}},
+			[]dhcp.Dialect{b, a, c, b},
+			false,
 		},
 		"BIOS begins with discovery control": {
 			a, []ask{{at: 0}, {at: 4 * second}, {at: 12 * second}}, []dhcp.Dialect{a, c, b}, false,
@@ -45,8 +47,10 @@ func TestDialectsTakeTurnsUntilOneIsFollowed(t *testing.T) {
 			b, []ask{{at: 0}, {at: second, follows: true}, {at: 30 * second}}, []dhcp.Dialect{b, b}, false,
 		},
 		"what worked is kept through two silent boots": {
-			b, []ask{{at: 0}, {at: 4 * second}, {at: 5 * second, fetches: true}, {at: 60 * second}, {at: 64 * second}, {at: 72 * second}, {at: 88 * second}},
-			[]dhcp.Dialect{b, a, a, a, a, c}, false,
+			b,
+			[]ask{{at: 0}, {at: 4 * second}, {at: 5 * second, fetches: true}, {at: 60 * second}, {at: 64 * second}, {at: 72 * second}, {at: 88 * second}},
+			[]dhcp.Dialect{b, a, a, a, a, c},
+			false,
 		},
 		"what worked is remembered": {
 			b, []ask{{at: 0}, {at: 4 * second}, {at: 5 * second, fetches: true}, {at: 600 * second}}, []dhcp.Dialect{b, a, a}, true,
