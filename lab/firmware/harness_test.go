@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,8 @@ type setting struct {
 	node string // lines for the node's entry in the site file
 	// installed: the machine was seen running from its disk by an earlier run.
 	installed bool
+	// secureBoot: the site boots only signed images, and its image is one, unless it is unsigned.
+	secureBoot, unsigned bool
 }
 
 func newStage(t *testing.T, want setting) *stage {
@@ -87,6 +90,10 @@ func newStage(t *testing.T, want setting) *stage {
 	s := &stage{mac: net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, 1}, arch: want.arch}
 	s.files, err = shared.files[want.arch]()
 	require.NoError(t, err)
+	if want.secureBoot {
+		s.files, err = s.files.ForSecureBoot(t.Context(), t.TempDir(), !want.unsigned)
+		require.NoError(t, err)
+	}
 	dir := t.TempDir()
 	s.Surroundings, err = firmware.Surround(t.Context(), want.mode == proxy)
 	require.NoError(t, err)
@@ -124,6 +131,7 @@ kind: Site
 metadata: {name: firmware}
 domain: firmware.example.org
 bundle: paas-full
+talos: {secureBoot: ` + strconv.FormatBool(want.secureBoot) + `}
 network:
   nodeSubnet: 10.77.0.0/24
   vip: 10.77.0.10

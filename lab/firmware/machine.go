@@ -24,9 +24,11 @@ type Machine struct {
 	ROM bool
 	// HTTPBoot switches the firmware's PXE off, which it tries first and for a minute, and IPv6. UEFI only.
 	HTTPBoot bool
-	Disk     string  // tried after the network: see WriteBIOSDisk and WriteUEFIDisk; empty: none
-	Loss     float64 // of TFTP packets, each way, 0 to 1
-	Capture  string  // a pcap file for what passes its network card; empty: none
+	// SecureBoot makes the firmware start only what is signed with the key that Debian's ovmf has for tests. UEFI only.
+	SecureBoot bool
+	Disk       string  // tried after the network: see WriteBIOSDisk and WriteUEFIDisk; empty: none
+	Loss       float64 // of TFTP packets, each way, 0 to 1
+	Capture    string  // a pcap file for what passes its network card; empty: none
 }
 
 // Running is a machine that was switched on.
@@ -72,8 +74,8 @@ func (m Machine) command() (program string, args []string) {
 		args = append(args, "-machine", "pc,graphics=off", "-vga", "none", "-m", "512")
 	case UEFI:
 		program = "qemu-system-x86_64"
-		args = append(args, "-machine", "q35", "-vga", "none", "-m", "1024")
-		args = append(args, flash("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd")...)
+		args = append(args, "-vga", "none", "-m", "1024")
+		args = append(args, m.ovmf()...)
 	case AArch64:
 		program = "qemu-system-aarch64"
 		args = append(args, "-machine", "virt", "-cpu", "max,pauth-impdef=on", "-m", "1024")
@@ -92,6 +94,15 @@ func (m Machine) command() (program string, args []string) {
 		args = append(args, "-drive", "if=none,id=disk,format=raw,readonly=on,file="+strings.ReplaceAll(m.Disk, ",", ",,"), "-device", "virtio-blk-pci,drive=disk,bootindex=2")
 	}
 	return program, args
+}
+
+// ovmf is OVMF, with Secure Boot in the build that protects its variables by system management mode.
+func (m Machine) ovmf() []string {
+	if !m.SecureBoot {
+		return append(flash("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"), "-machine", "q35")
+	}
+	return append(flash("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd"),
+		"-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on")
 }
 
 func (m Machine) card() string {

@@ -35,13 +35,13 @@ func Need(arch, cache string) error {
 	if os.Geteuid() != 0 {
 		missing.What = append(missing.What, "root (for network namespaces and taps)")
 	}
-	programs := []string{"dnsmasq", "qemu-system-x86_64"}
+	programs := []string{"dnsmasq", "qemu-system-x86_64", "sbsign", "openssl"}
 	files := []string{
 		"/dev/net/tun", "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd",
 		filepath.Join(cache, IPXE2019, "undionly.kpxe"), filepath.Join(cache, IPXE2025, "undionly.kpxe"),
 	}
 	if arch == "arm64" {
-		programs[1] = "qemu-system-aarch64"
+		programs = []string{"dnsmasq", "qemu-system-aarch64"}
 		files[1], files[2] = "/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"
 	}
 	files = append(files, filepath.Join(cache, "kernel-"+arch), filepath.Join(cache, stubName(arch)))

@@ -26,7 +26,7 @@ has() {
 }
 
 install_packages() {
-  local packages=(qemu-system-x86 ovmf dnsmasq-base)
+  local packages=(qemu-system-x86 ovmf dnsmasq-base sbsigntool openssl)
   if has arm64 "$@"; then packages+=(qemu-system-arm qemu-efi-aarch64); fi
   local missing=() package
   for package in "${packages[@]}"; do

@@ -19,6 +19,7 @@ type section struct {
 const (
 	peOffset          = 0x3c
 	peSections        = 6
+	peSymbols         = 12
 	peOptionalSize    = 20
 	peOptional        = 24
 	peInitializedData = peOptional + 8
@@ -43,7 +44,7 @@ func unify(stub []byte, sections ...section) ([]byte, error) {
 	if header < 0 || header+peHeadersSize+4 > len(stub) || string(stub[header:header+4]) != "PE\x00\x00" {
 		return nil, errors.New("unified kernel image: the stub is no PE file")
 	}
-	image := append([]byte(nil), stub...)
+	image := withoutSymbols(stub, header)
 	pe := image[header:]
 	count := int(binary.LittleEndian.Uint16(pe[peSections:]))
 	next := peOptional + int(binary.LittleEndian.Uint16(pe[peOptionalSize:])) + count*peSectionSize
@@ -73,6 +74,23 @@ func unify(stub []byte, sections ...section) ([]byte, error) {
 	binary.LittleEndian.PutUint32(pe[peInitializedData:], initialized)
 	binary.LittleEndian.PutUint32(pe[peImageSize:], address)
 	return image, nil
+}
+
+// withoutSymbols is a copy of a stub up to the end of its last section. Behind it are its symbols, which nobody needs and
+// which signatures would have to skip.
+func withoutSymbols(stub []byte, header int) []byte {
+	image := append([]byte(nil), stub...)
+	pe := image[header:]
+	binary.LittleEndian.PutUint64(pe[peSymbols:], 0) // where they are, and how many
+	end := 0
+	first := peOptional + int(binary.LittleEndian.Uint16(pe[peOptionalSize:]))
+	for i := range int(binary.LittleEndian.Uint16(pe[peSections:])) {
+		if at := first + i*peSectionSize; at+peSectionSize <= len(pe) {
+			size, offset := binary.LittleEndian.Uint32(pe[at+16:]), binary.LittleEndian.Uint32(pe[at+20:])
+			end = max(end, int(offset)+int(size))
+		}
+	}
+	return image[:min(end, len(image))]
 }
 
 // unifyKernel makes a unified kernel image. The kernel is last: it may need more memory behind it than it has bytes.
