@@ -54,7 +54,7 @@ func TestAnInterruptedWaitEndsAtOnce(t *testing.T) {
 	start := time.Now()
 	_, err := Up(ctx, Options{Site: s, WorkDir: t.TempDir(), Until: "netboot"})
 	require.ErrorIs(t, err, context.Canceled)
-	require.Less(t, time.Since(start), 5*time.Second)
+	require.Less(t, time.Since(start), time.Minute, "the wait itself takes half an hour")
 }
 
 func TestAClosingErrorIsToldOnce(t *testing.T) {
