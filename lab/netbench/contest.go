@@ -64,6 +64,9 @@ func (b *bench) hold(ctx context.Context, c contest) error {
 				return fmt.Errorf("%s: %s: %w", c.title, one.name, err)
 			}
 			r.cpu = one.server.cpu() - before
+			if err := one.server.lives(); err != nil {
+				return err
+			}
 			results[i] = append(results[i], r)
 		}
 	}

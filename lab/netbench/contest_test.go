@@ -21,7 +21,7 @@ func held(t *testing.T, c contest, works ...[]result) (table string, below []str
 	for i, rounds := range works {
 		round := 0
 		c.all = append(c.all, contestant{
-			name: string(rune('a' + i)), server: &process{hidesCPU: true}, isOurs: i == len(works)-1,
+			name: string(rune('a' + i)), server: &process{hidesCPU: true, done: make(chan struct{})}, isOurs: i == len(works)-1,
 			run: func(context.Context) (result, error) {
 				round++
 				return rounds[round-1], nil

@@ -35,7 +35,7 @@ const (
 	dhcpAddress     = 28
 )
 
-func (l dhcpLoad) run(context.Context) (result, error) {
+func (l dhcpLoad) run(ctx context.Context) (result, error) {
 	packet, err := discover()
 	if err != nil {
 		return result{}, err
@@ -47,7 +47,7 @@ func (l dhcpLoad) run(context.Context) (result, error) {
 			return result{}, err
 		}
 	}
-	err = r.loop()
+	err = r.loop(ctx)
 	r.result.took = time.Since(r.began)
 	slices.Sort(r.waits)
 	if n := len(r.waits); n > 0 {
@@ -78,9 +78,9 @@ func (r *dhcpRun) ask() error {
 	return nil
 }
 
-func (r *dhcpRun) loop() error {
+func (r *dhcpRun) loop(ctx context.Context) error {
 	buffer := make([]byte, 2048)
-	for len(r.asked) > 0 {
+	for len(r.asked) > 0 && ctx.Err() == nil {
 		if err := r.conn.SetReadDeadline(time.Now().Add(dhcpPatience)); err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (r *dhcpRun) loop() error {
 			}
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // discover is what a BIOS ROM sends.

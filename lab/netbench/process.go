@@ -22,7 +22,7 @@ type process struct {
 	name string
 	cmd  *exec.Cmd
 	log  bytes.Buffer
-	done chan error
+	done chan struct{} // closed when it ended
 	// hidesCPU is true when its work is done by processes that it does not wait for.
 	hidesCPU bool
 }
@@ -34,18 +34,35 @@ func here(cmd *exec.Cmd) error { return cmd.Start() }
 
 // start runs a server until stop. What it writes is kept for the error that says that it ended.
 func start(ctx context.Context, name string, in starter, program string, args ...string) (*process, error) {
-	p := &process{name: name, cmd: exec.CommandContext(ctx, program, args...), done: make(chan error, 1)}
+	p := &process{name: name, cmd: exec.CommandContext(ctx, program, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	p.cmd.WaitDelay = 5 * time.Second
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nobody serves on when this program is killed
 	if err := in(p.cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	go func() { p.done <- p.cmd.Wait() }()
+	go func() {
+		defer close(p.done)
+		_ = p.cmd.Wait() // what it says is in the log
+	}()
 	return p, nil
+}
+
+// lives returns an error when the server has ended: whoever answers then is not the one under test.
+func (p *process) lives() error {
+	select {
+	case <-p.done:
+		return fmt.Errorf("%s has ended: %s: it said: %s", p.name, p.cmd.ProcessState, p.log.String())
+	default:
+		return nil
+	}
 }
 
 // stop ends the server and waits for it.
 func (p *process) stop() error {
+	if err := p.lives(); err != nil {
+		return err
+	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop %s: %w: it said: %s", p.name, err, p.log.String())
 	}

@@ -46,7 +46,7 @@ type tftpClient struct {
 }
 
 // run starts transfers until atLeast has passed and waits for the last ones.
-func (l tftpLoad) run(context.Context) (result, error) {
+func (l tftpLoad) run(ctx context.Context) (result, error) {
 	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return result{}, fmt.Errorf("make a poll set: %w", err)
@@ -58,7 +58,7 @@ func (l tftpLoad) run(context.Context) (result, error) {
 			return result{}, err
 		}
 	}
-	if err := r.loop(); err != nil {
+	if err := r.loop(ctx); err != nil {
 		return result{}, err
 	}
 	r.result.took = time.Since(r.began)
@@ -116,7 +116,7 @@ func (r *tftpRun) send(c *tftpClient, now time.Time) error {
 	return err
 }
 
-func (r *tftpRun) loop() error {
+func (r *tftpRun) loop(ctx context.Context) error {
 	events := make([]unix.EpollEvent, 128)
 	checked := time.Now()
 	for len(r.byFD) > 0 {
@@ -134,6 +134,9 @@ func (r *tftpRun) loop() error {
 		}
 		if now.Sub(checked) > 200*time.Millisecond {
 			checked = now
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			if err := r.retry(now); err != nil {
 				return err
 			}

@@ -73,6 +73,8 @@ func answerTo(err error) (code uint16, text string) {
 		return codeMalformed, errMalformed.Error()
 	case errors.Is(err, errUnread):
 		return codeOther, errUnread.Error()
+	case errors.Is(err, errStopped):
+		return codeOther, errStopped.Error()
 	}
 	return codeOther, err.Error()
 }

@@ -17,6 +17,9 @@ type intake struct {
 // take answers one request.
 func (in *intake) take(packet []byte, from *net.UDPAddr, now time.Time) {
 	peer := peerOf(from)
+	if peer.Port() == 0 {
+		return // made up: nothing can be sent there
+	}
 	if old := in.server.slots.of(peer); old != nil {
 		if old.asksAgain(packet, now) {
 			return

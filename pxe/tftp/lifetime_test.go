@@ -60,7 +60,7 @@ func TestTransfersEndWithTheServer(t *testing.T) {
 	for _, c := range clients {
 		opcode, text := c.receive()
 		require.Equal(t, uint16(opError), opcode)
-		require.Contains(t, text, errStopped.Error())
+		require.Equal(t, "\x00\x00"+errStopped.Error()+"\x00", text)
 		require.ErrorIs(t, (<-finished).Err, context.Canceled)
 	}
 	for end := time.Now().Add(3 * time.Second); runtime.NumGoroutine() > goroutines && time.Now().Before(end); {

@@ -112,11 +112,11 @@ func (p *port) take(messages []ipv4.Message, now time.Time) {
 	})
 }
 
-// isRequest is also true for what makes no sense outside of a transfer, so that it is refused; but an error is never
-// answered, and neither is a straggler of a transfer.
+// isRequest is also true for operations that nobody knows, so that they are refused; but an error is never answered, and
+// neither is a straggler of a transfer.
 func isRequest(packet []byte) bool {
 	if len(packet) < 2 {
-		return true
+		return false
 	}
 	op := binary.BigEndian.Uint16(packet)
 	return op < opData || op > opOACK
