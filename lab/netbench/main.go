@@ -7,7 +7,7 @@
 // what it found.
 //
 // The machine is shared with who knows what, so a time alone says nothing: servers take turns, each contest has several
-// rounds, and what is judged is the median of the ratios within a round. It exits with 1 when one is below its limit.
+// rounds, and what is judged are the ratios within a round. It exits with 1 when three of four are below the limit.
 //
 // It needs Linux and root: dnsmasq serves TFTP on port 69 only, and the DHCP servers get networks of their own.
 //
