@@ -15,11 +15,14 @@ import (
 func TestBIOSWithIPXEInItsROMBoots(t *testing.T) {
 	need(t, "amd64")
 	for _, card := range []string{"virtio-net-pci", "e1000"} {
-		inBothModes(t, card, func(t *testing.T, mode string) {
-			s := newStage(t, setting{mode: mode, ipxe: firmware.IPXE2019})
-			running := s.boots(t, firmware.Machine{Firmware: firmware.BIOS, Card: card}, firmware.PathKernel)
-			s.requireAsked(t, running, "GET", "boot.ipxe")
-		})
+		for _, mode := range bothModes {
+			t.Run(card+" "+mode, func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t, setting{mode: mode, ipxe: firmware.IPXE2019})
+				running := s.boots(t, firmware.Machine{Firmware: firmware.BIOS, Card: card}, firmware.PathKernel)
+				s.requireAsked(t, running, "GET", "boot.ipxe")
+			})
+		}
 	}
 }
 
@@ -27,10 +30,13 @@ func TestBIOSWithAnotherROMBoots(t *testing.T) {
 	need(t, "amd64")
 	// Slow, for the ROM's driver is: one mode for each.
 	generations := map[string]string{proxy: firmware.IPXE2019, server: firmware.IPXE2025}
-	inBothModes(t, "", func(t *testing.T, mode string) {
-		s := newStage(t, setting{mode: mode, ipxe: generations[mode]})
-		s.chains(t, firmware.Machine{Firmware: firmware.BIOS}, "undionly.kpxe")
-	})
+	for _, mode := range bothModes {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, setting{mode: mode, ipxe: generations[mode]})
+			s.chains(t, firmware.Machine{Firmware: firmware.BIOS}, "undionly.kpxe")
+		})
+	}
 }
 
 // chains boots a BIOS machine whose ROM is not iPXE. There is no free one, so this is iPXE that is told to introduce

@@ -27,6 +27,8 @@ const (
 	server = "server"
 )
 
+var bothModes = []string{proxy, server}
+
 // need skips a test that nobody asked for, and fails one that was asked for and can not run. COZY_FIRMWARE names the
 // architectures: make firmware sets it.
 func need(t *testing.T, arch string) {
@@ -44,17 +46,6 @@ func need(t *testing.T, arch string) {
 		t.Skipf("%v (%s)", err, missing.Hint())
 	case !isWanted:
 		t.Skip("machines with real firmware are started by make firmware only")
-	}
-}
-
-// inBothModes runs a test beside a DHCP server, and as the only one.
-func inBothModes(t *testing.T, name string, test func(t *testing.T, mode string)) {
-	t.Helper()
-	for _, mode := range []string{proxy, server} {
-		t.Run(strings.TrimPrefix(name+" "+mode, " "), func(t *testing.T) {
-			t.Parallel()
-			test(t, mode)
-		})
 	}
 }
 
