@@ -73,8 +73,8 @@ FIRMWARE_PARALLEL ?= 2
 
 .PHONY: firmware
 firmware: $(GOTESTSUM) ## Boot machines with real firmware under QEMU (as root; FIRMWARE_ARCHS=amd64 for these alone)
-	@packages=$$($(GO) list ./... | grep -E '$(FIRMWARE)'); COZY_FIRMWARE='$(FIRMWARE_ARCHS)' \
-		$(TEST) -count=1 -timeout 60m -parallel $(FIRMWARE_PARALLEL) $$packages
+	@mkdir -p .cache/firmware; packages=$$($(GO) list ./... | grep -E '$(FIRMWARE)'); COZY_FIRMWARE='$(FIRMWARE_ARCHS)' \
+		$(TEST) -count=1 -timeout 60m -parallel $(FIRMWARE_PARALLEL) -artifacts -outputdir $(CURDIR)/.cache/firmware $$packages
 
 .PHONY: firmware-install
 firmware-install: ## Install QEMU, firmware images and dnsmasq, and fetch kernels and iPXE (Debian, as root)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/lab/firmware"
 	"github.com/cozystack/cozy-install/lab/firmware/marker"
 )
@@ -91,9 +92,10 @@ func newStage(t *testing.T, want setting) *stage {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "site.yaml"), siteFile(want, s.mac), 0o644))
 	if want.installed {
-		work := filepath.Join(dir, ".cozy-install", "firmware")
-		require.NoError(t, os.MkdirAll(work, 0o700))
-		require.NoError(t, os.WriteFile(filepath.Join(work, "journal.json"), []byte(`{"installed": {"cp1": true}}`), 0o600))
+		work, err := workdir.Open(filepath.Join(dir, ".cozy-install", "firmware"))
+		require.NoError(t, err)
+		require.NoError(t, work.UpdateJournal(t.Context(), func(j *workdir.Journal) { j.Installed = map[string]bool{"cp1": true} }))
+		require.NoError(t, work.Close())
 	}
 	loaders, err := filepath.Abs(filepath.Join(cache, want.ipxe))
 	require.NoError(t, err)
@@ -147,9 +149,12 @@ func (s *stage) powerOn(t *testing.T, m firmware.Machine) *firmware.Running {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, running.PowerOff())
-		if t.Failed() {
-			t.Logf("the machine asked for: %s\nand it said:\n%s", strings.Join(running.Asked(), ", "), running.Tail())
+		if !t.Failed() {
+			require.NoError(t, os.Remove(m.Capture))
+			return
 		}
+		t.Logf("the machine asked for: %s\nand it said:\n%s\nits frames: %s (kept with -artifacts)",
+			strings.Join(running.Asked(), ", "), running.Tail(), m.Capture)
 	})
 	return running
 }
