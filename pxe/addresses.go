@@ -4,6 +4,7 @@ package pxe
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 
 	"github.com/cozystack/cozy-install/pxe/dhcp"
@@ -43,8 +44,20 @@ func openAddresses(c Config, links []dhcp.Link, taken func(context.Context, neti
 	return &addresses{config: c.Addressing, table: table}, nil
 }
 
-// answer gives, confirms or refuses an address. Silent, when not empty, is the reason for no answer.
-func (a *addresses) answer(ctx context.Context, m Machine, r dhcp.Request) (reply dhcp.Reply, silent string) {
+// given is what became of a machine's question for an address.
+type given struct {
+	reply dhcp.Reply
+	// silent, when not empty, is the reason for no answer.
+	silent string
+	// note says why the machine did not get its reserved address; mostly empty.
+	note string
+}
+
+// answer gives, confirms or refuses an address.
+func (a *addresses) answer(ctx context.Context, m Machine, r dhcp.Request) given {
+	if reason := a.elsewhere(r); reason != "" {
+		return given{silent: reason}
+	}
 	outcome := a.table.Answer(ctx, lease.Query{
 		Kind: lease.Kind(r.Message), MAC: r.MAC, ClientID: r.ClientID,
 		Requested: r.Requested, Chosen: r.Chosen, Client: r.Client, Server: r.Server,
@@ -52,16 +65,33 @@ func (a *addresses) answer(ctx context.Context, m Machine, r dhcp.Request) (repl
 	})
 	switch {
 	case outcome.Silent != "":
-		return dhcp.Reply{}, outcome.Silent
+		return given{silent: outcome.Silent}
 	case outcome.Refuse != "":
-		return dhcp.Reply{Refusal: outcome.Refuse}, ""
+		return given{reply: dhcp.Reply{Refusal: outcome.Refuse}}
 	}
-	given := &dhcp.Lease{
+	lease := &dhcp.Lease{
 		Address: outcome.Address, Subnet: a.config.Subnet, Router: a.config.Router,
 		DNS: a.config.DNS, NTP: a.config.NTP, Domain: a.config.Domain, Time: outcome.Time,
 	}
 	if r.Message == dhcp.Inform {
-		given.Address = netip.Addr{} // it has one
+		lease.Address = netip.Addr{} // it has one
 	}
-	return dhcp.Reply{Lease: given}, ""
+	return given{reply: dhcp.Reply{Lease: lease}, note: outcome.Note}
+}
+
+// elsewhere says why a machine is not on the network of the leases, where every address of theirs would be wrong; "" when
+// it is. A relay names the network by its own address there (giaddr, RFC 2131 section 4.3.1). What comes straight is of
+// the link that it came by, but for a machine that has an address: it renews it through routers.
+func (a *addresses) elsewhere(r dhcp.Request) string {
+	subnet := a.config.Subnet
+	switch {
+	case r.Relay.IsValid() && !subnet.Contains(r.Relay):
+		return fmt.Sprintf("came by the relay %s, which is not in %s: only that network's addresses are given", r.Relay, subnet)
+	case r.Relay.IsValid(), r.Client.IsValid() && r.Client == r.From.Addr() && subnet.Contains(r.Client):
+		return ""
+	case !subnet.Contains(r.Server):
+		return fmt.Sprintf("came by %s, where this host is %s and not in %s: only that network's addresses are given",
+			r.Interface, r.Server, subnet)
+	}
+	return ""
 }

@@ -60,13 +60,14 @@ func (b *booter) begins(m Machine, answer Answer, r dhcp.Request) {
 func (b *booter) offer(ctx context.Context, m Machine, answer Answer, r dhcp.Request, n note) (dhcp.Reply, note) {
 	var reply dhcp.Reply
 	if table := b.server.addresses.Load(); table != nil && r.Service == dhcp.ServiceDHCP {
-		given, silent := table.answer(ctx, m, r)
-		if silent != "" {
-			n.reason = silent
+		given := table.answer(ctx, m, r)
+		if given.silent != "" {
+			n.reason = given.silent
 			return reply, n
 		}
-		reply = given
-		n.reason = addressReason(answer.Reason, reply)
+		reply = given.reply
+		n.reason = addressReason(answer.Reason, given)
+		b.reserved(m, given)
 		if reply.Lease != nil && r.Message == dhcp.Ask {
 			n.addr, n.dhcp = reply.Lease.Address, r.Server
 		}
@@ -91,14 +92,24 @@ func (b *booter) offer(ctx context.Context, m Machine, answer Answer, r dhcp.Req
 	return reply, n
 }
 
-func addressReason(reason string, reply dhcp.Reply) string {
-	switch {
-	case reply.Refusal != "":
-		return reply.Refusal
-	case reply.Lease != nil && reply.Lease.Address.IsValid():
-		return fmt.Sprintf("%s, address %s", reason, reply.Lease.Address)
+func addressReason(reason string, of given) string {
+	if of.reply.Refusal != "" {
+		return of.reply.Refusal
+	}
+	if lease := of.reply.Lease; lease != nil && lease.Address.IsValid() {
+		reason = fmt.Sprintf("%s, address %s", reason, lease.Address)
+	}
+	if of.note != "" {
+		reason += ", since " + of.note
 	}
 	return reason
+}
+
+// reserved notices a machine that did not get the address which the site gives it.
+func (b *booter) reserved(m Machine, of given) {
+	if of.note != "" {
+		b.server.notices.add(reservedInUse(m, of.note))
+	}
 }
 
 // learn takes from a packet which address its machine has: TFTP requests say nothing else of who they are from.
@@ -110,7 +121,7 @@ func (b *booter) learn(r dhcp.Request, n *note) {
 		}
 	case r.Message == dhcp.Ask && r.Chosen.IsValid() && r.Requested.IsValid():
 		n.addr, n.dhcp = r.Requested, r.Chosen
-		b.server.notices.clear(NoDHCP)
+		b.server.notices.clear(NoDHCP, r.Interface)
 	case r.Message == dhcp.Ask && r.Client.IsValid():
 		n.addr = r.Client
 	}

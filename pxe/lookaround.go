@@ -68,10 +68,16 @@ func (s *Server) refuseBesideOthers(ctx context.Context, links []dhcp.Link) erro
 	return nil
 }
 
-// inUse looks whether a host has an address that is about to be given away.
+// inUse looks whether a host on our links has an address that is about to be given away there.
 func (s *Server) inUse(links []dhcp.Link) func(context.Context, netip.Addr) bool {
+	var there []dhcp.Link
+	for _, link := range watched(links) {
+		if s.config.Addressing.Subnet.Contains(link.Address) {
+			there = append(there, link)
+		}
+	}
 	return func(ctx context.Context, addr netip.Addr) bool {
-		for _, link := range watched(links) {
+		for _, link := range there {
 			who, used, err := dhcp.InUse(ctx, link.Interface, addr)
 			if err != nil {
 				s.log.DebugContext(ctx, "address not probed", "address", addr.String(), "error", err)
@@ -154,7 +160,7 @@ func (s *Server) heard(heard dhcp.Heard, link dhcp.Link, links []dhcp.Link) {
 	}
 	on := fmt.Sprintf("%s on %s", heard.Server, link.Interface.Name)
 	if heard.Offers.IsValid() {
-		s.notices.clear(NoDHCP)
+		s.notices.clear(NoDHCP, link.Interface.Name)
 	}
 	if heard.IsNetboot() {
 		s.notices.add(Notice{

@@ -88,15 +88,14 @@ func (l *notices) note(n Notice) (known bool) {
 	return false
 }
 
-// clear takes back all notices of a kind.
-func (l *notices) clear(kind NoticeKind) {
+// clear takes a notice back. One that is not there is no change.
+func (l *notices) clear(kind NoticeKind, subject string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for key := range l.byKey {
-		if key.kind == kind {
-			delete(l.byKey, key)
-			l.changes++
-		}
+	key := noticeKey{kind, subject}
+	if _, ok := l.byKey[key]; ok {
+		delete(l.byKey, key)
+		l.changes++
 	}
 }
 
@@ -135,5 +134,13 @@ func duplicateAddress(addr netip.Addr, one, other net.HardwareAddr) Notice {
 		Kind: DuplicateAddress, Subject: addr.String(),
 		Text: fmt.Sprintf("address %s is used by %s and by %s", addr, one, other),
 		Hint: "two DHCP servers with the same range, or a host with a fixed address inside it",
+	}
+}
+
+func reservedInUse(m Machine, note string) Notice {
+	return Notice{
+		Kind: DuplicateAddress, Subject: m.Address.String(),
+		Text: fmt.Sprintf("%s is given an address of the pool, since %s", m.Name, note),
+		Hint: "find the host that uses it: arping " + m.Address.String() + "; or give the node another address in the site file",
 	}
 }

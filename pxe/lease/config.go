@@ -30,7 +30,7 @@ type Config struct {
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 	// Taken looks whether a host uses an address that is about to be offered from the pool, which may take half a
-	// second. Nil: nobody looks.
+	// second. It is not asked for machines behind relays: ARP does not get there. Nil: nobody looks.
 	Taken func(context.Context, netip.Addr) bool
 }
 

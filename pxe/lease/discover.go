@@ -60,7 +60,7 @@ func (t *Table) offer(q Query) (*entry, Outcome) {
 	}
 	outcome := t.offered(q, address)
 	outcome.Note = note
-	if t.config.Taken == nil {
+	if t.config.Taken == nil || q.Relayed {
 		return nil, outcome
 	}
 	e := t.byAddress[address]

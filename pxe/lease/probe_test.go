@@ -23,6 +23,14 @@ func TestAddressInUseIsNotOffered(t *testing.T) {
 	require.Zero(t, asked[ip("10.77.0.9")])
 }
 
+func TestNobodyIsAskedBehindARelay(t *testing.T) {
+	b := newBench(t, func(c *Config) {
+		c.Taken = func(context.Context, netip.Addr) bool { t.Error("ARP does not pass a relay"); return true }
+	})
+	outcome := b.Answer(t.Context(), Query{Kind: Discover, MAC: one, Relayed: true})
+	require.Equal(t, ip("10.77.0.100"), outcome.Address)
+}
+
 func TestNetworkThatAnswersForEveryAddressIsNotProbedForLong(t *testing.T) {
 	asked := 0
 	b := newBench(t, func(c *Config) {
