@@ -7,7 +7,7 @@
 // DHCP as through a relay agent). Neither leaves anything behind when its process dies, even by SIGKILL: the namespaces
 // have no names, so the kernel removes them with the last process that holds them.
 //
-// It refuses to know what is sent. Still missing: VLANs, several links on one machine, and loss inside the wire (the
+// It refuses to know what is sent. Still missing: VLANs, several links on one machine but the bastion, and loss inside the wire (the
 // fleet and the firmware level order loss at the machines' ends).
 package lan
 

@@ -48,6 +48,17 @@ func NewNetns(ctx context.Context, cfg NetnsConfig) (*Netns, error) {
 	return n, nil
 }
 
+// Beside makes another network in which the same bastion stands, with a link called eth1. It can be called once. Close what
+// it returns before the first network.
+func (n *Netns) Beside(ctx context.Context, cfg NetnsConfig) (*Netns, error) {
+	other := &Netns{ports: map[*netnsPort]struct{}{}, Bastion: n.Bastion}
+	if err := other.build(ctx, cfg); err != nil {
+		return nil, errors.Join(err, other.Close())
+	}
+
+	return other, nil
+}
+
 func (n *Netns) build(ctx context.Context, cfg NetnsConfig) (err error) {
 	if n.bridge, err = newSpace("lan"); err != nil {
 		return err
@@ -64,7 +75,13 @@ func (n *Netns) build(ctx context.Context, cfg NetnsConfig) (err error) {
 		return fmt.Errorf("set the bridge up: %w", err)
 	}
 
-	if n.Bastion, _, err = n.end(ctx, "bastion", nil, cfg.Bastion); err != nil {
+	if n.Bastion == nil {
+		n.Bastion, _, err = n.end(ctx, "bastion", nil, cfg.Bastion)
+	} else {
+		err = n.connect(ctx, n.Bastion, secondLink, "bastion", nil, cfg.Bastion)
+	}
+
+	if err != nil {
 		return err
 	}
 
@@ -87,19 +104,20 @@ func (n *Netns) end(
 	near := fmt.Sprintf("port%d", n.nextID)
 	n.mu.Unlock()
 
-	if err := n.connect(ctx, space, near, mac, address); err != nil {
+	if err := n.connect(ctx, space, linkName, near, mac, address); err != nil {
 		return nil, "", errors.Join(fmt.Errorf("plug %q into the simulated LAN: %w", name, err), space.Close())
 	}
 
 	return space, near, nil
 }
 
+// connect puts a pair of links between a space, where its end is called far, and the bridge.
 func (n *Netns) connect(
-	ctx context.Context, space *Space, near string, mac net.HardwareAddr, address netip.Prefix,
+	ctx context.Context, space *Space, far, near string, mac net.HardwareAddr, address netip.Prefix,
 ) error {
 	pair := &netlink.Veth{
 		LinkAttrs:        netlink.LinkAttrs{Name: near, MasterIndex: n.master},
-		PeerName:         linkName,
+		PeerName:         far,
 		PeerHardwareAddr: mac,
 		PeerNamespace:    netlink.NsFd(int(space.ns)),
 	}
@@ -111,7 +129,7 @@ func (n *Netns) connect(
 		return err
 	}
 
-	link, err := space.handle.LinkByName(linkName)
+	link, err := space.handle.LinkByName(far)
 	if err != nil {
 		return err
 	}
@@ -126,17 +144,17 @@ func (n *Netns) connect(
 		return err
 	}
 
-	return n.waitCarrier(ctx, space, near)
+	return n.waitCarrier(ctx, space, far, near)
 }
 
 // waitCarrier waits until both ends of a pair are up: the kernel tells the bridge so asynchronously, and until then
 // everything sent, a first DHCPDISCOVER or a gratuitous ARP, is lost without a trace.
-func (n *Netns) waitCarrier(ctx context.Context, space *Space, near string) error {
+func (n *Netns) waitCarrier(ctx context.Context, space *Space, far, near string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 
 	for {
-		mine, err := space.handle.LinkByName(linkName)
+		mine, err := space.handle.LinkByName(far)
 		if err != nil {
 			return err
 		}
@@ -165,7 +183,7 @@ func (n *Netns) Attach(ctx context.Context, name string, mac net.HardwareAddr) (
 	}
 
 	port := &netnsPort{Space: space, mac: mac, carrier: func(ctx context.Context) error {
-		return n.waitCarrier(ctx, space, near)
+		return n.waitCarrier(ctx, space, linkName, near)
 	}}
 
 	n.mu.Lock()

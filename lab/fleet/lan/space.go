@@ -19,8 +19,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkName is the name of the one link in every space but the bridge's.
-const linkName = "eth0"
+// linkName is the name of the one link in every space but the bridge's, and secondLink that of the other one of a bastion
+// between two networks.
+const (
+	linkName   = "eth0"
+	secondLink = "eth1"
+)
 
 // Space is one network namespace without a name. It ends with Close or with the process.
 type Space struct {
