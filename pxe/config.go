@@ -95,7 +95,8 @@ type Config struct {
 	Assets assets.Assets
 	// TFTPSinglePort: see tftp.Config.
 	TFTPSinglePort bool
-	// Sockets are ports that are open already, as systemd opens them. The zero value opens all.
+	// Sockets are ports that are open already, as systemd opens them. The server tells machines their numbers, and closes
+	// them when it ends. The zero value opens all.
 	Sockets Sockets
 	// Earlier is what an earlier server remembered. The zero value is nothing.
 	Earlier Record

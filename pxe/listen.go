@@ -13,14 +13,6 @@ import (
 	"github.com/cozystack/cozy-install/pxe/tftp"
 )
 
-// Sockets are ports that somebody else opened. What is empty is opened here.
-type Sockets struct {
-	DHCP  []*net.UDPConn // bound to our address and to 255.255.255.255, or to all addresses
-	Proxy []*net.UDPConn // likewise
-	TFTP  []*net.UDPConn
-	HTTP  []net.Listener
-}
-
 // openPorts are a server's. Whoever serves on one closes it.
 type openPorts struct {
 	dhcp []*dhcp.Conn // of both services

@@ -35,6 +35,11 @@ func New(config Config) (*Server, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
+	ports, err := config.Sockets.ports(config.Ports)
+	if err != nil {
+		return nil, err
+	}
+	config.Ports = ports
 	config = config.withDefaults()
 	s := &Server{
 		config:  config,

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/coreos/go-systemd/v22/activation"
+
 	"github.com/cozystack/cozy-install/cmd/internal/cli"
 )
 
@@ -22,6 +24,9 @@ func run() int {
 	defer stop()
 	// The first signal is polite; after it the second one ends the program at once.
 	context.AfterFunc(ctx, stop)
-	streams := cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	streams := cli.Streams{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		Sockets: activation.Files(true), // what is read is unset: nobody else takes them for his own
+	}
 	return cli.Run(ctx, streams, version, os.Args[1:])
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,9 +11,7 @@ import (
 
 // BenchmarkStart is what every call of the program costs before it does anything; the limit is 100 ms.
 func BenchmarkStart(b *testing.B) {
-	binary := filepath.Join(b.TempDir(), "cozy-install")
-	said, err := exec.CommandContext(b.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(b, err, string(said))
+	binary := build(b)
 	for b.Loop() {
 		out, err := exec.CommandContext(b.Context(), binary, "version").Output()
 		require.NoError(b, err)

@@ -33,6 +33,10 @@ func newPXEServeCommand(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if options.Sockets, err = netbootSockets(streams.Sockets); err != nil {
+				return err
+			}
+			defer options.Sockets.Close()
 			return bootstrap.ServeNetboot(cmd.Context(), options, func(line string) { fmt.Fprintln(streams.Err, line) })
 		},
 	}

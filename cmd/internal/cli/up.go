@@ -31,6 +31,10 @@ func newUpCommand(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if options.Sockets, err = netbootSockets(streams.Sockets); err != nil {
+				return err
+			}
+			defer options.Sockets.Close()
 			shown, err := ui.New(streams.Err, ui.Form(progress))
 			if err != nil {
 				return &UsageError{Err: err}
