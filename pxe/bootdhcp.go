@@ -23,7 +23,9 @@ func (b *booter) answerDHCP(ctx context.Context, r dhcp.Request) (dhcp.Reply, bo
 		b.begins(machine, answer, r)
 		reply, n = b.offer(ctx, machine, answer, r, n)
 	}
-	b.learn(r, &n)
+	if reply.Refusal == "" {
+		b.learn(r, &n)
+	}
 	b.server.metrics.packet(r, n.answered)
 	// The addresses that operating systems ask the DHCP server for are nothing to remember of strangers.
 	if machine.Name != "" || facts.netboots() {
@@ -49,9 +51,7 @@ func (b *booter) begins(m Machine, answer Answer, r dhcp.Request) {
 	if m.Name == "" || answer.Firmware == "" || r.Message != dhcp.Discover {
 		return
 	}
-	who := asker{mac: r.MAC.String(), firmware: answer.Firmware}
-	b.server.marks.asksAgain(m.Name, who)
-	if after, back := b.server.history.comesBack(r.MAC, answer.Firmware); back {
+	if after, back := b.server.marks.asksAgain(m.Name, asker{mac: r.MAC.String(), firmware: answer.Firmware}); back {
 		b.server.notices.add(cameBack(m.Name, after))
 	}
 }

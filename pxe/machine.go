@@ -46,14 +46,22 @@ func (m Machine) arch() string { return cmp.Or(m.Arch, archAMD64) }
 
 // differs says in what facts are not the machine's. What was not told, or is garbage, does not differ.
 func (m Machine) differs(facts Facts) string {
-	if m.UUID != "" && facts.UUID != "" && !strings.EqualFold(m.UUID, facts.UUID) && !strings.EqualFold(m.UUID, swapUUID(facts.UUID)) {
+	if m.UUID != "" && facts.UUID != "" && !m.hasUUID(facts.UUID) {
 		return fmt.Sprintf("has the MAC of %s, but UUID %s where the site file has %s", m.Name, facts.UUID, m.UUID)
 	}
-	if m.Serial != "" && facts.Serial != "" && m.Serial != facts.Serial {
+	if m.Serial != "" && facts.Serial != "" && !m.hasSerial(facts.Serial) {
 		return fmt.Sprintf("has the MAC of %s, but serial number %q where the site file has %q", m.Name, facts.Serial, m.Serial)
 	}
 	return ""
 }
+
+// hasUUID compares in any case and in both orders of bytes.
+func (m Machine) hasUUID(text string) bool {
+	return m.UUID != "" && text != "" && (strings.EqualFold(m.UUID, text) || strings.EqualFold(m.UUID, swapUUID(text)))
+}
+
+// hasSerial compares in any case: people type what stands on a label.
+func (m Machine) hasSerial(text string) bool { return m.Serial != "" && strings.EqualFold(m.Serial, text) }
 
 // swapUUID gives the same bytes in the other order: firmware before SMBIOS 2.6 did not swap the first three fields.
 //

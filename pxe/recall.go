@@ -13,10 +13,6 @@ import (
 
 // What the answering side asks the history.
 
-// comeBackWithin is how soon after it was sent to its disk a machine that netboots again has not booted from there:
-// nobody switches a machine off in its first minutes.
-const comeBackWithin = 15 * time.Minute
-
 // nameOf is the site's name for the machine with a MAC, as far as it told who it is; "" for others.
 func (h *history) nameOf(mac net.HardwareAddr) string { return h.look(mac).Machine }
 
@@ -38,13 +34,6 @@ func (h *history) look(mac net.HardwareAddr) Sighting {
 // nextTalk is how firmware is told its boot file this time.
 func (h *history) nextTalk(mac net.HardwareAddr, name string, first dhcp.Dialect, secs uint16) Talk {
 	return h.look(mac).Talk.next(name, first, secs, h.now())
-}
-
-// comesBack says that a machine which begins to netboot was sent to its disk by the same firmware a short time ago.
-func (h *history) comesBack(mac net.HardwareAddr, firmware string) (after time.Duration, back bool) {
-	s := h.look(mac)
-	after = h.now().Sub(s.ToDisk)
-	return after, !s.ToDisk.IsZero() && s.Stage == StageDisk && s.Firmware == firmware && after < comeBackWithin
 }
 
 // holdFor is how long an address is taken to be in use by the machine that used it last.

@@ -2,8 +2,6 @@
 
 package pxe
 
-import "strings"
-
 // roster is the site's machines, ready to be looked up: each packet asks, several times, and there may be a thousand.
 type roster struct {
 	byMAC   map[[6]byte]Machine
@@ -39,10 +37,10 @@ func (r roster) find(facts Facts) (found Machine, mistaken string) {
 			return m, m.differs(facts)
 		}
 	}
-	if m, ok := r.only(func(m Machine) bool { return m.UUID != "" && strings.EqualFold(m.UUID, facts.UUID) }); ok {
+	if m, ok := r.only(func(m Machine) bool { return m.hasUUID(facts.UUID) }); ok {
 		return m, ""
 	}
-	m, _ := r.only(func(m Machine) bool { return m.Serial != "" && m.Serial == facts.Serial })
+	m, _ := r.only(func(m Machine) bool { return m.hasSerial(facts.Serial) })
 	return m, ""
 }
 

@@ -46,7 +46,7 @@ func New(config Config) (*Server, error) {
 		roster:  newRoster(config.Machines),
 		log:     config.Log,
 		history: newHistory(config.Now),
-		marks:   newMarks(),
+		marks:   newMarks(config.Now),
 		ready:   make(chan struct{}),
 	}
 	s.notices = newNotices(config.Now, s.tell)

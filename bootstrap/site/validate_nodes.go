@@ -25,7 +25,7 @@ func (c *checker) nodes() {
 		for j, mac := range node.MACs {
 			macs.check(fmt.Sprintf("%s.macs[%d]", at, j), strings.ToLower(mac))
 		}
-		serials.check(at+".serial", node.Serial)
+		serials.check(at+".serial", strings.ToLower(node.Serial))
 		uuids.check(at+".uuid", strings.ToLower(node.UUID))
 		if node.Address.IsValid() {
 			hosts.check(at+".address", node.Address.String())
