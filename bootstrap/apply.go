@@ -167,6 +167,7 @@ func (b *bringup) noteApplied(ctx context.Context, node site.Node) error {
 		}
 		j.Applied[node.Name] = true
 		delete(j.Installed, node.Name)
+		delete(b.running, node.Name)
 	})
 	if err != nil {
 		return err
@@ -174,16 +175,36 @@ func (b *bringup) noteApplied(ctx context.Context, node site.Node) error {
 	return workdir.Withdraw(b.dir.Path("."), workdir.ApproveReinstall, node.Name)
 }
 
-// noteInstalled writes down that the nodes run.
-func (b *bringup) noteInstalled(ctx context.Context) error {
-	return b.dir.UpdateJournal(ctx, func(j *workdir.Journal) {
+// noteInstalled writes down which nodes were seen running with their config, each once in a run. A command that only looks
+// writes nothing.
+func (b *bringup) noteInstalled(ctx context.Context, seen map[string]sight) error {
+	var news []string
+	for name, one := range seen {
+		if one.state == talos.Ours && !b.running[name] {
+			news = append(news, name)
+		}
+	}
+	if len(news) == 0 || !b.dir.Locked() {
+		return nil
+	}
+	err := b.dir.UpdateJournal(ctx, func(j *workdir.Journal) {
 		if j.Installed == nil {
 			j.Installed = map[string]bool{}
 		}
-		for _, node := range b.site.Nodes {
-			j.Installed[node.Name] = true
+		for _, name := range news {
+			j.Installed[name] = true
 		}
 	})
+	if err != nil {
+		return err
+	}
+	if b.running == nil {
+		b.running = map[string]bool{}
+	}
+	for _, name := range news {
+		b.running[name] = true
+	}
+	return nil
 }
 
 // awaitInstallation waits until every node answers with the cluster's own certificates: an open port alone may still be
@@ -193,13 +214,9 @@ func (b *bringup) awaitInstallation() phase.Phase {
 		ID: "install", Title: "wait for the nodes to install and reboot",
 		Done: b.allOurs,
 		Run: func(ctx context.Context, say phase.Say) error {
-			err := b.await(ctx, say, "the nodes to come back installed", 0, func(ctx context.Context) error {
+			return b.await(ctx, say, "the nodes to come back installed", 0, func(ctx context.Context) error {
 				return b.assertInstalled(ctx, say)
 			})
-			if err != nil {
-				return err
-			}
-			return b.noteInstalled(ctx)
 		},
 	}
 }

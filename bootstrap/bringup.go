@@ -32,6 +32,8 @@ type bringup struct {
 	finder  finder
 	// given holds, by node, the fingerprint of the machine that took its config in this run.
 	given map[string]string
+	// running holds the nodes that were written down as running in this run.
+	running map[string]bool
 }
 
 func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {

@@ -187,10 +187,6 @@ func (n *netboot) lastAddr(node string) (netip.Addr, bool) {
 	if n == nil {
 		return netip.Addr{}, false
 	}
-	for _, s := range n.server.Sightings() {
-		if s.Machine == node && s.LastAddr.IsValid() {
-			return s.LastAddr, true
-		}
-	}
-	return netip.Addr{}, false
+	addr := n.server.LastAddr(node)
+	return addr, addr.IsValid()
 }

@@ -42,7 +42,8 @@ func (b *bringup) observe(ctx context.Context, search bool) (map[string]sight, e
 	if err != nil {
 		return nil, err
 	}
-	return b.observeNodes(ctx, b.site.Nodes, search, creds)
+	seen, err := b.observeNodes(ctx, b.site.Nodes, search, creds)
+	return seen, errors.Join(err, b.noteInstalled(ctx, seen))
 }
 
 func (b *bringup) observeNodes(ctx context.Context, nodes []site.Node, search bool, creds *talos.Credentials) (map[string]sight, error) {

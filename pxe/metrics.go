@@ -98,19 +98,16 @@ type state struct{ server *Server }
 // Describe is part of prometheus.Collector.
 func (state) Describe(to chan<- *prometheus.Desc) {
 	to <- machinesDesc()
+	to <- droppedDesc()
 	to <- noticesDesc()
 }
 
 // Collect is part of prometheus.Collector.
 func (s state) Collect(to chan<- prometheus.Metric) {
-	type key struct{ stage, known string }
-	machines := map[key]float64{}
-	for _, seen := range s.server.Sightings() {
-		machines[key{string(seen.Stage), strconv.FormatBool(seen.Machine != "")}]++
+	for of, count := range s.server.history.census() {
+		to <- prometheus.MustNewConstMetric(machinesDesc(), prometheus.GaugeValue, float64(count), string(of.stage), strconv.FormatBool(of.known))
 	}
-	for k, count := range machines {
-		to <- prometheus.MustNewConstMetric(machinesDesc(), prometheus.GaugeValue, count, k.stage, k.known)
-	}
+	to <- prometheus.MustNewConstMetric(droppedDesc(), prometheus.CounterValue, float64(s.server.limiter.Dropped()))
 	kinds := map[NoticeKind]float64{}
 	for _, n := range s.server.Notices() {
 		kinds[n.Kind]++
@@ -123,6 +120,10 @@ func (s state) Collect(to chan<- prometheus.Metric) {
 func machinesDesc() *prometheus.Desc {
 	return prometheus.NewDesc("cozy_netboot_machines", "Network cards seen, by stage of their boot and whether they are of the site.",
 		[]string{"stage", "known"}, nil)
+}
+
+func droppedDesc() *prometheus.Desc {
+	return prometheus.NewDesc("cozy_netboot_dhcp_dropped_total", "DHCP packets that were not looked at, for one machine or all strangers sent too many.", nil, nil)
 }
 
 func noticesDesc() *prometheus.Desc {

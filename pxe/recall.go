@@ -19,6 +19,38 @@ func (h *history) nameOf(mac net.HardwareAddr) string { return h.look(mac).Machi
 // firmwareOf is the firmware with which a machine last began to netboot.
 func (h *history) firmwareOf(mac net.HardwareAddr) string { return h.look(mac).Firmware }
 
+// addrOf is the address that any card of a machine used last; the zero value when none is known.
+func (h *history) addrOf(name string) netip.Addr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var last *Sighting
+	for _, s := range h.byMAC {
+		if s.Machine == name && s.LastAddr.IsValid() && (last == nil || s.LastSeen.After(last.LastSeen)) {
+			last = s
+		}
+	}
+	if last == nil {
+		return netip.Addr{}
+	}
+	return last.LastAddr
+}
+
+// census counts network cards by stage, those of the site and strangers apart.
+func (h *history) census() map[census]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	counts := map[census]int{}
+	for _, s := range h.byMAC {
+		counts[census{s.Stage, s.Machine != ""}]++
+	}
+	return counts
+}
+
+type census struct {
+	stage Stage
+	known bool
+}
+
 // look returns a copy without the events.
 func (h *history) look(mac net.HardwareAddr) Sighting {
 	h.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -24,6 +25,7 @@ type Server struct {
 	history   *history
 	notices   *notices
 	marks     *marks
+	limiter   *dhcp.Limiter
 	metrics   *metrics
 	addresses atomic.Pointer[addresses] // nil in ModeProxy and before Run
 	ready     chan struct{}
@@ -50,6 +52,7 @@ func New(config Config) (*Server, error) {
 		ready:   make(chan struct{}),
 	}
 	s.notices = newNotices(config.Now, s.tell)
+	s.limiter = dhcp.NewLimiter(dhcp.Limits{Known: s.isKnown})
 	s.metrics = newMetrics(s)
 	if err := s.takeUp(config.Earlier); err != nil {
 		return nil, err
@@ -123,22 +126,21 @@ func (s *Server) becomeServer(ctx context.Context, links []dhcp.Link) error {
 }
 
 func (s *Server) serve(ctx context.Context, boot *booter, ports *openPorts, links []dhcp.Link) error {
+	senders, err := boot.newTFTP(len(ports.tftp))
+	if err != nil {
+		ports.close()
+		return fmt.Errorf("serve TFTP: %w", err)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	serving := dhcp.Serving{
-		Handle: boot.answerDHCP, RelayPort: uint16(s.config.Ports.DHCP), Log: s.log,
-		Limiter: dhcp.NewLimiter(dhcp.Limits{Known: s.isKnown}),
+		Handle: boot.answerDHCP, RelayPort: uint16(s.config.Ports.DHCP), Log: s.log, Limiter: s.limiter,
 		MayWait: s.config.Mode == ModeServer, // for probes of addresses, and for the lease file
 	}
 	for _, conn := range ports.dhcp {
 		group.Go(func() error { return conn.Serve(ctx, serving) })
 	}
-	for _, conn := range ports.tftp {
-		server, err := boot.newTFTP()
-		if err != nil {
-			ports.close()
-			return fmt.Errorf("serve TFTP: %w", err)
-		}
-		group.Go(func() error { return server.Serve(ctx, conn) })
+	for i, conn := range ports.tftp {
+		group.Go(func() error { return senders[i].Serve(ctx, conn) })
 	}
 	for _, listener := range ports.http {
 		group.Go(func() error { return boot.http.Serve(ctx, listener) })
@@ -154,10 +156,19 @@ func (s *Server) serve(ctx context.Context, boot *booter, ports *openPorts, link
 	return group.Wait()
 }
 
-func (b *booter) newTFTP() (*tftp.Server, error) {
-	return tftp.New(tftp.Config{
-		Files: b.shelf.byTFTP(), Admit: b.admitTransfer, Finished: b.transferred, SinglePort: b.server.config.TFTPSinglePort,
-	})
+// newTFTP makes a server for each of so many ports.
+func (b *booter) newTFTP(count int) ([]*tftp.Server, error) {
+	servers := make([]*tftp.Server, count)
+	for i := range servers {
+		var err error
+		servers[i], err = tftp.New(tftp.Config{
+			Files: b.shelf.byTFTP(), Admit: b.admitTransfer, Finished: b.transferred, SinglePort: b.server.config.TFTPSinglePort,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return servers, nil
 }
 
 // isKnown says whether packets with a hardware address may be of the site.
@@ -165,6 +176,9 @@ func (s *Server) isKnown(mac net.HardwareAddr) bool {
 	found, _ := s.roster.find(Facts{MAC: mac})
 	return found.Name != "" || s.config.Approved(mac) || s.history.nameOf(mac) != ""
 }
+
+// LastAddr is the address that a machine of the site last used. The zero value: none is known.
+func (s *Server) LastAddr(name string) netip.Addr { return s.history.addrOf(name) }
 
 // Ready is closed when all ports are open. It never is when Run fails before.
 func (s *Server) Ready() <-chan struct{} { return s.ready }

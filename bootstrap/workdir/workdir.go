@@ -115,6 +115,9 @@ func OpenForReading(path string) (*Dir, error) {
 	return &Dir{path: abs}, nil
 }
 
+// Locked says whether this program holds the directory, and so may write into it.
+func (d *Dir) Locked() bool { return d.lock != nil }
+
 // Held says whether a program holds the directory's lock. It looks by taking the lock for an instant together with others
 // that look, so that only a program which starts in just that instant may find it taken.
 func (d *Dir) Held() (bool, error) {

@@ -98,8 +98,10 @@ func Listen(ctx context.Context, at netip.AddrPort) (net.Listener, error) {
 }
 
 // Serve answers requests until ctx ends, then breaks off what is under way, closes listener and returns nil. It may be
-// called once.
+// called for several listeners, which share the limits.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	// running counts the goroutines of net/http: they start before Serve returns, and tell when they are done.
+	var running sync.WaitGroup
 	server := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: headTimeout,  // bodies are refused; a ReadTimeout would end long downloads
@@ -107,7 +109,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHead,
 		// Counting here instead of in a wrapped listener leaves the connection a *net.TCPConn, which sendfile needs.
-		ConnState: s.conns.track,
+		ConnState: func(conn net.Conn, state http.ConnState) { s.conns.track(conn, state, &running) },
 		ErrorLog:  slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
 	}
 	stop := context.AfterFunc(ctx, func() {
@@ -115,7 +117,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	})
 	defer stop()
 	err := server.Serve(listener)
-	s.conns.running.Wait()
+	running.Wait()
 	if err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP on %s: %w", listener.Addr(), err)
 	}
@@ -129,21 +131,18 @@ type conns struct {
 	mu       sync.Mutex
 	open     map[net.Conn]netip.Addr
 	byClient map[netip.Addr]int
-
-	// running counts the goroutines of net/http: they start before Serve returns, and tell when they are done.
-	running sync.WaitGroup
 }
 
 func newConns(total, each int) *conns {
 	return &conns{total: total, each: each, open: map[net.Conn]netip.Addr{}, byClient: map[netip.Addr]int{}}
 }
 
-func (c *conns) track(conn net.Conn, state http.ConnState) {
+func (c *conns) track(conn net.Conn, state http.ConnState, running *sync.WaitGroup) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch state {
 	case http.StateNew:
-		c.running.Add(1)
+		running.Add(1)
 		client := clientAddr(conn.RemoteAddr().String())
 		if len(c.open) >= c.total || c.byClient[client] >= c.each {
 			_ = conn.Close() // the client sees it; there is nobody else to tell
@@ -152,7 +151,7 @@ func (c *conns) track(conn net.Conn, state http.ConnState) {
 		c.open[conn] = client
 		c.byClient[client]++
 	case http.StateClosed, http.StateHijacked:
-		defer c.running.Done()
+		defer running.Done()
 		client, counted := c.open[conn]
 		if !counted {
 			return
