@@ -151,6 +151,7 @@ func (s *stage) powerOn(t *testing.T, m firmware.Machine) *firmware.Running {
 		require.NoError(t, running.PowerOff())
 		if !t.Failed() {
 			require.NoError(t, os.Remove(m.Capture))
+			_ = os.Remove(filepath.Dir(m.Capture)) // when nothing else is in it
 			return
 		}
 		t.Logf("the machine asked for: %s\nand it said:\n%s\nits frames: %s (kept with -artifacts)",
