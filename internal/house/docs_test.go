@@ -46,7 +46,7 @@ func TestMakeHelpShowsEveryTarget(t *testing.T) {
 	}
 }
 
-// A command line in a document must parse: each is run with --help, so nothing happens, but unknown commands and flags
+// A command line in a document or a systemd unit must parse: each is run with --help, so nothing happens, but unknown commands and flags
 // are refused.
 func TestDocumentedCommandLinesParse(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "cozy-install")
@@ -54,8 +54,18 @@ func TestDocumentedCommandLinesParse(t *testing.T) {
 
 	seen := 0
 
+	commands := map[string][]string{}
 	for _, doc := range paths(t, ".md") {
-		for _, line := range shellLines(read(t, doc)) {
+		commands[doc] = shellLines(read(t, doc))
+	}
+
+	for _, unit := range paths(t, ".service") {
+		commands[unit] = unitLines(read(t, unit), "ExecStart")
+		require.NotEmpty(t, commands[unit], unit)
+	}
+
+	for doc, lines := range commands {
+		for _, line := range lines {
 			args, isOurs := commandLine(line)
 			if !isOurs {
 				continue
