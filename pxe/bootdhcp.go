@@ -83,7 +83,7 @@ func (b *booter) offer(ctx context.Context, m Machine, answer Answer, r dhcp.Req
 	case r.Service == dhcp.ServiceBoot:
 		n.stage, n.follows = StageAsked, true
 	case answer.Talks:
-		talk := b.server.history.nextTalk(r.MAC, answer.Firmware, answer.Dialect, r.Secs)
+		talk := b.server.history.nextTalk(r, answer.Firmware, answer.Dialect)
 		reply.Boot.Dialect, n.talk = talk.Dialect, &talk
 		if talk.Dialect != answer.Dialect {
 			n.reason += fmt.Sprintf(" (%s, since it did not follow otherwise)", talk.Dialect)

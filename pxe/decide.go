@@ -45,7 +45,7 @@ func refuse(m Machine, f Facts, p Policy) string {
 	if p.Mistaken != "" {
 		return p.Mistaken
 	}
-	if m.Name == "" && !p.AcceptUnknown && !p.Approved && (!p.AskSerial || f.SerialAsked) {
+	if isUntold(m, p) && (!p.AskSerial || f.SerialAsked || !f.netboots()) {
 		return "not a machine of the site"
 	}
 	return ""
@@ -68,7 +68,7 @@ func decideScript(m Machine, f Facts, p Policy) Answer {
 		return Answer{Action: SANBoot, Reason: "is installed"}
 	case p.FromDisk:
 		return Answer{Action: BootDisk, Reason: "is installed"}
-	case m.Name == "" && !p.AcceptUnknown && !p.Approved:
+	case isUntold(m, p):
 		return Answer{Action: AskSerial, Reason: "may be known by its serial number"}
 	}
 	arch := f.Arch
@@ -88,6 +88,8 @@ func whose(m Machine, p Policy) string {
 		return "is a machine of the site"
 	case p.Approved:
 		return "a stranger that was approved"
+	case isUntold(m, p):
+		return "may be known by its serial number"
 	default:
 		return "strangers are accepted"
 	}
@@ -108,7 +110,7 @@ func decidePacket(m Machine, f Facts, p Policy) Answer {
 	case slices.Contains(f.UserClasses, "iPXE"):
 		return decideIPXE(fw, f, p)
 	case fw.http:
-		return decideURL(fw, f, p)
+		return decideURL(m, fw, f, p)
 	default:
 		return decideTFTP(m, fw, f, p)
 	}
@@ -153,13 +155,13 @@ func missingFeature(fw firmware, has *dhcp.Features) string {
 }
 
 // decideURL is for UEFI HTTP boot: the UKI, which needs no iPXE, else iPXE by HTTP.
-func decideURL(fw firmware, f Facts, p Policy) Answer {
-	if uki := p.Offered.UKI[fw.arch]; uki != "" {
+func decideURL(m Machine, fw firmware, f Facts, p Policy) Answer {
+	if uki := p.Offered.UKI[fw.arch]; uki != "" && !isUntold(m, p) {
 		return Answer{Action: LoadUKI, Reason: fw.name, File: machineURL(p.Base, f.MAC, uki), Firmware: fw.name}
 	}
 	loader := p.Offered.loader(fw)
 	if loader == "" || p.SecureBoot {
-		return ignore("%s, and there is no UKI for it among the boot assets", fw.name)
+		return ignore("%s, and there is no %s", fw.name, lacking(m, p, "UKI for it among the boot assets"))
 	}
 	return Answer{Action: Load, Reason: fw.name, File: machineURL(p.Base, f.MAC, loader), Firmware: fw.name}
 }
@@ -175,17 +177,32 @@ func decideTFTP(m Machine, fw firmware, f Facts, p Policy) Answer {
 		name = m.Loader
 	}
 	uki := p.Offered.UKI[fw.arch]
+	if isUntold(m, p) {
+		uki = ""
+	}
 	switch {
 	case fw.uefi && uki != "" && (p.SecureBoot || name == "" || p.Offered.Kernel[fw.arch] == ""):
 		name = uki
 		answer.Action, answer.Reason = LoadUKI, fmt.Sprintf("%s, %s", fw.name, byTFTP(p.Offered.Sizes[uki]))
 	case p.SecureBoot:
-		return ignore("%s, and there is no signed UKI for it among the boot assets", fw.name)
+		return ignore("%s, and there is no %s", fw.name, lacking(m, p, "signed UKI for it among the boot assets"))
 	case name == "":
 		return ignore("%s, and there is neither an iPXE for it in --ipxe-dir nor a UKI among the boot assets", fw.name)
 	}
 	answer.File = machineFile(f.MAC, name)
 	return answer
+}
+
+// isUntold says that this is a stranger who is let as far as iPXE, which can tell the serial number by which it may be
+// known. A UKI can't, and would start Talos on anybody's machine.
+func isUntold(m Machine, p Policy) bool { return m.Name == "" && !p.AcceptUnknown && !p.Approved }
+
+// lacking is what a machine would need to boot.
+func lacking(m Machine, p Policy, what string) string {
+	if isUntold(m, p) {
+		return "iPXE for it, which could tell the serial number by which it may be known"
+	}
+	return what
 }
 
 // scriptURL adds what the machine said, so that the answer needs no memory of it: the server may have been restarted

@@ -63,9 +63,13 @@ func (h *history) look(mac net.HardwareAddr) Sighting {
 	return Sighting{}
 }
 
-// nextTalk is how firmware is told its boot file this time.
-func (h *history) nextTalk(mac net.HardwareAddr, name string, first dhcp.Dialect, secs uint16) Talk {
-	return h.look(mac).Talk.next(name, first, secs, h.now())
+// nextTalk is how firmware is told its boot file this time. Who takes an offer of ours is told what the offer said.
+func (h *history) nextTalk(r dhcp.Request, name string, first dhcp.Dialect) Talk {
+	talk := h.look(r.MAC).Talk
+	if r.Message == dhcp.Ask && talk.Firmware == name {
+		return talk
+	}
+	return talk.next(name, first, r.Secs, h.now())
 }
 
 // holdFor is how long an address is taken to be in use by the machine that used it last.
