@@ -59,6 +59,8 @@ func (s *Server) refuseBesideOthers(ctx context.Context, links []dhcp.Link) erro
 		for _, one := range heard {
 			if one.Offers.IsValid() {
 				others.Servers = append(others.Servers, one.Server)
+			} else {
+				s.heard(one, link, links) // another PXE server is no reason to refuse
 			}
 		}
 		if len(others.Servers) > 0 {
@@ -108,15 +110,21 @@ func (s *Server) lookAround(ctx context.Context, links []dhcp.Link) {
 	_ = group.Wait() // no member returns an error
 }
 
+// watch asks once who is there, and listens meanwhile.
 func (s *Server) watch(ctx context.Context, link dhcp.Link, links []dhcp.Link) {
-	s.checkOwnAddress(ctx, link)
-	if s.config.Mode == ModeProxy {
-		s.findDHCP(ctx, link)
-	}
+	group := errgroup.Group{}
+	group.Go(func() error {
+		s.checkOwnAddress(ctx, link)
+		if s.config.Mode == ModeProxy || s.config.BesideDHCP { // else they were asked before the start
+			s.askOthers(ctx, link, links)
+		}
+		return nil
+	})
 	err := dhcp.Watch(ctx, link.Interface, func(heard dhcp.Heard) { s.heard(heard, link, links) })
 	if err != nil && ctx.Err() == nil {
 		s.notWatched(link, err)
 	}
+	_ = group.Wait() // no member returns an error
 }
 
 // checkOwnAddress notices another host with the bastion's address: machines would ask that one for their files.
@@ -130,18 +138,18 @@ func (s *Server) checkOwnAddress(ctx context.Context, link dhcp.Link) {
 	}
 }
 
-// findDHCP notices that nobody gives addresses, which a proxy depends on.
-func (s *Server) findDHCP(ctx context.Context, link dhcp.Link) {
+// askOthers notices other servers that answer, and that nobody gives addresses, which a proxy depends on.
+func (s *Server) askOthers(ctx context.Context, link dhcp.Link, links []dhcp.Link) {
 	heard, err := dhcp.Probe(ctx, link.Interface, 0)
 	if err != nil {
 		return // Watch says why
 	}
+	isGiven := false
 	for _, one := range heard {
-		if one.Offers.IsValid() {
-			return
-		}
+		s.heard(one, link, links)
+		isGiven = isGiven || one.Offers.IsValid()
 	}
-	if ctx.Err() != nil {
+	if isGiven || s.config.Mode != ModeProxy || ctx.Err() != nil {
 		return
 	}
 	s.notices.add(Notice{
