@@ -52,11 +52,7 @@ func isNode(node site.Node, machine talos.Inventory) error {
 	for i, link := range machine.Links {
 		macs[i] = link.MAC.String()
 	}
-	wanted := node.MACs
-	if node.MAC != "" {
-		wanted = append([]string{node.MAC}, wanted...)
-	}
-	for _, mac := range wanted {
+	for _, mac := range cards(node) {
 		if !slices.Contains(macs, strings.ToLower(mac)) {
 			return &OtherMachineError{Node: node.Name, What: "mac", Want: mac, Have: strings.Join(macs, ", ")}
 		}

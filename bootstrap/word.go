@@ -21,6 +21,8 @@ type word struct {
 	mu   sync.Mutex
 	read time.Time
 	said map[workdir.Approval]bool // without values; nil before the first look
+	// trouble is what the last look failed with; "" for nothing.
+	trouble string
 }
 
 // wordAge is how old the answer may be: the server asks for each packet of a stranger, and anybody can send those.
@@ -46,11 +48,19 @@ func (w *word) has(a workdir.Approval) bool {
 	return w.said[a]
 }
 
-// refresh needs the lock.
+// refresh needs the lock. When nothing can be read at all, what was said before holds; trouble is told once.
 func (w *word) refresh() {
 	list, err := w.dir.Approvals()
+	text := ""
 	if err != nil {
+		text = err.Error()
+	}
+	if text != w.trouble && err != nil {
 		w.log.Warn("not all approvals can be read", "error", err)
+	}
+	w.trouble = text
+	if err != nil && list == nil && w.said != nil {
+		return
 	}
 	w.said = make(map[workdir.Approval]bool, len(list))
 	for _, a := range list {

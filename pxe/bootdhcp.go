@@ -27,11 +27,14 @@ func (b *booter) answerDHCP(ctx context.Context, r dhcp.Request) (dhcp.Reply, bo
 		b.learn(r, &n)
 	}
 	b.server.metrics.packet(r, n.answered)
-	// The addresses that operating systems ask the DHCP server for are nothing to remember of strangers.
+	b.logged(machine, facts.MAC, n)
+	// Of operating systems that ask the DHCP server only the address is worth remembering, and nothing of strangers'.
+	if !facts.netboots() && !n.answered {
+		n.what = ""
+	}
 	if machine.Name != "" || facts.netboots() {
 		b.server.history.record(facts.MAC, n)
 	}
-	b.logged(machine, facts.MAC, n)
 	return reply, n.answered
 }
 
@@ -77,6 +80,7 @@ func (b *booter) offer(ctx context.Context, m Machine, answer Answer, r dhcp.Req
 		return reply, n
 	}
 	n.stage = StageOffered
+	n.offer = answer.File
 	reply.Boot = dhcp.Boot{File: answer.File, Dialect: answer.Dialect}
 	n.reason = fmt.Sprintf("%s: %s", n.reason, answer.File)
 	switch {

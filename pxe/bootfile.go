@@ -33,12 +33,15 @@ func (b *booter) admit(how string, client netip.Addr, mac net.HardwareAddr, name
 	if mac == nil {
 		return nil
 	}
+	name = b.shelf.spelled(name)
 	facts := Facts{Source: FromFile, MAC: mac, File: name}
 	machine, answer := b.decide(facts, url.URL{})
+	n := note{machine: machine.Name, addr: client, what: fmt.Sprintf("%s %.64q", how, name), reason: answer.Reason}
 	if answer.Action == Send {
+		n.loading, n.follows = name, true
+		b.server.history.record(mac, n)
 		return nil
 	}
-	n := note{machine: machine.Name, addr: client, what: fmt.Sprintf("%s %.64q", how, name), reason: answer.Reason}
 	if answer.Action == NotFound {
 		n.answered, n.stage, n.fetched = true, StageDisk, true
 		b.toDisk(machine, mac)
@@ -66,7 +69,7 @@ func (b *booter) transferred(t tftp.Transfer) {
 	case t.Probe:
 		n.reason, n.stage = sizeAsked, ""
 	case errors.As(t.Err, &absent):
-		n.reason, n.stage, n.answered, n.fetched = "no such file", "", false, false
+		n.reason, n.stage, n.answered, n.fetched, n.follows = "no such file", "", false, false, true
 	case t.Err != nil:
 		n.reason, n.stage = t.Err.Error(), ""
 	}
@@ -102,6 +105,7 @@ func (b *booter) remember(mac net.HardwareAddr, n note) {
 
 // stageOf is how far a machine is that has fetched a file.
 func (b *booter) stageOf(name string) Stage {
+	name = b.shelf.spelled(name)
 	for _, set := range b.shelf.assets.Sets {
 		switch name {
 		case "":
@@ -128,6 +132,9 @@ func (b *booter) script(r httpboot.ScriptRequest) ([]byte, error) {
 		what: "HTTP " + httpboot.ScriptPath, reason: answer.Reason, addr: r.Client, fetched: true,
 	}
 	text, stage, err := b.write(machine, answer, facts, base)
+	if r.Head {
+		return text, err // nothing is fetched by it
+	}
 	if n.stage = stage; stage == StageDisk {
 		b.toDisk(machine, r.MAC)
 	}

@@ -103,7 +103,7 @@ type Config struct {
 	// Keep is given what the server remembers, when it has changed, from time to time and at the end. Its error is logged
 	// and the record is offered again. Nil: nothing is kept.
 	Keep func(Record) error
-	// Notify is told of each new Notice, and must not block. Nil: nobody listens.
+	// Notify is told of each new Notice, one after the other. Nil: nobody listens.
 	Notify func(Notice)
 	// Log gets details, with keys "mac" and "node". Nil: nothing is logged.
 	Log *slog.Logger

@@ -169,9 +169,6 @@ func decideURL(m Machine, fw firmware, f Facts, p Policy) Answer {
 // decideTFTP is for firmware that loads by TFTP: iPXE, else the UKI itself, which takes its time.
 func decideTFTP(m Machine, fw firmware, f Facts, p Policy) Answer {
 	answer := Answer{Action: Load, Reason: fw.name, Dialect: defaultDialect(fw), Firmware: fw.name, Talks: true}
-	if p.Dialect != nil {
-		answer.Dialect = *p.Dialect
-	}
 	name := p.Offered.loader(fw)
 	if m.Loader != "" {
 		name = m.Loader

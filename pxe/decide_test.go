@@ -85,26 +85,23 @@ func TestFirmwareIsToldWhatItCanLoad(t *testing.T) {
 	noKernel := everything(func(p *Policy) { p.Offered.Kernel = nil })
 	signed := everything(func(p *Policy) { p.SecureBoot = true })
 	disk := everything(func(p *Policy) { p.FromDisk = true })
-	other := dhcp.HeaderOnly
-	rotated := everything(func(p *Policy) { p.Dialect = &other })
 	bios := Answer{Action: Load, Reason: "x86-64 BIOS", File: ownDir + "undionly.kpxe", Dialect: dhcp.DiscoveryControl, Firmware: "x86-64 BIOS", Talks: true}
 	uefi := Answer{Action: Load, Reason: "x86-64 UEFI", File: ownDir + "snponly.efi", Firmware: "x86-64 UEFI", Talks: true}
 	uki := Answer{Action: LoadUKI, Reason: "x86-64 UEFI, the UKI by TFTP: 100 MB, about 33 s", File: ownDir + "metal-amd64-uki.efi", Firmware: "x86-64 UEFI", Talks: true}
-	headerOnly, ownLoader := bios, uefi
-	headerOnly.Dialect, ownLoader.File = dhcp.HeaderOnly, ownDir+"ipxe.efi"
+	ownLoader := uefi
+	ownLoader.File = ownDir + "ipxe.efi"
 
 	checkDecisions(t, map[string]decision{
-		"BIOS":                                            {node, discover(pxeBIOS, 0), everything(), bios},
-		"BIOS in another dialect":                         {node, discover(pxeBIOS, 0), rotated, headerOnly},
-		"BIOS on the boot service":                        {node, sent(discover(pxeBIOS, 0), FromBoot, dhcp.Ask), everything(), bios},
-		"UEFI":                                            {node, discover(pxeUEFI, 7), everything(), uefi},
-		"UEFI on the boot service":                        {node, sent(discover(pxeUEFI, 7), FromBoot, dhcp.Ask), everything(), uefi},
-		"UEFI that calls itself EBC":                      {node, discover(pxeUEFI, 9), everything(), uefi},
-		"the first that can boot counts":                  {node, with(discover(pxeUEFI, 7), func(f *Facts) { f.Archs = []uint16{6, 7, 0} }), everything(), uefi},
-		"UEFI with a loader of its own":                   {own, discover(pxeUEFI, 7), everything(), ownLoader},
-		"UEFI without an iPXE":                            {node, discover(pxeUEFI, 7), noLoaders, uki},
-		"UEFI without a kernel":                           {node, discover(pxeUEFI, 7), noKernel, uki},
-		"UEFI with Secure Boot":                           {node, discover(pxeUEFI, 7), signed, uki},
+		"BIOS":                           {node, discover(pxeBIOS, 0), everything(), bios},
+		"BIOS on the boot service":       {node, sent(discover(pxeBIOS, 0), FromBoot, dhcp.Ask), everything(), bios},
+		"UEFI":                           {node, discover(pxeUEFI, 7), everything(), uefi},
+		"UEFI on the boot service":       {node, sent(discover(pxeUEFI, 7), FromBoot, dhcp.Ask), everything(), uefi},
+		"UEFI that calls itself EBC":     {node, discover(pxeUEFI, 9), everything(), uefi},
+		"the first that can boot counts": {node, with(discover(pxeUEFI, 7), func(f *Facts) { f.Archs = []uint16{6, 7, 0} }), everything(), uefi},
+		"UEFI with a loader of its own":  {own, discover(pxeUEFI, 7), everything(), ownLoader},
+		"UEFI without an iPXE":           {node, discover(pxeUEFI, 7), noLoaders, uki},
+		"UEFI without a kernel":          {node, discover(pxeUEFI, 7), noKernel, uki},
+		"UEFI with Secure Boot":          {node, discover(pxeUEFI, 7), signed, uki},
 		"an installed machine is led to its disk by iPXE": {node, discover(pxeBIOS, 0), disk, bios},
 		"another user class is firmware":                  {node, discover(pxeBIOS, 0, "PXEROM"), everything(), bios},
 		"UEFI HTTP boot": {node, discover(httpUEFI, 16), everything(), Answer{

@@ -42,6 +42,8 @@ type note struct {
 	answered bool
 	reason   string
 
+	offer   string     // what it was told to fetch
+	loading string     // the file it begins to fetch
 	dhcp    netip.Addr // the server whose address it takes
 	talk    *Talk      // the offer that was made
 	follows bool       // it came for something after an offer
@@ -93,14 +95,23 @@ func (h *history) apply(s *Sighting, n note) {
 	h.changes++
 	s.Machine = cmp.Or(n.machine, s.Machine)
 	s.Firmware = cmp.Or(n.firmware, s.Firmware)
-	if n.stage != "" && n.stage != s.Stage {
+	if n.addr.IsValid() {
+		s.LastAddr = n.addr
+	}
+	if n.dhcp.IsValid() {
+		s.Chosen, s.DHCP = now, n.dhcp
+	}
+	if n.what == "" {
+		return // an operating system's own business
+	}
+	if n.stage != "" && n.stage != s.Stage && !n.stage.comesLate(s.Stage) {
 		s.Stage, s.Since = n.stage, now
 	}
 	if n.stage == StageDisk {
 		s.ToDisk = now
 	}
-	if n.dhcp.IsValid() {
-		s.Chosen, s.DHCP = now, n.dhcp
+	if n.offer != "" {
+		s.Offer, s.OfferedAt = n.offer, now
 	}
 	if n.talk != nil {
 		s.Talk = *n.talk
@@ -108,14 +119,20 @@ func (h *history) apply(s *Sighting, n note) {
 	if n.follows || n.fetched {
 		s.Talk = s.Talk.follow(n.fetched)
 	}
-	s.LastSeen = now
-	if n.addr.IsValid() {
-		s.LastAddr = n.addr
+	s.LastSeen, s.Loading = now, n.loading
+	if n.loading != "" {
+		return // it becomes an event when it ends
 	}
 	s.Events = append(s.Events, Event{Time: now, What: n.what, Answered: n.answered, Reason: n.reason, Stage: n.stage})
 	if extra := len(s.Events) - maxEvents; extra > 0 {
 		s.Events = slices.Delete(s.Events, 0, extra)
 	}
+}
+
+// comesLate says that a transfer's end was told after what followed it: a machine runs its loader before the last
+// acknowledgement of it is in. A boot that begins anew is told by an offer.
+func (s Stage) comesLate(at Stage) bool {
+	return s == StageLoader && slices.Contains([]Stage{StageScript, StageKernel, StageInitramfs, StageUKI, StageDisk}, at)
 }
 
 // makeRoom drops a quarter of the machines when there are too many: strangers before those of the site, and who was not

@@ -33,11 +33,14 @@ func TestRecordIsKeptWhenItHasChangedAndAtTheEnd(t *testing.T) {
 
 		s.history.record(macOne, note{what: "DHCPDISCOVER"})
 		time.Sleep(10 * keepEvery)
+		synctest.Wait()
 		require.Empty(t, kept)
 		fails = false
 		time.Sleep(2 * keepEvery)
+		synctest.Wait()
 		require.Len(t, kept, 1, "what could not be kept is offered again")
 		time.Sleep(10 * keepEvery)
+		synctest.Wait()
 		require.Len(t, kept, 1, "nothing has changed")
 
 		for range 100 {
@@ -45,6 +48,7 @@ func TestRecordIsKeptWhenItHasChangedAndAtTheEnd(t *testing.T) {
 		}
 		s.notices.add(cameBack("node1", time.Minute))
 		time.Sleep(2 * keepEvery)
+		synctest.Wait()
 		require.Len(t, kept, 2, "many changes at once")
 		require.Len(t, kept[1].Notices, 1)
 

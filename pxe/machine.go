@@ -61,7 +61,9 @@ func (m Machine) hasUUID(text string) bool {
 }
 
 // hasSerial compares in any case: people type what stands on a label.
-func (m Machine) hasSerial(text string) bool { return m.Serial != "" && strings.EqualFold(m.Serial, text) }
+func (m Machine) hasSerial(text string) bool {
+	return m.Serial != "" && strings.EqualFold(m.Serial, text)
+}
 
 // swapUUID gives the same bytes in the other order: firmware before SMBIOS 2.6 did not swap the first three fields.
 //

@@ -61,6 +61,9 @@ func newNotices(now func() time.Time, tell func(Notice)) *notices {
 	return &notices{now: now, tell: tell, byKey: map[noticeKey]*Notice{}}
 }
 
+// noticeLife is how long a notice stays after it was last seen to be true: what happens again after that is new.
+const noticeLife = time.Hour
+
 // add notes something, or that it goes on.
 func (l *notices) add(n Notice) {
 	if known := l.note(n); !known {
@@ -73,6 +76,7 @@ func (l *notices) note(n Notice) (known bool) {
 	defer l.mu.Unlock()
 	l.changes++
 	now := l.now()
+	l.forget(now)
 	key := noticeKey{n.Kind, n.Subject}
 	if old, ok := l.byKey[key]; ok {
 		old.Last, old.Text, old.Hint = now, n.Text, n.Hint
@@ -99,10 +103,32 @@ func (l *notices) clear(kind NoticeKind, subject string) {
 	}
 }
 
+// forget needs the lock.
+func (l *notices) forget(now time.Time) {
+	for key, n := range l.byKey {
+		if now.Sub(n.Last) > noticeLife && key.kind != NotWatched && key.kind != NoDHCP { // these hold until they are cleared
+			delete(l.byKey, key)
+			l.changes++
+		}
+	}
+}
+
+// restore takes up an earlier server's, but for what is looked for anew at the start.
+func (l *notices) restore(list []Notice) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, n := range list[:min(len(list), maxNotices)] {
+		if n.Kind != NotWatched && n.Kind != NoDHCP {
+			l.byKey[noticeKey{n.Kind, n.Subject}] = &n
+		}
+	}
+}
+
 // list returns copies, by kind and subject.
 func (l *notices) list() []Notice {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.forget(l.now())
 	list := make([]Notice, 0, len(l.byKey))
 	for _, n := range l.byKey {
 		list = append(list, *n)
@@ -125,7 +151,7 @@ func cameBack(node string, after time.Duration) Notice {
 		Kind: CameBack, Subject: node,
 		Text: fmt.Sprintf("%s netboots again %s after it was sent to its disk", node, after.Round(time.Second)),
 		Hint: "look at its console: the firmware found nothing to boot there, or is set to try the network only; " +
-			"to install it anew: cozy-install pxe reinstall " + node,
+			"if its disk is new or empty: cozy-install pxe reinstall " + node,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/cozystack/cozy-install/pxe/assets"
 	"github.com/cozystack/cozy-install/pxe/httpboot"
@@ -85,6 +86,21 @@ func (s *shelf) stock() error {
 		}
 	}
 	return nil
+}
+
+// spelled is the name under which a file is served that was asked for in any case: TFTP takes capitals too.
+func (s *shelf) spelled(name string) string {
+	for known := range s.offered.Sizes {
+		if strings.EqualFold(known, name) {
+			return known
+		}
+	}
+	for _, loader := range s.loaders.All() {
+		if strings.EqualFold(loader.Name, name) {
+			return loader.Name
+		}
+	}
+	return name
 }
 
 // byTFTP are loaders and UKIs: what firmware loads. Kernels are for iPXE, which has HTTP.

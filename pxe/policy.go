@@ -25,8 +25,6 @@ type Policy struct {
 	SecureBoot bool
 	// Serves says whether addresses are given too.
 	Serves bool
-	// Dialect overrides the one that suits the firmware. Nil: it does not.
-	Dialect *dhcp.Dialect
 	// Offered is what can be booted.
 	Offered Offered
 	// Base is the URL of the HTTP server, without a path.

@@ -38,8 +38,12 @@ type Boot struct {
 	// TookAddress is when it last took an address from a DHCP server, and DHCPServer which.
 	TookAddress time.Time  `json:"tookAddress,omitzero"`
 	DHCPServer  netip.Addr `json:"dhcpServer,omitzero"`
-	Talk        Talk       `json:"talk,omitzero"`
-	Events      []Event    `json:"events,omitempty"`
+	// Offer is the name or URL that it was last told, and Loading a file that it is fetching.
+	Offer     string    `json:"offer,omitempty"`
+	OfferedAt time.Time `json:"offeredAt,omitzero"`
+	Loading   string    `json:"loading,omitempty"`
+	Talk      Talk      `json:"talk,omitzero"`
+	Events    []Event   `json:"events,omitempty"`
 }
 
 // LeaseRecord is an address that a machine has.
@@ -65,7 +69,7 @@ func recordOf(s Sighting) Boot {
 	b := Boot{
 		Node: s.Machine, MAC: s.MAC.String(), UUID: s.UUID, Firmware: s.Firmware, Stage: s.Stage, Since: s.Since,
 		Address: s.LastAddr, LastSeen: s.LastSeen, ToDisk: s.ToDisk, TookAddress: s.Chosen, DHCPServer: s.DHCP,
-		Talk: s.Talk, Events: s.Events,
+		Offer: s.Offer, OfferedAt: s.OfferedAt, Loading: s.Loading, Talk: s.Talk, Events: s.Events,
 	}
 	if s.Machine == "" {
 		b.Code = Code(s.MAC)
@@ -81,7 +85,7 @@ func (b Boot) sighting() (Sighting, error) {
 	return Sighting{
 		Machine: b.Node, MAC: mac, UUID: b.UUID, Firmware: b.Firmware, Stage: b.Stage, Since: b.Since,
 		LastAddr: b.Address, LastSeen: b.LastSeen, ToDisk: b.ToDisk, Chosen: b.TookAddress, DHCP: b.DHCPServer,
-		Talk: b.Talk, Events: b.Events,
+		Offer: b.Offer, OfferedAt: b.OfferedAt, Talk: b.Talk, Events: b.Events, // its transfer ended with the server
 	}, nil
 }
 
@@ -123,5 +127,6 @@ func (s *Server) takeUp(r Record) error {
 		list = append(list, one)
 	}
 	s.history.restore(list)
+	s.notices.restore(r.Notices)
 	return nil
 }

@@ -28,6 +28,7 @@ type Server struct {
 	limiter   *dhcp.Limiter
 	metrics   *metrics
 	addresses atomic.Pointer[addresses] // nil in ModeProxy and before Run
+	told      chan Notice
 	ready     chan struct{}
 	ran       atomic.Bool
 }
@@ -49,6 +50,7 @@ func New(config Config) (*Server, error) {
 		log:     config.Log,
 		history: newHistory(config.Now),
 		marks:   newMarks(config.Now),
+		told:    make(chan Notice, maxNotices),
 		ready:   make(chan struct{}),
 	}
 	s.notices = newNotices(config.Now, s.tell)
@@ -60,9 +62,25 @@ func New(config Config) (*Server, error) {
 	return s, nil
 }
 
+// tell hands a notice on without waiting: packets are answered meanwhile. Of a flood of them some are only in the log.
 func (s *Server) tell(n Notice) {
 	s.log.Warn("netboot notice", "kind", string(n.Kind), "subject", n.Subject, "text", n.Text)
-	s.config.Notify(n)
+	select {
+	case s.told <- n:
+	default:
+	}
+}
+
+// notify tells the caller until ctx ends.
+func (s *Server) notify(ctx context.Context) {
+	for {
+		select {
+		case n := <-s.told:
+			s.config.Notify(n)
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Run reads the iPXE binaries, looks around for other servers, opens all ports and serves until ctx ends; then it returns
@@ -147,6 +165,10 @@ func (s *Server) serve(ctx context.Context, boot *booter, ports *openPorts, link
 	}
 	group.Go(func() error {
 		s.lookAround(ctx, links)
+		return nil
+	})
+	group.Go(func() error {
+		s.notify(ctx)
 		return nil
 	})
 	group.Go(func() error {

@@ -53,7 +53,11 @@ type Sighting struct {
 	// Chosen is when it last took an address from a DHCP server, and DHCP which one. Zero: never seen.
 	Chosen time.Time
 	DHCP   netip.Addr
-	// Talk is how it is told its boot file.
+	// Offer is the name or URL that it was last told, and OfferedAt when. Loading is a file that it is fetching.
+	Offer     string
+	OfferedAt time.Time
+	Loading   string
+	// Talk is how firmware is told its boot file by TFTP.
 	Talk   Talk
 	Events []Event // the last of them, oldest first
 }

@@ -79,13 +79,22 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, request FileR
 	_ = http.NewResponseController(w).SetWriteDeadline(deadline)
 	w.Header().Set("Content-Type", served.contentType())
 	http.ServeContent(w, r, "", modified, content)
-	read := at(content)
-	s.config.Fetched(Fetch{
+	s.config.Fetched(fetchOf(request, r.Method, w.Header().Get("Content-Range"), at(content), size))
+}
+
+// fetchOf tells how a request ended that read a file up to an offset: -1 when that can't be told. contentRange is the answer's
+// header, "bytes 16-31/100", or empty.
+func fetchOf(request FileRequest, method, contentRange string, read, size int64) Fetch {
+	var from int64
+	if _, err := fmt.Sscanf(contentRange, "bytes %d-", &from); err != nil {
+		from = 0
+	}
+	return Fetch{
 		FileRequest: request,
-		Sent:        max(read, 0),
-		Whole:       r.Method == http.MethodGet && r.Context().Err() == nil && read == size,
-		Head:        r.Method == http.MethodHead,
-	})
+		Sent:        max(read-from, 0),
+		Whole:       method == http.MethodGet && read == size && contentRange == "",
+		Head:        method == http.MethodHead,
+	}
 }
 
 func (f File) contentType() string {

@@ -23,6 +23,7 @@ type ScriptRequest struct {
 	Arch   string           // the same
 	// SerialSent is true when the query has a serial, even an empty one: the machine was asked.
 	SerialSent bool
+	Head       bool // only the head of the answer is wanted
 }
 
 // ServeHTTP answers one request. Paths are compared as they are: a redirect to a tidier one makes UEFI firmware give up,
@@ -91,6 +92,7 @@ func parseScriptRequest(r *http.Request) (ScriptRequest, error) {
 		Serial:     printable(query.Get("serial")),
 		Arch:       printable(query.Get("arch")),
 		SerialSent: query.Has("serial"),
+		Head:       r.Method == http.MethodHead,
 	}, nil
 }
 

@@ -66,7 +66,7 @@ type Config struct {
 type Fetch struct {
 	FileRequest
 
-	Sent  int64 // bytes handed to the network; with a range, the offset reached
+	Sent  int64 // bytes handed to the network
 	Whole bool  // the file's last byte was handed to the network
 	Head  bool  // only the size was asked for, as UEFI firmware does first
 }
