@@ -15,12 +15,15 @@ import (
 	"github.com/cozystack/cozy-install/pxe"
 )
 
+// silentByTFTP is a machine whose requests for files get lost.
+func silentByTFTP(protocol string) bool { return protocol == rom.TFTPSent }
+
 func TestExplainSaysWhyAMachineIsStuck(t *testing.T) {
 	s := newSite(t, serverMode)
 	s.serve()
 
 	machines := map[string]machine{
-		"cp1": {mac: "52:54:00:77:00:01", firmware: rom.BIOS, stopAt: "address"},
+		"cp1": {mac: "52:54:00:77:00:01", firmware: rom.BIOS, drop: silentByTFTP},
 		"cp2": {mac: "52:54:00:77:00:02", firmware: rom.BIOS, drop: func(protocol string) bool { return protocol == rom.TFTP }},
 		"cp3": {mac: "52:54:00:77:00:03", firmware: rom.BIOS, stopAt: "loader"},
 	}
