@@ -20,7 +20,7 @@ CONTROLLER_GEN := $(TOOLS)/controller-gen
 
 # The levels of tests, by where they lie. What is none of these needs no set-up.
 PLANE := /lab/plane(/|$$)
-FLEET := /lab/(fleet|world|demo|storm)(/|$$)
+FLEET := /lab/(fleet|wire|world|demo|storm)(/|$$)
 FIRMWARE := /lab/firmware$$
 HOUSE := /internal/house$$
 

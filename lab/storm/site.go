@@ -12,11 +12,12 @@ import (
 // maxMachines is what the address plan has room for.
 const maxMachines = 2000
 
-// The addresses, all on loopback: the site's own servers at .0.1, its pool from .16.1 on, the nodes' own from .32.1 on.
+// The addresses, all on loopback: the site's own servers at .0.1, its pool from .16.1 on, the nodes' own from .32.1 on,
+// their relays' from .64.1 on.
 // The server under test takes the first address of the interface lo.
 func siteAddress() netip.Addr   { return netip.AddrFrom4([4]byte{127, 90, 0, 1}) }
 func serverAddress() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
-func agents() netip.Prefix      { return netip.MustParsePrefix("127.91.0.0/16") }
+func agents() netip.Prefix      { return netip.MustParsePrefix("127.90.64.0/18") }
 
 func pool() (first, last netip.Addr) {
 	return netip.AddrFrom4([4]byte{127, 90, 16, 1}), netip.AddrFrom4([4]byte{127, 90, 31, 254})
@@ -27,6 +28,17 @@ func nodeAddress(n int) netip.Addr {
 }
 
 func mac(n int) net.HardwareAddr { return net.HardwareAddr{0x52, 0x54, 0, 0x90, byte(n >> 8), byte(n)} }
+
+// netboot is the site file's section on it.
+func netboot(cfg config) string {
+	if !cfg.serves {
+		return "{interface: lo, mode: proxy}"
+	}
+
+	first, last := pool()
+
+	return fmt.Sprintf("{interface: lo, mode: server, pool: %s-%s}", first, last)
+}
 
 // siteFile names each machine, as an operator has to.
 func siteFile(cfg config, factory netip.AddrPort) string {
@@ -47,11 +59,9 @@ network:
   dnsServers: [%s]
   nodePodSubnet: 10.128.0.0/12
   loadBalancer: 10.77.1.0/24
-netboot:
-  interface: lo
-  mode: proxy
+netboot: %s
 nodes:
-`, factory, siteAddress(), siteAddress())
+`, factory, siteAddress(), siteAddress(), netboot(cfg))
 
 	for n := range cfg.machines {
 		role := "worker"

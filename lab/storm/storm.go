@@ -30,6 +30,7 @@ type config struct {
 	program  string // cozy-install
 	machines int
 	kinds    []kind  // nil: common
+	serves   bool    // the server gives the addresses too; else the site's own does
 	loss     float64 // share of TFTP packets that are lost, each way
 }
 

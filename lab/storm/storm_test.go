@@ -40,6 +40,13 @@ func TestStorm(t *testing.T) {
 		})
 	}
 
+	t.Run("addresses from the server", func(t *testing.T) {
+		result, err := run(ctx, config{program: program, machines: 100, serves: true})
+		require.NoError(t, err)
+		t.Logf("%s%s", reportHead, result)
+		require.Less(t, result.memory, int64(maxMemory))
+	})
+
 	t.Run("all kinds of machines", func(t *testing.T) {
 		_, err := run(ctx, config{program: program, machines: len(all()), kinds: all()})
 		require.NoError(t, err)

@@ -28,31 +28,26 @@ func (s *storm) serveSite(ctx context.Context) (func() error, error) {
 		return nothing, err
 	}
 
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: siteAddress().AsSlice(), Port: s.ports.DHCP})
-	if err != nil {
-		return nothing, err
-	}
-
-	// Its default holds some 200 DISCOVERs: the storm would then measure how patient the machines are.
-	if err := conn.SetReadBuffer(4 << 20); err != nil {
-		return nothing, errors.Join(err, conn.Close())
-	}
-
 	var config net.ListenConfig
 
 	listener, err := config.Listen(ctx, "tcp4", netip.AddrPortFrom(siteAddress(), 0).String())
 	if err != nil {
-		return nothing, errors.Join(err, conn.Close())
+		return nothing, err
 	}
 
-	first, last := pool()
-	dhcp := &sitesim.DHCP{Server: siteAddress(), First: first, Last: last, Bits: 16}
+	addresses := make(chan error, 1)
+
+	if s.serves {
+		addresses <- nil
+	} else if err := s.serveDHCP(ctx, addresses); err != nil {
+		return nothing, errors.Join(err, listener.Close())
+	}
+
 	web := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
 	context.AfterFunc(ctx, func() { _ = web.Close() })
 
-	ended := make(chan error, 2)
+	ended := make(chan error, 1)
 
-	go func() { ended <- dhcp.Serve(ctx, conn) }()
 	go func() {
 		err := web.Serve(listener)
 		if errors.Is(err, http.ErrServerClosed) {
@@ -61,9 +56,29 @@ func (s *storm) serveSite(ctx context.Context) (func() error, error) {
 		ended <- err
 	}()
 
-	wait := func() error { return errors.Join(<-ended, <-ended) }
+	wait := func() error { return errors.Join(<-ended, <-addresses) }
 
 	return wait, s.write(listener.Addr().(*net.TCPAddr).AddrPort())
+}
+
+// serveDHCP starts the site's own DHCP server. How it ended is told when it has.
+func (s *storm) serveDHCP(ctx context.Context, ended chan<- error) error {
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: siteAddress().AsSlice(), Port: s.ports.DHCP})
+	if err != nil {
+		return err
+	}
+
+	// Its default holds some 200 DISCOVERs: the storm would then measure how patient the machines are.
+	if err := conn.SetReadBuffer(4 << 20); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+
+	first, last := pool()
+	dhcp := &sitesim.DHCP{Server: siteAddress(), First: first, Last: last, Bits: 16}
+
+	go func() { ended <- dhcp.Serve(ctx, conn) }()
+
+	return nil
 }
 
 func (s *storm) write(factory netip.AddrPort) error {
@@ -99,7 +114,9 @@ func (s *storm) choosePorts() (err error) {
 	s.web = uint16(free())
 
 	for _, address := range []netip.Addr{siteAddress(), serverAddress()} {
-		servers = append(servers, netip.AddrPortFrom(address, uint16(s.ports.DHCP)))
+		if address == serverAddress() || !s.serves {
+			servers = append(servers, netip.AddrPortFrom(address, uint16(s.ports.DHCP)))
+		}
 	}
 
 	if err == nil {
