@@ -38,10 +38,29 @@ func netbootRecord(dir *workdir.Dir) (pxe.Record, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	var r pxe.Record
-	if err := decoder.Decode(&r); err != nil {
+	err = decoder.Decode(&r)
+	if err == nil {
+		err = r.Check()
+	}
+	if err != nil {
 		return pxe.Record{}, &BrokenRecordError{Path: dir.Path(workdir.NetbootFile), Err: err}
 	}
 	return r, nil
+}
+
+// earlierNetboot is what an earlier server remembered. A record that can't be read is set aside and told of: it is no reason
+// to leave machines unbooted.
+func (b *bringup) earlierNetboot(say func(string)) (pxe.Record, error) {
+	record, err := netbootRecord(b.dir)
+	if broken := (*BrokenRecordError)(nil); errors.As(err, &broken) {
+		aside, err := b.dir.SetAside(workdir.NetbootFile)
+		if err != nil {
+			return pxe.Record{}, err
+		}
+		say(fmt.Sprintf("%v: it is kept as %s, and a new history begins", broken, aside))
+		return pxe.Record{}, nil
+	}
+	return record, err
 }
 
 // BrokenRecordError says that what an earlier netboot server remembered can't be read.
@@ -141,8 +160,8 @@ func (s NetbootStatus) Find(name string) ([]DiagnosedBoot, error) {
 	return found, nil
 }
 
-// ApproveMachine lets a stranger netboot, by its code or MAC, and returns which. It is never configured.
-func ApproveMachine(o Options, name string) (DiagnosedBoot, error) {
+// ApproveMachine lets a stranger netboot, by its code or MAC, and returns which. It is never configured. Undo takes that back.
+func ApproveMachine(o Options, name string, undo bool) (DiagnosedBoot, error) {
 	status, err := LookAtNetboot(o)
 	if err != nil {
 		return DiagnosedBoot{}, err
@@ -154,15 +173,22 @@ func ApproveMachine(o Options, name string) (DiagnosedBoot, error) {
 	if found[0].Node != "" {
 		return DiagnosedBoot{}, fmt.Errorf("approve %s: it is %s of the site file, which needs no approval", name, found[0].Node)
 	}
-	return found[0], workdir.Approve(o.WorkDir, workdir.Approval{Kind: workdir.ApproveMachine, Name: found[0].MAC})
+	return found[0], order(o.WorkDir, workdir.ApproveMachine, found[0].MAC, undo)
 }
 
-// Reinstall lets a node netboot Talos again although it is installed.
-func Reinstall(o Options, node string) error {
+// Reinstall lets a node netboot Talos again although it is installed. Undo takes that back.
+func Reinstall(o Options, node string, undo bool) error {
 	for _, n := range o.Site.Nodes {
 		if n.Name == node {
-			return workdir.Approve(o.WorkDir, workdir.Approval{Kind: workdir.ApproveReinstall, Name: node})
+			return order(o.WorkDir, workdir.ApproveReinstall, node, undo)
 		}
 	}
 	return fmt.Errorf("reinstall %q: no node of the site file has this name", node)
+}
+
+func order(workDir, kind, name string, undo bool) error {
+	if undo {
+		return workdir.Withdraw(workDir, kind, name)
+	}
+	return workdir.Approve(workDir, workdir.Approval{Kind: kind, Name: name})
 }

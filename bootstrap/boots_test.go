@@ -90,17 +90,17 @@ func TestMachinesAreFoundByAllTheirNames(t *testing.T) {
 
 func TestOnlyStrangersAreApproved(t *testing.T) {
 	o, b := recorded(t)
-	got, err := ApproveMachine(o, "abc234")
+	got, err := ApproveMachine(o, "abc234", false)
 	require.NoError(t, err)
 	require.Equal(t, "52:54:00:00:00:99", got.MAC)
-	_, err = ApproveMachine(o, "cp1")
+	_, err = ApproveMachine(o, "cp1", false)
 	require.ErrorContains(t, err, "it is cp1 of the site file, which needs no approval")
-	_, err = ApproveMachine(o, "../../etc")
+	_, err = ApproveMachine(o, "../../etc", false)
 	var unknown *UnknownMachineError
 	require.ErrorAs(t, err, &unknown)
 
-	require.NoError(t, Reinstall(o, "cp2"))
-	require.ErrorContains(t, Reinstall(o, "cp9"), `reinstall "cp9": no node of the site file has this name`)
+	require.NoError(t, Reinstall(o, "cp2", false))
+	require.ErrorContains(t, Reinstall(o, "cp9", false), `reinstall "cp9": no node of the site file has this name`)
 	list, err := b.dir.Approvals()
 	require.NoError(t, err)
 	require.Equal(t, []workdir.Approval{
@@ -109,5 +109,5 @@ func TestOnlyStrangersAreApproved(t *testing.T) {
 
 	o.WorkDir = filepath.Join(o.WorkDir, "elsewhere")
 	var nowhere *workdir.NoWorkDirError
-	require.ErrorAs(t, Reinstall(o, "cp2"), &nowhere)
+	require.ErrorAs(t, Reinstall(o, "cp2", false), &nowhere)
 }

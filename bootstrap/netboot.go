@@ -77,7 +77,7 @@ func (b *bringup) netbootServer(ctx context.Context, say func(string)) (*pxe.Ser
 	if err != nil {
 		return nil, err
 	}
-	config, err := b.netbootConfig(boot)
+	config, err := b.netbootConfig(boot, say)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // netbootConfig is a site in the words of package pxe.
-func (b *bringup) netbootConfig(boot assets.Assets) (pxe.Config, error) {
+func (b *bringup) netbootConfig(boot assets.Assets, say func(string)) (pxe.Config, error) {
 	machines, err := pxeMachines(b.site)
 	if err != nil {
 		return pxe.Config{}, err
@@ -25,7 +25,7 @@ func (b *bringup) netbootConfig(boot assets.Assets) (pxe.Config, error) {
 	if err != nil {
 		return pxe.Config{}, err
 	}
-	earlier, err := netbootRecord(b.dir)
+	earlier, err := b.earlierNetboot(say)
 	if err != nil {
 		return pxe.Config{}, err
 	}

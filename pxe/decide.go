@@ -4,13 +4,9 @@ package pxe
 
 import (
 	"fmt"
-	"net"
-	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/cozystack/cozy-install/pxe/dhcp"
-	"github.com/cozystack/cozy-install/pxe/httpboot"
 )
 
 // Decide says what to answer. It is pure, and is asked several times while a machine boots. The zero Machine is a
@@ -202,23 +198,6 @@ func lacking(m Machine, p Policy, what string) string {
 	return what
 }
 
-// scriptURL adds what the machine said, so that the answer needs no memory of it: the server may have been restarted
-// between the two requests.
-func scriptURL(base url.URL, f Facts, arch string) string {
-	base.Path = httpboot.ScriptPath
-	base.RawQuery = scriptQuery(f, arch)
-	return base.String()
-}
-
-// scriptQuery is the query by which a machine's script request is told from others.
-func scriptQuery(f Facts, arch string) string {
-	query := "mac=" + f.MAC.String()
-	if f.UUID != "" {
-		query += "&uuid=" + f.UUID
-	}
-	return query + "&arch=" + arch
-}
-
 // tftpRate is what firmware reaches in lock step with 1428 bytes a block and half a millisecond for the round (belief;
 // EDK2 under software emulation was slower). Bytes a second.
 const tftpRate = 3_000_000
@@ -238,14 +217,4 @@ func defaultDialect(fw firmware) dhcp.Dialect {
 
 func ignore(format string, args ...any) Answer {
 	return Answer{Action: Ignore, Reason: fmt.Sprintf(format, args...)}
-}
-
-// machineDir is the part of a name that tells whose it is: 52-54-00-77-00-01.
-func machineDir(mac net.HardwareAddr) string { return strings.ReplaceAll(mac.String(), ":", "-") }
-
-func machineFile(mac net.HardwareAddr, name string) string { return machineDir(mac) + "/" + name }
-
-func machineURL(base url.URL, mac net.HardwareAddr, name string) string {
-	base.Path = "/" + machineFile(mac, name)
-	return base.String()
 }

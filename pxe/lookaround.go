@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -110,14 +111,33 @@ func (s *Server) lookAround(ctx context.Context, links []dhcp.Link) {
 	_ = group.Wait() // no member returns an error
 }
 
-// watch asks once who is there, and listens meanwhile.
+// askEvery is how often others are asked whether they are there. Each time every DHCP server holds an address for a minute.
+const askEvery = 10 * time.Minute
+
+// askNowAndThen asks at the start and from time to time: a DHCP server that dies later says nothing.
+func (s *Server) askNowAndThen(ctx context.Context, link dhcp.Link, links []dhcp.Link) {
+	again := time.NewTicker(askEvery)
+	defer again.Stop()
+	isAsked := s.config.Mode == ModeServer && !s.config.BesideDHCP // before the start
+	for {
+		if !isAsked {
+			s.askOthers(ctx, link, links)
+		}
+		isAsked = false
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watch asks who is there, and listens meanwhile.
 func (s *Server) watch(ctx context.Context, link dhcp.Link, links []dhcp.Link) {
 	group := errgroup.Group{}
 	group.Go(func() error {
 		s.checkOwnAddress(ctx, link)
-		if s.config.Mode == ModeProxy || s.config.BesideDHCP { // else they were asked before the start
-			s.askOthers(ctx, link, links)
-		}
+		s.askNowAndThen(ctx, link, links)
 		return nil
 	})
 	err := dhcp.Watch(ctx, link.Interface, func(heard dhcp.Heard) { s.heard(heard, link, links) })
@@ -187,8 +207,9 @@ func (s *Server) heard(heard dhcp.Heard, link dhcp.Link, links []dhcp.Link) {
 }
 
 func (s *Server) notWatched(link dhcp.Link, err error) {
+	var hinting interface{ Hint() string }
 	hint := ""
-	if hinting := (interface{ Hint() string })(nil); errors.As(err, &hinting) {
+	if errors.As(err, &hinting) {
 		hint = hinting.Hint()
 	}
 	s.notices.add(Notice{

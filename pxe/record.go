@@ -109,6 +109,16 @@ func (s *Server) Record() Record {
 	return r
 }
 
+// Check refuses a record that no server can have written.
+func (r Record) Check() error {
+	for _, b := range r.Boots {
+		if _, err := b.sighting(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // takeUp goes on from an earlier server's record. Machines that are not of the site any more are strangers now.
 func (s *Server) takeUp(r Record) error {
 	known := map[string]bool{}

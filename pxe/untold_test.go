@@ -42,7 +42,7 @@ func TestWhoTakesAnOfferIsToldWhatItSaid(t *testing.T) {
 	const name = "x86-64 UEFI"
 	ask := func(m dhcp.Message, secs uint16) Talk {
 		talk := h.nextTalk(dhcp.Request{MAC: macOne, Message: m, Secs: secs}, name, dhcp.BootService)
-		h.record(macOne, note{talk: &talk})
+		h.record(macOne, note{what: m.String(), talk: &talk})
 		return talk
 	}
 	ask(dhcp.Discover, 0)

@@ -115,6 +115,16 @@ func OpenForReading(path string) (*Dir, error) {
 	return &Dir{path: abs}, nil
 }
 
+// SetAside gives a file that can't be read another name, so that a new one can take its place, and returns that name. One
+// that was set aside before is replaced.
+func (d *Dir) SetAside(name string) (string, error) {
+	aside := d.Path(name + ".broken")
+	if err := os.Rename(d.Path(name), aside); err != nil {
+		return "", fmt.Errorf("set %s aside: %w", d.Path(name), err)
+	}
+	return aside, syncDir(d.path)
+}
+
 // Locked says whether this program holds the directory, and so may write into it.
 func (d *Dir) Locked() bool { return d.lock != nil }
 

@@ -54,6 +54,9 @@ func newPXEStatusCommand(streams Streams) *cobra.Command {
 			"running up or pxe serve has it, or the last one had it.",
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(_ *cobra.Command, _ []string) error {
+			if err := output.check(); err != nil {
+				return err
+			}
 			options, err := flags.load(streams)
 			if err != nil {
 				return err
@@ -77,6 +80,9 @@ func newPXEExplainCommand(streams Streams) *cobra.Command {
 		Use: "explain <mac, node or code>", Short: "Explain how a machine boots, packet by packet, and why it does not go on",
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := output.check(); err != nil {
+				return err
+			}
 			options, err := flags.load(streams)
 			if err != nil {
 				return err
@@ -99,6 +105,7 @@ func newPXEExplainCommand(streams Streams) *cobra.Command {
 
 func newPXEApproveCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
+	var undo bool
 	c := &cobra.Command{
 		Use: "approve <code or mac>", Short: "Let a machine netboot that is not in the site file; it is never configured",
 		Args: usageArgs(cobra.ExactArgs(1)),
@@ -107,20 +114,26 @@ func newPXEApproveCommand(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			found, err := bootstrap.ApproveMachine(options, args[0])
+			found, err := bootstrap.ApproveMachine(options, args[0], undo)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(streams.Out, "%s (%s) may netboot; the server answers it when it asks again\n", found.MAC, found.Code)
+			outcome := "may netboot; the server answers it when it asks again"
+			if undo {
+				outcome = "is not answered any more"
+			}
+			fmt.Fprintf(streams.Out, "%s (%s) %s\n", found.MAC, found.Code, outcome)
 			return nil
 		},
 	}
 	flags.add(c)
+	c.Flags().BoolVar(&undo, "undo", false, "take an approval back")
 	return c
 }
 
 func newPXEReinstallCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
+	var undo bool
 	c := &cobra.Command{
 		Use: "reinstall <node>", Short: "Let an installed node boot Talos from the network again instead of its disk",
 		Long: "Let an installed node boot Talos from the network again instead of its disk, until it is given its config anew. Nothing is\n" +
@@ -131,13 +144,18 @@ func newPXEReinstallCommand(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := bootstrap.Reinstall(options, args[0]); err != nil {
+			if err := bootstrap.Reinstall(options, args[0], undo); err != nil {
 				return err
 			}
-			fmt.Fprintf(streams.Out, "%s boots Talos from the network when it netboots next\n", args[0])
+			outcome := "boots Talos from the network when it netboots next"
+			if undo {
+				outcome = "boots from its disk again"
+			}
+			fmt.Fprintf(streams.Out, "%s %s\n", args[0], outcome)
 			return nil
 		},
 	}
 	flags.add(c)
+	c.Flags().BoolVar(&undo, "undo", false, "let it boot from its disk again")
 	return c
 }
