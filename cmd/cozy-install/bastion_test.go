@@ -95,7 +95,7 @@ netboot:
 // tells the process by its own number that sockets are its.
 func (b *bastion) pxe(capabilities []uintptr, args ...string) *exec.Cmd {
 	asSystemd := append([]string{"-c", `LISTEN_PID=$$ exec "$@"`, "sh", b.binary, "pxe"}, args...)
-	cmd := exec.Command("sh", asSystemd...) //nolint:noctx // whoever starts it ends it
+	cmd := exec.Command("sh", asSystemd...) // whoever starts it ends it
 	cmd.Dir, cmd.Env = b.dir, []string{"HOME=/"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Credential:  &syscall.Credential{Uid: nobody, Gid: nobody},

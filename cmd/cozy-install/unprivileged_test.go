@@ -27,6 +27,7 @@ func TestNetbootNeedsNoRoot(t *testing.T) {
 }
 
 func testCapabilities(t *testing.T, binary string) {
+	t.Helper()
 	both, bind := []uintptr{unix.CAP_NET_BIND_SERVICE, unix.CAP_NET_RAW}, []uintptr{unix.CAP_NET_BIND_SERVICE}
 
 	for _, mode := range []string{"proxy", "server"} {
@@ -66,6 +67,7 @@ func testCapabilities(t *testing.T, binary string) {
 }
 
 func testSockets(t *testing.T, binary string) {
+	t.Helper()
 	for name, addresses := range map[string][]string{
 		"all addresses": {"0.0.0.0"}, "the address and broadcasts": {"10.77.0.2", "255.255.255.255"},
 	} {

@@ -65,30 +65,22 @@ func TestSocketsAreToldApartByTheirNames(t *testing.T) {
 
 func TestWrongSocketsAreNamed(t *testing.T) {
 	for name, tc := range map[string]struct {
-		given func(*testing.T) []*os.File
-		want  []string
+		udp, tcp string // name of the socket of that kind
+		want     []string
 	}{
 		"no service is called so": {
-			func(t *testing.T) []*os.File {
-				return []*os.File{
-					handOver(t, "tftp", udp(t, "udp4", "127.0.0.1:0")), handOver(t, "web", tcp(t, "tcp4", "127.0.0.1:0")),
-				}
-			},
-			[]string{`netboot socket "web"`, "there are dhcp, proxy, tftp and http", "FileDescriptorName="},
+			udp: "tftp", tcp: "web",
+			want: []string{`netboot socket "web"`, "there are dhcp, proxy, tftp and http", "FileDescriptorName="},
 		},
-		"TCP for UDP": {
-			func(t *testing.T) []*os.File { return []*os.File{handOver(t, "dhcp", tcp(t, "tcp4", "127.0.0.1:0"))} },
-			[]string{`netboot socket "dhcp": want UDP`, "ListenDatagram="},
-		},
-		"UDP for TCP": {
-			func(t *testing.T) []*os.File { return []*os.File{handOver(t, "http", udp(t, "udp4", "127.0.0.1:0"))} },
-			[]string{`netboot socket "http": want TCP`, "ListenStream="},
-		},
+		"TCP for UDP": {udp: "tftp", tcp: "dhcp", want: []string{`netboot socket "dhcp": want UDP`, "ListenDatagram="}},
+		"UDP for TCP": {udp: "http", tcp: "http", want: []string{`netboot socket "http": want TCP`, "ListenStream="}},
 	} {
 		for _, command := range []string{"pxe serve", "up"} {
 			t.Run(name+", "+command, func(t *testing.T) {
 				var stderr bytes.Buffer
-				streams := Streams{In: strings.NewReader(""), Out: &bytes.Buffer{}, Err: &stderr, Sockets: tc.given(t)}
+				streams := Streams{In: strings.NewReader(""), Out: &bytes.Buffer{}, Err: &stderr, Sockets: []*os.File{
+					handOver(t, tc.udp, udp(t, "udp4", "127.0.0.1:0")), handOver(t, tc.tcp, tcp(t, "tcp4", "127.0.0.1:0")),
+				}}
 				args := append(strings.Fields(command), "-f", example, "--work-dir", t.TempDir())
 				require.Equal(t, exitFailed, Run(t.Context(), streams, "v", args))
 				for _, want := range tc.want {
