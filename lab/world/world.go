@@ -194,8 +194,9 @@ func (w *World) Close() error {
 	return errors.Join(append(errs, w.errs...)...)
 }
 
-// machinesOf makes a machine for each node, by turns with BIOS and UEFI firmware.
+// machinesOf makes a machine for each node, by turns with BIOS firmware, UEFI firmware, and UEFI firmware that boots by HTTP.
 func machinesOf(s *site.Site) ([]fleet.MachineSpec, error) {
+	kinds := []fleet.Firmware{fleet.BIOS, fleet.UEFI, fleet.UEFIHTTP}
 	out := make([]fleet.MachineSpec, 0, len(s.Nodes))
 	for i, n := range s.Nodes {
 		mac, err := net.ParseMAC(n.MAC)
@@ -203,11 +204,8 @@ func machinesOf(s *site.Site) ([]fleet.MachineSpec, error) {
 			return nil, fmt.Errorf("simulate %s: it needs a mac in the site file: %w", n.Name, err)
 		}
 		m := fleet.MachineSpec{
-			Name: n.Name, MAC: mac, UUID: n.UUID, Serial: n.Serial, Firmware: fleet.BIOS,
+			Name: n.Name, MAC: mac, UUID: n.UUID, Serial: n.Serial, Firmware: kinds[i%len(kinds)],
 			Disks: []fleet.Disk{{Path: "/dev/vda", Size: 100 << 30, Model: "SIMULATED", Serial: n.Disk.Serial, Transport: "virtio"}},
-		}
-		if i%2 == 1 {
-			m.Firmware = fleet.UEFI
 		}
 		out = append(out, m)
 	}
