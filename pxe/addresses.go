@@ -51,6 +51,8 @@ type given struct {
 	silent string
 	// note says why the machine did not get its reserved address; mostly empty.
 	note string
+	// heldBy is the MAC that has it, if we gave it to one; zero otherwise.
+	heldBy [6]byte
 }
 
 // answer gives, confirms or refuses an address.
@@ -76,7 +78,7 @@ func (a *addresses) answer(ctx context.Context, m Machine, r dhcp.Request) given
 	if r.Message == dhcp.Inform {
 		lease.Address = netip.Addr{} // it has one
 	}
-	return given{reply: dhcp.Reply{Lease: lease}, note: outcome.Note}
+	return given{reply: dhcp.Reply{Lease: lease}, note: outcome.Note, heldBy: outcome.HeldBy}
 }
 
 // elsewhere says why a machine is not on the network of the leases, where every address of theirs would be wrong; "" when

@@ -3,8 +3,10 @@
 package pxe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 
 	"github.com/cozystack/cozy-install/pxe/dhcp"
@@ -109,11 +111,19 @@ func addressReason(reason string, of given) string {
 	return reason
 }
 
-// reserved notices a machine that did not get the address which the site gives it.
+// reserved notices a machine that did not get the address which the site gives it. That another card of its own has it is
+// as it should be.
 func (b *booter) reserved(m Machine, of given) {
-	if of.note != "" {
-		b.server.notices.add(reservedInUse(m, of.note))
+	if of.note == "" || b.nameOf(of.heldBy[:]) == m.Name {
+		return
 	}
+	b.server.notices.add(reservedInUse(m, of.note))
+}
+
+// nameOf is the node that a network card belongs to; "" for a stranger's.
+func (b *booter) nameOf(mac net.HardwareAddr) string {
+	machine, _ := b.server.roster.find(Facts{MAC: mac})
+	return cmp.Or(machine.Name, b.server.history.nameOf(mac))
 }
 
 // learn takes from a packet which address its machine has: TFTP requests say nothing else of who they are from.

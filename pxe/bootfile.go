@@ -21,7 +21,15 @@ var errNotHere = errors.New("file not found")
 const sizeAsked = "only asked for the size"
 
 // admitTransfer decides about a TFTP request.
-func (b *booter) admitTransfer(r tftp.Request) error { return b.admit("TFTP", r.Client, r.MAC, r.Name) }
+//
+// A refusal is error 1, "file not found" (RFC 1350), as of a file that is not there: it is what sends firmware on to its
+// next boot device.
+func (b *booter) admitTransfer(r tftp.Request) error {
+	if err := b.admit("TFTP", r.Client, r.MAC, r.Name); err != nil {
+		return fmt.Errorf("%w: %w", err, &tftp.NotFoundError{Name: r.Name})
+	}
+	return nil
+}
 
 // admitFetch decides about an HTTP request for a file.
 func (b *booter) admitFetch(r httpboot.FileRequest) error {

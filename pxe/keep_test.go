@@ -36,22 +36,22 @@ func TestRecordIsKeptWhenItHasChangedAndAtTheEnd(t *testing.T) {
 		require.Empty(t, kept)
 		fails = false
 		time.Sleep(2 * keepEvery)
-		require.Equal(t, 1, len(kept), "what could not be kept is offered again")
+		require.Len(t, kept, 1, "what could not be kept is offered again")
 		time.Sleep(10 * keepEvery)
-		require.Equal(t, 1, len(kept), "nothing has changed")
+		require.Len(t, kept, 1, "nothing has changed")
 
 		for range 100 {
 			s.history.record(macOne, note{what: "DHCPDISCOVER"})
 		}
 		s.notices.add(cameBack("node1", time.Minute))
 		time.Sleep(2 * keepEvery)
-		require.Equal(t, 2, len(kept), "many changes at once")
+		require.Len(t, kept, 2, "many changes at once")
 		require.Len(t, kept[1].Notices, 1)
 
 		s.history.record(macTwo, note{what: "DHCPDISCOVER"})
 		cancel()
 		<-ended
-		require.Equal(t, 3, len(kept))
+		require.Len(t, kept, 3)
 		require.Len(t, kept[2].Boots, 2, "the last word, without a wait")
 	})
 }

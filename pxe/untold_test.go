@@ -27,7 +27,8 @@ func TestStrangersGetNothingButTheWayToTellTheirSerial(t *testing.T) {
 
 	checkDecisions(t, map[string]decision{
 		"UEFI HTTP boot": {
-			Machine{}, discover(httpUEFI, 16), asks(nil),
+			Machine{},
+			discover(httpUEFI, 16), asks(nil),
 			Answer{Action: Load, Reason: "x86-64 UEFI HTTP boot", File: ownURL + "snponly.efi", Firmware: "x86-64 UEFI HTTP boot"},
 		},
 		"UEFI HTTP boot without iPXE": {Machine{}, discover(httpUEFI, 16), noLoader, ignore("x86-64 UEFI HTTP boot, %s", lacking)},

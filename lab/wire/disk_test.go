@@ -41,7 +41,7 @@ func TestInstalledMachinesOfEveryKindGoToTheirDiskUntilAReinstall(t *testing.T) 
 		"w0":  {mac: "52:54:00:77:01:00", firmware: rom.BIOS},
 		"w1":  {mac: "52:54:00:77:01:01", firmware: rom.UEFI},
 		"w2":  {mac: "52:54:00:77:01:02", firmware: rom.IPXEROM},
-		"w3":  {mac: "52:54:00:77:01:03", firmware: rom.UEFIArm64},
+		"w3":  {mac: "52:54:00:77:01:03", firmware: rom.UEFIArm64}, // finds no UKI by TFTP
 	}
 	for name, m := range machines {
 		got, err := s.boot(m)

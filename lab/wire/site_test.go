@@ -93,8 +93,6 @@ nodes:
 	}
 
 	require.NoError(s.t, sitesim.WriteLoaders(s.path("ipxe")))
-	require.NoError(s.t, os.Mkdir(s.path("ipxe/arm64-efi"), 0o755))
-	require.NoError(s.t, os.WriteFile(s.path("ipxe/arm64-efi/snponly.efi"), sitesim.Loader("snponly.efi"), 0o600))
 
 	factory := &sitesim.Factory{KernelSize: 64 << 10, InitramfsSize: 96 << 10, UKISize: 128 << 10}
 	for _, arch := range []string{"amd64", "arm64"} {

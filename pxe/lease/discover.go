@@ -48,7 +48,7 @@ func (t *Table) offer(q Query) (*entry, Outcome) {
 	}
 	if own != nil && t.obstacle(q, own.address) == "" {
 		outcome := t.offered(q, own.address)
-		outcome.Note = note
+		outcome.Note, outcome.HeldBy = note, t.holder(q)
 		return nil, outcome // without a probe: it may be the machine itself that answers
 	}
 	address, reason := t.choose(q, now)
@@ -59,7 +59,7 @@ func (t *Table) offer(q Query) (*entry, Outcome) {
 		return nil, silent("%s", reason)
 	}
 	outcome := t.offered(q, address)
-	outcome.Note = note
+	outcome.Note, outcome.HeldBy = note, t.holder(q)
 	if t.config.Taken == nil || q.Relayed {
 		return nil, outcome
 	}

@@ -58,6 +58,8 @@ type Outcome struct {
 	// Note tells people what is wrong although there is an answer: the machine did not get its fixed address. Mostly
 	// empty.
 	Note string
+	// HeldBy is the MAC that has the fixed address, if we gave it to one. Zero: we did not.
+	HeldBy [6]byte
 	// Refuse makes the answer a DHCPNAK with this reason.
 	Refuse string
 	// Silent is the reason for no answer.

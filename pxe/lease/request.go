@@ -42,6 +42,7 @@ func (t *Table) decide(q Query) (Outcome, uint64) {
 	outcome := Outcome{Address: e.address, Time: t.config.Time}
 	if q.Fixed.IsValid() && q.Fixed != want {
 		outcome.Note = "its fixed address " + q.Fixed.String() + " " + t.obstacle(q, q.Fixed)
+		outcome.HeldBy = t.holder(q)
 	}
 	return outcome, t.changes
 }

@@ -123,3 +123,12 @@ func (t *Table) obstacle(q Query, address netip.Addr) string {
 		return ""
 	}
 }
+
+// holder is who else has a machine's fixed address from us; zero when nobody has.
+func (t *Table) holder(q Query) hardware {
+	e := t.byAddress[q.Fixed]
+	if e == nil || e.state == Declined || e.mac == hardware(q.MAC) || e.isOver(t.config.Now()) {
+		return hardware{}
+	}
+	return e.mac
+}
