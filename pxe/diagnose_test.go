@@ -69,12 +69,14 @@ func TestDiagnosis(t *testing.T) {
 			offered(func(b *Boot) { b.Offer, b.TookAddress = ownURL+"metal-amd64-uki.efi", at(29) }), nil, 88, true, "its firmware took an address and did not fetch http://10.77.0.2:8080/", "open the HTTP port",
 		},
 		"whose refusal is followed by a DHCPREQUEST": {
-			Boot{Node: "node1", Stage: StageSeen, Events: []Event{{What: "DHCPDISCOVER", Reason: "another UUID"}, {What: "DHCPREQUEST", Reason: "for the DHCP server"}}}, nil, 1,
+			Boot{Node: "node1", Stage: StageSeen, Events: []Event{{What: "DHCPDISCOVER", Reason: "another UUID"}, {What: "DHCPREQUEST", Reason: "for the DHCP server"}}},
+			nil, 1,
 			true, "another UUID", "",
 		},
 		"another node that came back": {offered(func(b *Boot) { b.Node = "node2" }), []Notice{back}, 31, false, "", ""},
 		"of a stranger": {
-			Boot{Code: "ABC234", Stage: StageSeen, LastSeen: at(0), Events: []Event{{What: "DHCPDISCOVER", Reason: "not a machine of the site"}}}, nil, 1,
+			Boot{Code: "ABC234", Stage: StageSeen, LastSeen: at(0), Events: []Event{{What: "DHCPDISCOVER", Reason: "not a machine of the site"}}},
+			nil, 1,
 			true, "not a machine of the site", "if it is one of yours, add it to the site file, or let it boot: cozy-install pxe approve ABC234",
 		},
 		"of a node that is refused": {
