@@ -84,7 +84,11 @@ func (h *history) holder(addr netip.Addr, mac net.HardwareAddr) net.HardwareAddr
 		return nil
 	}
 	s := h.byMAC[key]
-	if h.now().Sub(s.LastSeen) > holdFor {
+	used := s.LastSeen
+	if s.Chosen.After(used) { // by its operating system, of which nothing else is remembered
+		used = s.Chosen
+	}
+	if h.now().Sub(used) > holdFor {
 		return nil
 	}
 	return slices.Clone(s.MAC)

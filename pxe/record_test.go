@@ -73,3 +73,15 @@ func TestCodesAreShortAndStay(t *testing.T) {
 	require.Equal(t, "YRKFLL", Code(macOne), "people have written it down")
 	require.NotEqual(t, Code(macOne), Code(macTwo))
 }
+
+func TestAddressIsHeldByWhoTookItLast(t *testing.T) {
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	h := newHistory(func() time.Time { return now })
+	addr := netip.MustParseAddr("10.77.0.21")
+	h.record(macOne, note{machine: "node1", addr: addr, dhcp: netip.MustParseAddr("10.77.0.1")}) // an operating system
+	require.Nil(t, h.holder(addr, macOne), "itself")
+	require.Equal(t, macOne, h.holder(addr, macTwo))
+	require.Nil(t, h.holder(netip.MustParseAddr("10.77.0.22"), macTwo))
+	now = now.Add(holdFor + time.Second)
+	require.Nil(t, h.holder(addr, macTwo), "it may be another's by now")
+}

@@ -25,7 +25,7 @@ type machine struct {
 	accepts  rom.Dialect
 	network  *lan.Netns // nil: the site's
 	speed    float64    // of its clock; 0 is the world's
-	// drop and stopAt make it go wrong: packets are lost, or it stops when that event is reported.
+	// drop and stopAt make it go wrong: packets are lost, or its cable is pulled out when that event is reported.
 	drop   func(protocol string) bool
 	stopAt string
 }
@@ -85,6 +85,7 @@ func (s *site) bootAt(m machine, port lan.Port) (booted, error) {
 			}
 
 			if event == m.stopAt {
+				_ = port.Unplug() // else the next packet may be on its way already
 				stop(errStopped)
 			}
 		},
