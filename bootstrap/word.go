@@ -20,12 +20,15 @@ type word struct {
 
 	mu   sync.Mutex
 	read time.Time
-	said map[workdir.Approval]bool // without values; nil before the first look
+	// changed is when the directory had changed last at that time.
+	changed time.Time
+	said    map[workdir.Approval]bool // without values; nil before the first look
 	// trouble is what the last look failed with; "" for nothing.
 	trouble string
 }
 
-// wordAge is how old the answer may be: the server asks for each packet of a stranger, and anybody can send those.
+// wordAge is how old the answer may be although the directory shows no change: its times are coarse. The server asks for each
+// packet of a stranger, and anybody can send those.
 const wordAge = time.Second
 
 // lets says whether a stranger's machine was let in.
@@ -41,9 +44,10 @@ func (w *word) reinstalls(node string) bool {
 func (w *word) has(a workdir.Approval) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if now := w.now(); w.said == nil || now.Sub(w.read) >= wordAge {
+	changed := w.dir.ApprovalsChanged()
+	if now := w.now(); w.said == nil || now.Sub(w.read) >= wordAge || !changed.Equal(w.changed) {
 		w.refresh()
-		w.read = now
+		w.read, w.changed = now, changed
 	}
 	return w.said[a]
 }

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/google/renameio/v2"
@@ -106,6 +107,16 @@ func Withdraw(path, kind, name string) error {
 		return fmt.Errorf("withdraw an approval: %w", err)
 	}
 	return syncDir(dir)
+}
+
+// ApprovalsChanged is when an approval was last left or withdrawn, as exactly as the file system tells. Zero: never, or it
+// can't be told.
+func (d *Dir) ApprovalsChanged() time.Time {
+	info, err := os.Stat(d.Path(ApprovalsDir))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 // Approvals are all that were left, by kind and name. A file that is none is an error beside the others: one of them
