@@ -54,14 +54,7 @@ func newPXEStatusCommand(streams Streams) *cobra.Command {
 			"running up or pxe serve has it, or the last one had it.",
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(_ *cobra.Command, _ []string) error {
-			if err := output.check(); err != nil {
-				return err
-			}
-			options, err := flags.load(streams)
-			if err != nil {
-				return err
-			}
-			status, err := bootstrap.LookAtNetboot(options)
+			status, err := lookAtNetboot(streams, &flags, output)
 			if err != nil {
 				return err
 			}
@@ -73,6 +66,18 @@ func newPXEStatusCommand(streams Streams) *cobra.Command {
 	return c
 }
 
+// lookAtNetboot checks the flags of a command that tells what the netboot server saw, and reads it.
+func lookAtNetboot(streams Streams, flags *siteFlags, output outputFlag) (bootstrap.NetbootStatus, error) {
+	if err := output.check(); err != nil {
+		return bootstrap.NetbootStatus{}, err
+	}
+	options, err := flags.load(streams)
+	if err != nil {
+		return bootstrap.NetbootStatus{}, err
+	}
+	return bootstrap.LookAtNetboot(options)
+}
+
 func newPXEExplainCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
 	var output outputFlag
@@ -80,14 +85,7 @@ func newPXEExplainCommand(streams Streams) *cobra.Command {
 		Use: "explain <mac, node or code>", Short: "Explain how a machine boots, packet by packet, and why it does not go on",
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := output.check(); err != nil {
-				return err
-			}
-			options, err := flags.load(streams)
-			if err != nil {
-				return err
-			}
-			status, err := bootstrap.LookAtNetboot(options)
+			status, err := lookAtNetboot(streams, &flags, output)
 			if err != nil {
 				return err
 			}
