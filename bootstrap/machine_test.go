@@ -77,7 +77,7 @@ func machines(t *testing.T, with map[byte]runtime.SecurityStateSpec) map[byte]*s
 		out[number] = startMachine(t, peers, number, security)
 	}
 	for number, m := range out {
-		require.Eventually(t, func() bool { return m.shown() != "" }, 30*time.Second, 10*time.Millisecond, "machine %d", number)
+		require.Eventually(t, func() bool { return m.shown() != "" }, 2*time.Minute, 10*time.Millisecond, "machine %d", number)
 	}
 	return out
 }

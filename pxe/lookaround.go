@@ -175,7 +175,8 @@ func (s *Server) askOthers(ctx context.Context, link dhcp.Link, links []dhcp.Lin
 	s.notices.add(Notice{
 		Kind: NoDHCP, Subject: link.Interface.Name,
 		Text: fmt.Sprintf("no DHCP server answers on %s: machines get no address, and so do not boot", link.Interface.Name),
-		Hint: "start the site's DHCP server or relay on that network, or set netboot.mode to server",
+		Hint: "start the site's DHCP server or relay on that network, or set netboot.mode to server; " +
+			"a server that answers only hosts it knows is not heard before a machine takes an address of it",
 	})
 }
 
