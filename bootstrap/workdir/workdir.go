@@ -85,7 +85,7 @@ func Open(path string) (*Dir, error) {
 // removeLitter removes what a killed program left of files that it was about to write. They may hold secrets, and nobody
 // else would. Only the holder of the lock may do so.
 func (d *Dir) removeLitter() error {
-	for _, name := range []string{SecretsFile, EncryptedSecretsFile, TalosconfigFile, KubeconfigFile, JournalFile, NetbootFile} {
+	for _, name := range []string{SecretsFile, EncryptedSecretsFile, TalosconfigFile, KubeconfigFile, JournalFile, NetbootFile, LeasesFile} {
 		for _, pattern := range []string{"." + name + "[0-9]*", "." + name + unborn + "[0-9]*", name + unborn} {
 			litter, err := filepath.Glob(filepath.Join(escapeGlob(d.path), pattern))
 			if err != nil {

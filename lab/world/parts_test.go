@@ -80,6 +80,7 @@ func requireWhole(t *testing.T, work string) {
 			return requireThat(strings.Contains(string(data), "kind: Config"), "no kubeconfig")
 		},
 		workdir.JournalFile: func(data []byte) error { return requireThat(json.Valid(data), "no JSON") },
+		workdir.NetbootFile: func(data []byte) error { return requireThat(json.Valid(data), "no JSON") },
 	}
 	err := filepath.WalkDir(work, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
