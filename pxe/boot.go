@@ -27,7 +27,8 @@ func (s *Server) prepare() (*booter, error) {
 	}
 	b := &booter{server: s, shelf: shelf}
 	if err := b.rehearse(); err != nil {
-		return nil, closing(b, err)
+		b.close()
+		return nil, err
 	}
 	b.http = httpboot.New(httpboot.Config{
 		Files: shelf.byHTTP(), Admit: b.admitFetch, Script: b.script, Fetched: b.fetched, Metrics: s.metrics.handler(), Log: s.log,
@@ -89,9 +90,4 @@ func (b *booter) logged(m Machine, mac net.HardwareAddr, n note) {
 		return
 	}
 	b.server.log.Debug("netboot request", args...)
-}
-
-func closing(b *booter, err error) error {
-	b.close()
-	return err
 }

@@ -187,7 +187,7 @@ func (b *booter) talosScript(m Machine, facts Facts, base url.URL) ([]byte, erro
 		return &to
 	}
 	return ipxe.Talos(ipxe.Boot{
-		Title: title, Kernel: link(set.Kernel), Initramfs: link(set.Initramfs), Args: b.shelf.cmdline(arch), Again: again(facts, base),
+		Title: title, Kernel: link(set.Kernel), Initramfs: link(set.Initramfs), Args: set.Cmdline, Again: again(facts, base),
 	})
 }
 

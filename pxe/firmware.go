@@ -5,12 +5,14 @@ package pxe
 import (
 	"errors"
 	"fmt"
+
+	"github.com/cozystack/cozy-install/pxe/assets"
 )
 
 // Architectures as Talos names them.
 const (
-	archAMD64 = "amd64"
-	archARM64 = "arm64"
+	archAMD64 = assets.AMD64
+	archARM64 = assets.ARM64
 )
 
 // firmware is what a machine says its firmware is.

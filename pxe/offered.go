@@ -3,7 +3,6 @@
 package pxe
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -133,6 +132,3 @@ func efiType(name string) string {
 	}
 	return ""
 }
-
-// cmdline are the kernel arguments of an architecture.
-func (s *shelf) cmdline(arch string) []string { return s.assets.Sets[cmp.Or(arch, archAMD64)].Cmdline }
