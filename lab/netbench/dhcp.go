@@ -19,9 +19,9 @@ import (
 	"github.com/cozystack/cozy-install/pxe/assets"
 )
 
-// dhcpMachines is how many machines ask; each is one of the site. There are so many because a server may limit how often
-// one machine asks.
-const dhcpMachines = 1024
+// dhcpMachines is how many machines ask; each is one of the site. There are so many because our server limits how often
+// one machine asks, and each must stay below that.
+const dhcpMachines = 4096
 
 // dhcp measures offers of ProxyDHCP. Each server has a network of its own, because both answer broadcasts.
 func (b *bench) dhcp(ctx context.Context) (err error) {

@@ -55,32 +55,43 @@ func (c *Conn) Serve(ctx context.Context, serving Serving) error {
 }
 
 func (c *Conn) serve(ctx context.Context, s *socket, serving Serving, waiting *errgroup.Group) error {
-	buffer, control := make([]byte, maxPacket), make([]byte, controlSize)
+	in, out := s.inbox(), s.outbox()
+	failed := func(err error) {
+		if ctx.Err() == nil {
+			serving.Log.WarnContext(ctx, "DHCP answer not sent", "error", err)
+		}
+	}
 	for {
-		payload, from, at, served, err := s.read(buffer, control)
+		messages, err := in.read()
 		if errors.Is(err, net.ErrClosed) {
 			return nil // Close ends Serve
 		}
 		if err != nil {
 			return fmt.Errorf("receive DHCP packets on %s: %w", s.in.LocalAddr(), err)
 		}
-		if !served || !serving.Limiter.Allow(senderOf(payload), time.Now()) {
-			continue
+		for i := range messages {
+			payload, from, at, served := in.open(&messages[i])
+			if !served || !serving.Limiter.Allow(senderOf(payload), time.Now()) {
+				continue
+			}
+			request, err := Parse(payload, from, c.service)
+			if err != nil {
+				serving.Log.DebugContext(ctx, "DHCP packet ignored", "reason", err)
+				continue
+			}
+			request.Interface, request.Server = at.Interface.Name, at.Address
+			if !serving.MayWait {
+				out.answer(ctx, request, at, serving)
+				continue
+			}
+			waiting.Go(func() error {
+				own := s.outbox()
+				own.answer(ctx, request, at, serving)
+				own.flush(failed)
+				return nil
+			})
 		}
-		request, err := Parse(payload, from, c.service)
-		if err != nil {
-			serving.Log.DebugContext(ctx, "DHCP packet ignored", "reason", err)
-			continue
-		}
-		request.Interface, request.Server = at.Interface.Name, at.Address
-		if !serving.MayWait {
-			s.answer(ctx, request, at, serving)
-			continue
-		}
-		waiting.Go(func() error {
-			s.answer(ctx, request, at, serving)
-			return nil
-		})
+		out.flush(failed)
 	}
 }
 
@@ -94,24 +105,16 @@ func senderOf(payload []byte) net.HardwareAddr {
 	return net.HardwareAddr(payload[at : at+size])
 }
 
-func (s *socket) answer(ctx context.Context, request Request, at Link, serving Serving) {
+// answer puts in what the handler decides.
+func (b *outbox) answer(ctx context.Context, request Request, at Link, serving Serving) {
 	reply, answered := serving.Handle(ctx, request)
 	if !answered {
 		return
 	}
-	if err := s.send(request, at, reply, serving.RelayPort); err != nil && ctx.Err() == nil {
-		serving.Log.WarnContext(ctx, "DHCP answer not sent", "mac", request.MAC.String(), "error", err)
-	}
-}
-
-func (s *socket) send(request Request, at Link, reply Reply, relayPort uint16) error {
 	payload, err := request.Encode(reply)
 	if err != nil {
-		return err
+		serving.Log.WarnContext(ctx, "DHCP answer not sent", "error", err)
+		return
 	}
-	to := request.Destination(reply, relayPort)
-	if err := s.write(payload, at, to); err != nil {
-		return fmt.Errorf("send to %s: %w", to, err)
-	}
-	return nil
+	b.put(payload, at, request.Destination(reply, serving.RelayPort))
 }
