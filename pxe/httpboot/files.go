@@ -4,6 +4,7 @@ package httpboot
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -78,8 +79,18 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, request FileR
 	// Not every ResponseWriter has deadlines (a test's recorder has none); the server's own then holds.
 	_ = http.NewResponseController(w).SetWriteDeadline(deadline)
 	w.Header().Set("Content-Type", served.contentType())
+	if conn, ok := r.Context().Value(connKey{}).(*net.TCPConn); ok {
+		defer cork(conn)()
+	}
 	http.ServeContent(w, r, "", modified, content)
 	s.config.Fetched(fetchOf(request, r.Method, w.Header().Get("Content-Range"), at(content), size))
+}
+
+// connKey finds the connection of a request in its context. A test's recorder has none.
+type connKey struct{}
+
+func withConn(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, conn)
 }
 
 // fetchOf tells how a request ended that read a file up to an offset: -1 when that can't be told. contentRange is the answer's

@@ -109,8 +109,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHead,
 		// Counting here instead of in a wrapped listener leaves the connection a *net.TCPConn, which sendfile needs.
-		ConnState: func(conn net.Conn, state http.ConnState) { s.conns.track(conn, state, &running) },
-		ErrorLog:  slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
+		ConnState:   func(conn net.Conn, state http.ConnState) { s.conns.track(conn, state, &running) },
+		ConnContext: withConn,
+		ErrorLog:    slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
 	}
 	stop := context.AfterFunc(ctx, func() {
 		_ = server.Close() // it closes sockets nobody reads from any more
