@@ -17,6 +17,8 @@ type Cluster struct {
 	TalosVersion string
 	// KubernetesVersion such as v1.34.4; it must be one that TalosVersion supports.
 	KubernetesVersion string
+	// Components are versions of single components that differ from KubernetesVersion while it is upgraded. Nil: none.
+	Components Components
 
 	// NodeSubnet holds every node's address; kubelets and etcd use no other.
 	NodeSubnet     netip.Prefix

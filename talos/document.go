@@ -95,6 +95,8 @@ func mainDocument(c Cluster, n Node) (*v1alpha1.Config, error) {
 		}
 	}
 
+	c.components(n, document)
+
 	return document, nil
 }
 

@@ -72,6 +72,9 @@ func LoseAnswer(method string) Fault {
 	return calling(method, talosim.Fault{LoseAnswer: true})
 }
 
+// RollBack lets the next upgrade end with an image that does not come up: the machine goes back to the old one.
+func RollBack() Fault { return calling("Upgrade", talosim.Fault{RollBack: true}) }
+
 func calling(method string, fault talosim.Fault) Fault {
 	return func(o *orders) {
 		if o.calls == nil {

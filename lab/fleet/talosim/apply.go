@@ -180,6 +180,8 @@ func (o *osRun) accept(ctx context.Context, provider config.Provider, boot *conf
 		return err
 	}
 
+	defer o.reconfigure(provider)
+
 	return o.resources.Create(ctx, old)
 }
 

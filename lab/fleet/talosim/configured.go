@@ -80,7 +80,7 @@ func (o *osRun) runConfigured(ctx context.Context, provider config.Provider) (Ou
 	defer boot.server.Stop()
 
 	o.mu.Lock()
-	o.boot = boot
+	o.boot, o.present = boot, provider
 	o.mu.Unlock()
 
 	o.Peers.join(boot.self)
@@ -179,6 +179,7 @@ func (c *configured) run(ctx context.Context) (Outcome, error) {
 
 	group, services := errgroup.WithContext(services)
 	group.Go(func() error { return c.runServices(services) })
+	group.Go(func() error { return c.runUpgrade(ctx, services, stop) })
 
 	outcome, err := c.shutDown(ctx)
 
@@ -201,6 +202,7 @@ func (c *configured) runServices(ctx context.Context) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.runKubelet(ctx) })
+	group.Go(func() error { return c.followConfig(ctx) })
 
 	if c.self.controlPlane {
 		group.Go(func() error {

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 )
@@ -81,13 +80,10 @@ func (c *configured) register(ctx context.Context) error {
 	labels := map[string]string{}
 	maps.Copy(labels, c.provider.Machine().NodeLabels())
 
-	image := c.provider.Machine().Kubelet().Image()
-	version := image[strings.LastIndex(image, ":")+1:]
-
 	node := KubernetesNode{
 		Name: c.name, ControlPlane: c.self.controlPlane, InternalIP: c.NodeAddress(c.addresses[0]), Labels: labels,
 		Schedulable:  !c.self.controlPlane || c.provider.Cluster().ScheduleOnControlPlanes(),
-		TalosVersion: c.version(), KubeletVersion: version,
+		TalosVersion: c.version(), KubeletVersion: imageTag(c.now().Machine().Kubelet().Image()),
 	}
 
 	for {
@@ -120,6 +116,10 @@ func (c *configured) deregister(ctx context.Context) {
 // runControlPlane serves the Kubernetes API on the node's addresses, and on the virtual ones that it holds.
 func (c *configured) runControlPlane(ctx context.Context) error {
 	if err := c.Clock.Wait(ctx, c.Timing.Kubernetes); err != nil {
+		return err
+	}
+
+	if err := c.publishControlPlane(ctx); err != nil {
 		return err
 	}
 

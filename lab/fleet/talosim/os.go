@@ -7,7 +7,7 @@
 // It refuses to know how a machine boots or what its network is made of: those are given to it. Nothing is run: etcd is a
 // list of members, Kubernetes is whatever Config.Kubernetes leads to.
 //
-// Still missing: node routing through another node's apid, upgrades, reset, logs and files, quorum (an etcd of one
+// Still missing: node routing through another node's apid, staged upgrades, reset, logs and files, quorum (an etcd of one
 // survivor of three goes on answering), the node's readiness in its MachineStatus, bonds, VLANs and routes, IPv6, and
 // configs that arrive in parts.
 package talosim
@@ -24,6 +24,7 @@ import (
 	"github.com/cosi-project/runtime/pkg/state"
 	"github.com/cosi-project/runtime/pkg/state/impl/inmem"
 	"github.com/cosi-project/runtime/pkg/state/impl/namespaced"
+	"github.com/google/uuid"
 	"github.com/siderolabs/talos/pkg/machinery/config"
 
 	"github.com/cozystack/cozy-install/lab/fleet/clock"
@@ -74,6 +75,8 @@ type Timing struct {
 	EtcdJoin   time.Duration // 5 s: from being added to being a voter
 	Kubernetes time.Duration // 20 s: the static pods of a control plane
 	Kubelet    time.Duration // 6 s: from a reachable API to a registered node
+	Upgrade    time.Duration // 40 s: from an accepted upgrade to the reboot
+	StaticPod  time.Duration // 5 s: from a changed image to the pod's readiness
 }
 
 // WithDefaults fills in the zero fields.
@@ -91,6 +94,8 @@ func (t Timing) WithDefaults() Timing {
 		{&t.EtcdJoin, 5 * time.Second},
 		{&t.Kubernetes, 20 * time.Second},
 		{&t.Kubelet, 6 * time.Second},
+		{&t.Upgrade, 40 * time.Second},
+		{&t.StaticPod, 5 * time.Second},
 	} {
 		if *field.value == 0 {
 			*field.value = field.fallback
@@ -117,6 +122,9 @@ type osRun struct {
 	events    *eventLog
 	done      chan Outcome         // gets one value
 	applied   chan config.Provider // gets the config that ends maintenance
+	bootID    string
+	upgrades  chan string   // gets the image of an upgrade
+	changed   chan struct{} // told of a new config of a configured node
 
 	applying sync.Mutex // one ApplyConfiguration at a time
 
@@ -125,6 +133,8 @@ type osRun struct {
 	services []*service
 	accepted bool // a config was taken in maintenance
 	boot     *configured
+	present  config.Provider // the config of a configured boot, as it was changed last
+	rollBack bool            // the next image will not come up
 }
 
 // Boot runs the operating system until it reboots, powers off, or the context ends (the power fails): then the error is
@@ -146,9 +156,12 @@ func Boot(ctx context.Context, cfg Config) (Outcome, error) {
 		events:    newEventLog(),
 		done:      make(chan Outcome, 1),
 		applied:   make(chan config.Provider, 1),
+		bootID:    uuid.NewString(),
+		upgrades:  make(chan string, 1),
+		changed:   make(chan struct{}, 1),
 	}
 
-	if err := o.publishHardware(ctx); err != nil {
+	if err := errors.Join(o.publishHardware(ctx), o.publishImage(ctx)); err != nil {
 		return "", err
 	}
 

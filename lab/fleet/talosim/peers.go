@@ -88,13 +88,17 @@ func (p *Peers) join(n *node) {
 func (p *Peers) leave(n *node) {
 	p.update(func() {
 		p.nodes = slices.DeleteFunc(p.nodes, func(other *node) bool { return other == n })
-
-		for key, holder := range p.holders {
-			if holder == n {
-				delete(p.holders, key)
-			}
-		}
+		p.release(n)
 	})
+}
+
+// release gives back the addresses that a node holds. Call it with the lock held.
+func (p *Peers) release(n *node) {
+	for key, holder := range p.holders {
+		if holder == n {
+			delete(p.holders, key)
+		}
+	}
 }
 
 // certify is trustd: a running control plane with the same machine CA signs for a worker that knows the token. It waits

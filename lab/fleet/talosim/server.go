@@ -33,6 +33,8 @@ type Fault struct {
 	Refuse error
 	// LoseAnswer carries the call out and then breaks the connection before the answer.
 	LoseAnswer bool
+	// RollBack carries an Upgrade out to an image that does not come up: the machine goes back to the old one.
+	RollBack bool
 }
 
 // Faults decides what goes wrong. Its methods are called concurrently.
@@ -123,6 +125,12 @@ func (o *osRun) guard(ctx context.Context, fullMethod string, call func() error)
 
 	if fault.Refuse != nil {
 		return fault.Refuse
+	}
+
+	if fault.RollBack {
+		o.mu.Lock()
+		o.rollBack = true
+		o.mu.Unlock()
 	}
 
 	err := call()

@@ -26,6 +26,7 @@ const (
 	StageBooting      Stage = "booting"
 	StageRunning      Stage = "running"
 	StageShuttingDown Stage = "shutting down"
+	StageUpgrading    Stage = "upgrading"
 )
 
 // Names and states of services, as `talosctl services` shows them.
@@ -37,6 +38,7 @@ const (
 	stateInitialized = "Initialized"
 	statePreparing   = "Preparing"
 	stateRunning     = "Running"
+	stateFinished    = "Finished"
 )
 
 type service struct {

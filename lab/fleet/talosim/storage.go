@@ -16,6 +16,7 @@ type Storage struct {
 	mu     sync.Mutex
 	config []byte // the STATE partition
 	disk   string // path of the disk that Talos was installed on
+	image  string // the installer's image of what boots from it
 	etcd   *member
 }
 
@@ -32,7 +33,37 @@ func (s *Storage) Install(machineConfig []byte, disk string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
+	if s.config == nil { // a later config changes nothing about what was installed
+		s.image = installImage(machineConfig)
+	}
+
 	s.config, s.disk = append([]byte{}, machineConfig...), disk
+}
+
+// installImage is the image of the installer that a config names.
+func installImage(machineConfig []byte) string {
+	provider, err := configloader.NewFromBytes(machineConfig)
+	if err != nil || provider.Machine() == nil {
+		return ""
+	}
+
+	return provider.Machine().Install().Image()
+}
+
+// upgrade puts another system on the disk.
+func (s *Storage) upgrade(image string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.image = image
+}
+
+// systemImage is the installer's image of what is on the disk; empty when nothing is.
+func (s *Storage) systemImage() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.image
 }
 
 // Config is the installed machine config, or nil. It holds the cluster's keys.
@@ -48,7 +79,7 @@ func (s *Storage) Wipe() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	s.config, s.disk, s.etcd = nil, "", nil
+	s.config, s.disk, s.image, s.etcd = nil, "", "", nil
 }
 
 // load is nil when nothing is installed.
@@ -74,13 +105,10 @@ func (s *Storage) systemDisk() string {
 }
 
 // version is the tag of the installer's image: it, and not what was netbooted, decides what runs after an installation.
-func (s *Storage) version() string {
-	provider, err := s.load()
-	if err != nil || provider == nil || provider.Machine() == nil {
-		return ""
-	}
+func (s *Storage) version() string { return imageTag(s.systemImage()) }
 
-	image, _, _ := strings.Cut(provider.Machine().Install().Image(), "@")
+func imageTag(image string) string {
+	image, _, _ = strings.Cut(image, "@")
 	if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
 		return image[i+1:]
 	}
