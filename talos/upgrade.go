@@ -73,7 +73,7 @@ func (c *Client) bootID(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", c.fail(ctx, op, err, nil)
 	}
-	defer reader.Close() //nolint:errcheck // only read
+	defer reader.Close()
 
 	data, err := io.ReadAll(io.LimitReader(reader, 64)) // a UUID has 36
 	if err != nil {

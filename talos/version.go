@@ -35,11 +35,14 @@ func CheckTalosUpgrade(from, to string) error {
 		return err
 	}
 
-	host, hostErr := compatibility.ParseTalosVersion(&machine.VersionInfo{Tag: from})
-	target, targetErr := compatibility.ParseTalosVersion(&machine.VersionInfo{Tag: to})
+	host, err := compatibility.ParseTalosVersion(&machine.VersionInfo{Tag: from})
+	if err != nil {
+		return &VersionError{"Talos", from, err.Error()}
+	}
 
-	if hostErr != nil || targetErr != nil {
-		return nil // checkJump has parsed both already
+	target, err := compatibility.ParseTalosVersion(&machine.VersionInfo{Tag: to})
+	if err != nil {
+		return &VersionError{"Talos", to, err.Error()}
 	}
 
 	if err := target.UpgradeableFrom(host); err != nil {
@@ -80,11 +83,15 @@ func checkJump(product, field, from, to string) error {
 
 	switch {
 	case wanted.LessThan(old):
-		return &JumpError{product, from, to, "that would be a downgrade, which is not supported",
-			fmt.Sprintf("set %s to %s or newer", field, from)}
+		return &JumpError{
+			product, from, to, "that would be a downgrade, which is not supported",
+			fmt.Sprintf("set %s to %s or newer", field, from),
+		}
 	case wanted.Major() != old.Major(), wanted.Minor() > old.Minor()+1:
-		return &JumpError{product, from, to, "minor versions cannot be left out",
-			fmt.Sprintf("set %s to the newest release of %s first, run the upgrade, then go on from there", field, between)}
+		return &JumpError{
+			product, from, to, "minor versions cannot be left out",
+			fmt.Sprintf("set %s to the newest release of %s first, run the upgrade, then go on from there", field, between),
+		}
 	}
 
 	return nil

@@ -80,6 +80,13 @@ func (m *testMachine) system() (version, schematic, boot string, err error) {
 	return reply.GetMessages()[0].GetVersion().GetTag(), list.Get(0).TypedSpec().Metadata.Version, string(data), err
 }
 
+func (m *testMachine) upgrade(image string, options ...client.UpgradeOption) error {
+	//nolint:staticcheck // the call of all supported versions
+	_, err := m.admin().UpgradeWithOptions(m.lab.Context(), append(options, client.WithUpgradeImage(image))...)
+
+	return err
+}
+
 // upgraded waits for another boot than the named one, with the member and the node back.
 func (m *testMachine) upgraded(before string) (version, schematic string) {
 	m.lab.Helper()
@@ -105,12 +112,11 @@ func TestAnUpgradeEndsInTheNewImageOrInTheOldOne(t *testing.T) {
 	require.Equal(t, []string{"v1.13.8", "0123"}, []string{version, schematic}, "the config's image")
 
 	c := nodes[0].admin()
-	_, err = c.UpgradeWithOptions(t.Context(), client.WithUpgradeImage("factory.example/metal-installer/4567"))
+	err = nodes[0].upgrade("factory.example/metal-installer/4567")
 	require.ErrorContains(t, err, "error validating installer image")
 
 	nodes[0].faults.next["Upgrade"] = talosim.Fault{RollBack: true}
-	_, err = c.UpgradeWithOptions(t.Context(), client.WithUpgradeImage("factory.example/metal-installer/4567:v1.13.9"))
-	require.NoError(t, err)
+	require.NoError(t, nodes[0].upgrade("factory.example/metal-installer/4567:v1.13.9"))
 	lab.eventually("the upgrade", func() error { return stageIs(t, c, runtime.MachineStageUpgrading) })
 
 	version, schematic = nodes[0].upgraded(boot)
@@ -118,8 +124,7 @@ func TestAnUpgradeEndsInTheNewImageOrInTheOldOne(t *testing.T) {
 
 	_, _, boot, err = nodes[0].system()
 	require.NoError(t, err)
-	_, err = nodes[0].admin().UpgradeWithOptions(t.Context(), client.WithUpgradeImage("factory.example/metal-installer-secureboot/4567:v1.13.9"))
-	require.NoError(t, err)
+	require.NoError(t, nodes[0].upgrade("factory.example/metal-installer-secureboot/4567:v1.13.9"))
 
 	version, schematic = nodes[0].upgraded(boot)
 	require.Equal(t, []string{"v1.13.9", "4567"}, []string{version, schematic})
@@ -141,19 +146,14 @@ func stageIs(t *testing.T, c *client.Client, want runtime.MachineStage) error {
 func TestAnUpgradeIsRefusedWhenEtcdWouldNotStandIt(t *testing.T) {
 	lab := newLab(t, 174)
 	nodes := lab.cluster(3)
-	upgrade := func(m *testMachine, options ...client.UpgradeOption) error {
-		_, err := m.admin().UpgradeWithOptions(t.Context(),
-			append(options, client.WithUpgradeImage("factory.example/metal-installer/4567:v1.13.9"))...)
-
-		return err
-	}
+	const image = "factory.example/metal-installer/4567:v1.13.9"
 
 	nodes[2].off()
-	require.ErrorContains(t, upgrade(nodes[0]), "etcd member node-3 is not healthy")
+	require.ErrorContains(t, nodes[0].upgrade(image), "etcd member node-3 is not healthy")
 
 	two := newLab(t, 175).cluster(2)
-	require.ErrorContains(t, upgrade(two[0]), "etcd member count(2) is insufficient")
-	require.NoError(t, upgrade(two[0], client.WithUpgradeForce(true)))
+	require.ErrorContains(t, two[0].upgrade(image), "etcd member count(2) is insufficient")
+	require.NoError(t, two[0].upgrade(image, client.WithUpgradeForce(true)))
 }
 
 func TestAChangedImageRestartsItsComponentOnly(t *testing.T) {
@@ -204,6 +204,11 @@ func TestAChangedImageRestartsItsComponentOnly(t *testing.T) {
 	_, _, after, err := node.system()
 	require.NoError(t, err)
 	require.Equal(t, boot, after, "no reboot")
-	require.NoError(t, c.ImagePull(t.Context(), common.ContainerdNamespace_NS_CRI, "registry.k8s.io/kube-apiserver:v1.35.0"))
-	require.Error(t, c.ImagePull(t.Context(), common.ContainerdNamespace_NS_CRI, "registry.k8s.io/kube-apiserver"))
+
+	pull := func(image string) error {
+		//nolint:staticcheck // the call of all supported versions
+		return c.ImagePull(t.Context(), common.ContainerdNamespace_NS_CRI, image)
+	}
+	require.NoError(t, pull("registry.k8s.io/kube-apiserver:v1.35.0"))
+	require.Error(t, pull("registry.k8s.io/kube-apiserver"))
 }
