@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 )
 
 // chunkSize is how much of a file on disk is read at once: more than the largest window, and 128 MB for the largest
@@ -19,9 +20,12 @@ type content struct {
 	file  *os.File // nil for a file in memory
 	chunk []byte   // all of a file in memory
 	at    int64    // where chunk begins in the file
+
+	chunks *sync.Pool // where chunk comes from, and goes to
 }
 
-func (f File) open() (content, error) {
+// open makes ready to send. Chunks holds *[chunkSize]byte: small files on disk follow each other quickly.
+func (f File) open(chunks *sync.Pool) (content, error) {
 	if f.Root == nil {
 		return content{size: int64(len(f.Data)), chunk: f.Data}, nil
 	}
@@ -36,7 +40,7 @@ func (f File) open() (content, error) {
 	if err != nil {
 		return content{}, errors.Join(fmt.Errorf("%w: %w", errUnread, err), file.Close())
 	}
-	return content{size: info.Size(), file: file}, nil
+	return content{size: info.Size(), file: file, chunks: chunks}, nil
 }
 
 // holds says that bytes from start to end are in memory.
@@ -47,7 +51,7 @@ func (c *content) holds(start, end int64) bool {
 // read makes the chunk begin at start. What was sliced from the chunk before is overwritten.
 func (c *content) read(start int64) error {
 	if c.chunk == nil {
-		c.chunk = make([]byte, min(chunkSize, c.size))
+		c.chunk = c.chunks.Get().(*[chunkSize]byte)[:]
 	}
 	c.at, c.chunk = start, c.chunk[:cap(c.chunk)]
 	n, err := c.file.ReadAt(c.chunk, start)
@@ -58,8 +62,14 @@ func (c *content) read(start int64) error {
 	return nil
 }
 
+// close may be called when nothing points into the chunk any more.
 func (c *content) close() {
-	if c.file != nil {
-		_ = c.file.Close() // only read: nothing to lose
+	if c.file == nil {
+		return
+	}
+	_ = c.file.Close() // only read: nothing to lose
+	if c.chunk != nil {
+		c.chunks.Put((*[chunkSize]byte)(c.chunk[:chunkSize]))
+		c.chunk = nil
 	}
 }

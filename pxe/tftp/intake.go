@@ -3,7 +3,7 @@
 package tftp
 
 import (
-	"net"
+	"net/netip"
 	"time"
 )
 
@@ -15,8 +15,7 @@ type intake struct {
 }
 
 // take answers one request.
-func (in *intake) take(packet []byte, from *net.UDPAddr, now time.Time) {
-	peer := peerOf(from)
+func (in *intake) take(packet []byte, peer netip.AddrPort, now time.Time) {
 	if peer.Port() == 0 {
 		return // made up: nothing can be sent there
 	}
@@ -32,7 +31,7 @@ func (in *intake) take(packet []byte, from *net.UDPAddr, now time.Time) {
 	a, err := parse(packet)
 	request := Request{Client: peer.Addr()}
 	request.MAC, request.Name = split(a.name)
-	t := &transfer{port: sender, peer: peer, to: from, request: string(packet), began: now, report: Transfer{Request: request}}
+	t := &transfer{port: sender, peer: peer, request: string(packet), began: now, report: Transfer{Request: request}}
 	if err == nil {
 		err = in.admit(t, &a)
 	}
@@ -40,7 +39,7 @@ func (in *intake) take(packet []byte, from *net.UDPAddr, now time.Time) {
 		sender.start(t, now)
 		return
 	}
-	sender.refuse(from, err)
+	sender.refuse(peer, err)
 	t.report.Err = err
 	in.server.config.Finished(t.report)
 }
@@ -63,7 +62,7 @@ func (in *intake) admit(t *transfer, a *asked) error {
 		return errBusy
 	}
 	var err error
-	if t.content, err = file.open(); err != nil {
+	if t.content, err = file.open(&in.server.chunks); err != nil {
 		in.server.slots.give(t)
 		return err
 	}

@@ -5,43 +5,53 @@ package tftp
 import (
 	"encoding/binary"
 	"net"
-
-	"golang.org/x/net/ipv4"
+	"net/netip"
 )
+
+// message is a packet on its way out, in parts that follow each other.
+type message struct {
+	to      netip.AddrPort
+	parts   [][]byte // maxParts at most
+	control []byte   // segmentControl where it has to be cut
+}
+
+// maxParts is a window of blocks, each with its head.
+const maxParts = 2 * maxWindow
 
 // outbox collects packets and sends many with one system call. What is put in must not change until the next flush.
 //
 // Where the kernel can, the blocks of a window leave as one long packet that it or the network card cuts (UDP generic
 // segmentation offload): that costs a third of sending them one by one. Firmware sees no difference.
 type outbox struct {
-	batch    *ipv4.PacketConn
+	way      *sendings
 	segments bool // the kernel cuts
-	messages []ipv4.Message
+	messages []message
 	used     int
 	headers  []head // one for each block
 	heads    int
 }
 
-func newOutbox(conn *net.UDPConn, batch *ipv4.PacketConn) *outbox {
+func newOutbox(conn *net.UDPConn) (*outbox, error) {
+	way, err := newSendings(conn)
 	return &outbox{
-		batch:    batch,
+		way:      way,
 		segments: canSegment(conn),
-		messages: make([]ipv4.Message, batchSize),
+		messages: make([]message, batchSize),
 		headers:  make([]head, batchSize*maxWindow),
-	}
+	}, err
 }
 
 // packet puts one in.
-func (o *outbox) packet(to *net.UDPAddr, packet []byte) {
+func (o *outbox) packet(to netip.AddrPort, packet []byte) {
 	m := o.message(to)
-	m.Buffers = append(m.Buffers, packet)
+	m.parts = append(m.parts, packet)
 }
 
 // blocks puts in count blocks that hold data, the first of number from. All but the last are full. Control is the
 // segmentControl of a whole block.
-func (o *outbox) blocks(to *net.UDPAddr, from int64, data []byte, count, blockSize int, control []byte) {
+func (o *outbox) blocks(to netip.AddrPort, from int64, data []byte, count, blockSize int, control []byte) {
 	isOne := o.segments && count > 1
-	var m *ipv4.Message
+	var m *message
 	for i := range count {
 		if i == 0 || !isOne {
 			m = o.message(to)
@@ -52,13 +62,13 @@ func (o *outbox) blocks(to *net.UDPAddr, from int64, data []byte, count, blockSi
 		binary.BigEndian.PutUint16(head[2:], uint16(from+int64(i)))
 		block := data[:min(blockSize, len(data))]
 		data = data[len(block):]
-		m.Buffers = append(m.Buffers, head[:])
+		m.parts = append(m.parts, head[:])
 		if len(block) > 0 {
-			m.Buffers = append(m.Buffers, block)
+			m.parts = append(m.parts, block)
 		}
 	}
 	if isOne {
-		m.OOB = control
+		m.control = control
 	}
 }
 
@@ -66,13 +76,13 @@ func (o *outbox) blocks(to *net.UDPAddr, from int64, data []byte, count, blockSi
 type head [4]byte
 
 // message returns the next free one.
-func (o *outbox) message(to *net.UDPAddr) *ipv4.Message {
+func (o *outbox) message(to netip.AddrPort) *message {
 	if o.used == len(o.messages) || o.heads+maxWindow > len(o.headers) {
 		o.flush()
 	}
 	m := &o.messages[o.used]
 	o.used++
-	m.Buffers, m.OOB, m.Addr = m.Buffers[:0], nil, to
+	m.parts, m.control, m.to = m.parts[:0], nil, to
 	return m
 }
 
@@ -80,9 +90,9 @@ func (o *outbox) message(to *net.UDPAddr) *ipv4.Message {
 // again when it is overdue.
 func (o *outbox) flush() {
 	for left := o.messages[:o.used]; len(left) > 0; {
-		n, err := o.batch.WriteBatch(left, 0)
+		n, err := o.way.send(left)
 		if err != nil {
-			if left[0].OOB != nil && cannotSegment(err) {
+			if left[0].control != nil && cannotSegment(err) {
 				o.segments = false
 			}
 			n = max(n, 0) + 1

@@ -12,8 +12,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"golang.org/x/net/ipv4"
 )
 
 const (
@@ -29,10 +27,10 @@ const (
 // port is one socket with the transfers that leave from it. One goroutine reads it.
 type port struct {
 	conn   *net.UDPConn
-	batch  *ipv4.PacketConn
+	in     *inbox
 	server *Server
 	// asked takes requests; nil on a port that they don't come to.
-	asked func(packet []byte, from *net.UDPAddr, now time.Time)
+	asked func(packet []byte, from netip.AddrPort, now time.Time)
 
 	mu        sync.Mutex
 	transfers map[netip.AddrPort]*transfer
@@ -41,31 +39,29 @@ type port struct {
 	finished  []Transfer // to be told when the lock is free
 }
 
-func newPort(conn *net.UDPConn, server *Server) *port {
+func newPort(conn *net.UDPConn, server *Server) (*port, error) {
 	_ = conn.SetReadBuffer(receiveBuffer) // a wish: with less, packets are lost under load and sent again
-	batch := ipv4.NewPacketConn(conn)
-	return &port{
-		conn: conn, batch: batch, server: server, transfers: map[netip.AddrPort]*transfer{}, out: newOutbox(conn, batch),
+	in, inErr := newInbox(conn)
+	out, outErr := newOutbox(conn)
+	if err := errors.Join(inErr, outErr); err != nil {
+		return nil, fmt.Errorf("use the TFTP port %s: %w", conn.LocalAddr(), err)
 	}
+	return &port{conn: conn, in: in, server: server, transfers: map[netip.AddrPort]*transfer{}, out: out}, nil
 }
 
 // run reads the port until ctx ends, then ends its transfers, closes it and returns nil.
 func (p *port) run(ctx context.Context) (err error) {
 	stop := context.AfterFunc(ctx, func() { _ = p.conn.SetReadDeadline(time.Unix(1, 0)) }) // wakes the reader
 	defer stop()
-	messages := make([]ipv4.Message, batchSize)
-	for i := range messages {
-		messages[i].Buffers = [][]byte{make([]byte, maxPacket)}
-	}
 	for ctx.Err() == nil {
 		var n int
-		n, err = p.batch.ReadBatch(messages, 0)
+		n, err = p.in.read()
 		now := time.Now()
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			err = p.tick(now)
 		case err == nil:
-			p.take(messages[:n], now)
+			p.take(n, now)
 		}
 		if err != nil {
 			break
@@ -78,16 +74,15 @@ func (p *port) run(ctx context.Context) (err error) {
 	return p.conn.Close()
 }
 
-// take takes packets: requests first, because they lock for themselves.
-func (p *port) take(messages []ipv4.Message, now time.Time) {
+// take takes the packets that were read: requests first, because they lock for themselves.
+func (p *port) take(count int, now time.Time) {
 	others := 0
-	for i := range messages {
-		packet := messages[i].Buffers[0][:messages[i].N]
-		if !isRequest(packet) {
+	for i := range count {
+		packet, from := p.in.packet(i)
+		switch {
+		case !isRequest(packet):
 			others++
-			continue
-		}
-		if from, ok := messages[i].Addr.(*net.UDPAddr); ok && p.asked != nil {
+		case p.asked != nil:
 			p.asked(packet, from, now)
 		}
 	}
@@ -95,15 +90,14 @@ func (p *port) take(messages []ipv4.Message, now time.Time) {
 		return
 	}
 	p.locked(func() {
-		for i := range messages {
-			packet := messages[i].Buffers[0][:messages[i].N]
-			from, ok := messages[i].Addr.(*net.UDPAddr)
-			if !ok || isRequest(packet) {
+		for i := range count {
+			packet, from := p.in.packet(i)
+			if isRequest(packet) {
 				continue
 			}
 			// Packets of no transfer get no answer: RFC 1350 has an error for them, but they are mostly stragglers
 			// of an ended one, and the client may be using its port for the next.
-			if t := p.transfers[peerOf(from)]; t != nil {
+			if t := p.transfers[from]; t != nil {
 				if isOver, err := t.take(packet, now); isOver {
 					p.finish(t, err, now)
 				}
@@ -120,11 +114,6 @@ func isRequest(packet []byte) bool {
 	}
 	op := binary.BigEndian.Uint16(packet)
 	return op < opData || op > opOACK
-}
-
-func peerOf(from *net.UDPAddr) netip.AddrPort {
-	peer := from.AddrPort()
-	return netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
 }
 
 // tick looks after the transfers, and says when to do so again: never while there are none.
@@ -172,7 +161,7 @@ func (p *port) stop(t *transfer, reason error, now time.Time) {
 }
 
 // refuse answers a request with an error.
-func (p *port) refuse(to *net.UDPAddr, err error) {
+func (p *port) refuse(to netip.AddrPort, err error) {
 	p.locked(func() { p.out.packet(to, errorPacket(answerTo(err))) })
 }
 
@@ -192,7 +181,7 @@ func (p *port) finish(t *transfer, reason error, now time.Time) {
 	delete(p.transfers, t.peer)
 	p.out.flush() // it may still point into the transfer's chunk, or send its last blocks before its error
 	if isTold(reason) {
-		p.out.packet(t.to, errorPacket(answerTo(reason)))
+		p.out.packet(t.peer, errorPacket(answerTo(reason)))
 	}
 	t.finish(reason, now)
 	p.server.slots.give(t)

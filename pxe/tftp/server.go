@@ -11,11 +11,13 @@ package tftp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -78,6 +80,7 @@ type Server struct {
 	files  map[string]File // by key
 	pace   pace
 	slots  *slots
+	chunks sync.Pool // of files on disk
 }
 
 // New makes a server. It opens nothing.
@@ -103,23 +106,20 @@ func New(config Config) (*Server, error) {
 	}
 	return &Server{
 		config: config, files: files, pace: usualPace(), slots: newSlots(maxTransfers, maxTransfersPerClient),
+		chunks: sync.Pool{New: func() any { return new([chunkSize]byte) }},
 	}, nil
 }
 
 // Serve answers requests until ctx ends; then it tells the clients of unfinished transfers, closes conn and returns nil.
 // Requests that came since Listen are answered too. It may be called once.
 func (s *Server) Serve(ctx context.Context, conn *Conn) error {
-	listening := newPort(conn.listening, s)
-	senders := []*port{listening}
-	ports := senders
+	listening, senders, err := s.open(conn)
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	ports := append([]*port{listening}, senders...)
 	if s.config.SinglePort {
-		conn.closeSenders()
-	} else {
-		senders = nil
-		for _, socket := range conn.senders {
-			senders = append(senders, newPort(socket, s))
-		}
-		ports = append(ports, senders...)
+		senders = ports
 	}
 	intake := &intake{server: s, senders: senders}
 	listening.asked = intake.take
@@ -132,4 +132,22 @@ func (s *Server) Serve(ctx context.Context, conn *Conn) error {
 		return fmt.Errorf("serve TFTP on %s: %w", conn.Addr(), err)
 	}
 	return nil
+}
+
+// open makes ports of a Conn's sockets. With SinglePort there are no senders.
+func (s *Server) open(conn *Conn) (listening *port, senders []*port, err error) {
+	if listening, err = newPort(conn.listening, s); err != nil {
+		return nil, nil, err
+	}
+	if s.config.SinglePort {
+		conn.closeSenders()
+	}
+	for _, socket := range conn.senders {
+		sender, err := newPort(socket, s)
+		if err != nil {
+			return nil, nil, err
+		}
+		senders = append(senders, sender)
+	}
+	return listening, senders, nil
 }

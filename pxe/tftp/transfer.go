@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -16,8 +15,7 @@ import (
 type transfer struct {
 	port     *port
 	peer     netip.AddrPort
-	to       *net.UDPAddr // peer
-	request  string       // the packet that asked for it
+	request  string // the packet that asked for it
 	began    time.Time
 	limit    time.Duration
 	answered atomic.Bool // the client has answered: it is no made-up address
@@ -36,7 +34,7 @@ func (t *transfer) greet(now time.Time) error {
 	if t.oack == nil {
 		return t.send(now)
 	}
-	t.port.out.packet(t.to, t.oack)
+	t.port.out.packet(t.peer, t.oack)
 	t.sender.greeted(now)
 	return nil
 }
@@ -57,14 +55,14 @@ func (t *transfer) send(now time.Time) error {
 		}
 	}
 	data := t.content.chunk[start-t.content.at : end-t.content.at]
-	t.port.out.blocks(t.to, from, data, int(to-from+1), t.report.BlockSize, t.control)
+	t.port.out.blocks(t.peer, from, data, int(to-from+1), t.report.BlockSize, t.control)
 	return nil
 }
 
 // repeat sends the last packets again.
 func (t *transfer) repeat(now time.Time) error {
 	if t.sender.greeting {
-		t.port.out.packet(t.to, t.oack)
+		t.port.out.packet(t.peer, t.oack)
 		t.sender.greeted(now)
 		return nil
 	}
