@@ -3,11 +3,13 @@
 package bootstrap
 
 import (
+	"net"
 	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/talos"
 )
 
@@ -21,7 +23,7 @@ func TestAMachineThatFallsSilentWhileItIsGivenItsConfigIsNoFailure(t *testing.T)
 	for _, node := range b.site.Nodes {
 		seen[node.Name] = sight{
 			state: talos.Maintenance, addr: netip.AddrPortFrom(node.Address, talos.Port),
-			fingerprint: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+			fingerprint: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", inventory: machineOf(t, node),
 		}
 	}
 	var said []string
@@ -31,6 +33,51 @@ func TestAMachineThatFallsSilentWhileItIsGivenItsConfigIsNoFailure(t *testing.T)
 	require.NoError(t, err)
 	require.Empty(t, journal.Applied, "none of them took its config")
 	require.Empty(t, b.given)
+	for _, a := range b.applyResults() {
+		require.Equal(t, Silent, a.Result, a.Node)
+		require.Contains(t, a.Reason, "connection refused", a.Node)
+	}
+}
+
+// machineOf is the hardware that the site file says a node has.
+func machineOf(t *testing.T, node site.Node) talos.Inventory {
+	t.Helper()
+	out := talos.Inventory{Serial: node.Serial, Disks: []talos.Disk{{DevPath: "/dev/vda", Size: 100 << 30, Serial: node.Disk.Serial, Transport: "virtio"}}}
+	if node.MAC != "" {
+		mac, err := net.ParseMAC(node.MAC)
+		require.NoError(t, err)
+		out.Links = []talos.Link{{Name: "eth0", MAC: mac, Up: true}}
+	}
+	return out
+}
+
+func TestANodeThatRefusesIsLeftBehindOnceAndTheOthersGoOn(t *testing.T) {
+	b := withSecrets(t, parseSite(t, "", ""))
+	seen := map[string]sight{}
+	for _, node := range b.site.Nodes {
+		seen[node.Name] = sight{
+			state: talos.Maintenance, addr: netip.AddrPortFrom(node.Address, talos.Port),
+			fingerprint: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", inventory: machineOf(t, node),
+		}
+	}
+	other := seen["w1"]
+	other.inventory.Disks[0].Serial = "another"
+	seen["w1"] = other
+	quiet := func(string, ...any) {}
+	err := b.applyAll(t.Context(), seen, quiet)
+	var refused *RefusedError
+	require.ErrorAs(t, err, &refused)
+	require.Len(t, refused.Results, 4)
+	require.ErrorContains(t, err, "node w1 (127.211.7.5:50000): ")
+	require.NotContains(t, err.Error(), "cp1")
+
+	require.NoError(t, b.leaveRefused(err, quiet))
+	require.Equal(t, []string{"cp1", "cp2", "cp3"}, names(b.expected()))
+	require.NotContains(t, names(b.without(seen)), "w1", "it is not asked again in the same boot")
+	other.fingerprint = "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA="
+	seen["w1"] = other
+	require.Contains(t, names(b.without(seen)), "w1", "but in the next one")
+	require.ErrorContains(t, b.lateError(nil), "w1 (")
 }
 
 func TestAMachineThatTookItsConfigInThisBootIsLeftAlone(t *testing.T) {

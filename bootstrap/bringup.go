@@ -34,6 +34,12 @@ type bringup struct {
 	given map[string]string
 	// running holds the nodes that were written down as running in this run.
 	running map[string]bool
+	// late are the nodes that this run goes on without.
+	late []LateNode
+	// applied is, by node, what became of giving it its config in this run.
+	applied map[string]Applied
+	// turns has room for as many nodes as are talked to side by side.
+	turns chan struct{}
 }
 
 func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {
@@ -47,6 +53,7 @@ func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {
 	}
 	return &bringup{
 		opts: o, site: o.Site, dir: dir, log: o.log(), plan: plan, endpoint: endpoint,
+		turns: make(chan struct{}, nodesAtOnce),
 	}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bootstrap/wait"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/talos"
 )
@@ -32,13 +33,16 @@ func (b *bringup) bootstrapEtcd() phase.Phase {
 			if _, err := b.credentials(); err != nil {
 				return err // before a choice is written down
 			}
+			if err := b.assertAllAsked(ctx); err != nil {
+				return err
+			}
 			if err := b.chooseBootstrapNode(ctx); err != nil {
 				return err
 			}
 			if err := b.startEtcd(ctx, say); err != nil {
 				return err
 			}
-			return b.await(ctx, say, "every control plane to be a member of the one etcd cluster", askTimeout, b.assertOneEtcd)
+			return b.awaitMost(ctx, say, "every control plane to be a member of the one etcd cluster", askTimeout, b.assertOneEtcd)
 		},
 	}
 }
@@ -68,7 +72,7 @@ func (e *LostBootstrapNodeError) Error() string {
 
 // Hint says how to go on.
 func (e *LostBootstrapNodeError) Hint() string {
-	return "put " + e.Node + " back into the site file; only if no etcd was ever started may bootstrapNode be removed from the journal"
+	return "put " + e.Node + " back into the site file; if it is lost and no etcd was ever started, choose another control plane: cozy-install etcd choose <node>"
 }
 
 // LostEtcdError says that etcd has run before and no control plane runs it now. It is never bootstrapped a second time.
@@ -81,6 +85,23 @@ func (e *LostEtcdError) Error() string {
 // Hint says what may be wrong.
 func (e *LostEtcdError) Hint() string {
 	return "control planes that just rebooted need a moment; if they were wiped, the cluster's data is gone, and only a restore or a new cluster with a new work directory goes on"
+}
+
+// assertAllAsked refuses to go on without a control plane before etcd ever ran. Each is asked once more: waiting for them
+// is over.
+func (b *bringup) assertAllAsked(ctx context.Context) error {
+	journal, err := b.dir.Journal()
+	if err != nil || journal.EtcdStarted || len(b.expectedPlanes()) == len(b.controlPlanes()) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	if _, err := b.etcdMembers(ctx); err != nil {
+		missing := slices.DeleteFunc(names(b.controlPlanes()), func(name string) bool { return !b.isLate(name) })
+		return &UnaskedError{Nodes: missing, Err: err}
+	}
+	b.returned(names(b.controlPlanes())...)
+	return nil
 }
 
 func (b *bringup) chooseBootstrapNode(ctx context.Context) error {
@@ -98,8 +119,12 @@ func (b *bringup) startEtcd(ctx context.Context, say phase.Say) error {
 	if err != nil {
 		return err
 	}
-	return b.await(ctx, say, "etcd to start on "+node.Name, askTimeout, func(ctx context.Context) error {
-		members, err := b.etcdMembers(ctx)
+	err = b.await(ctx, say, "etcd to start on "+node.Name, askTimeout, func(ctx context.Context) error {
+		planes, err := b.planesToAsk()
+		if err != nil {
+			return err
+		}
+		members, err := b.etcdMembersOf(ctx, planes)
 		if err != nil {
 			return err
 		}
@@ -108,6 +133,33 @@ func (b *bringup) startEtcd(ctx context.Context, say phase.Say) error {
 		}
 		return b.callBootstrap(ctx, node)
 	})
+	return b.silentBootstrapNode(node, err)
+}
+
+// silentBootstrapNode says how to go on when a wait for etcd's start ended because the chosen node does not answer.
+func (b *bringup) silentBootstrapNode(node site.Node, err error) error {
+	timeout := (*wait.TimeoutError)(nil)
+	if !errors.As(err, &timeout) || timeout.Last == nil || !errors.Is(timeout.Last, talos.ErrUnavailable) {
+		return err
+	}
+	if silent, _ := blamed(timeout.Last); !slices.Contains(silent, node.Name) {
+		return err
+	}
+	journal, journalErr := b.dir.Journal()
+	if journalErr != nil || journal.EtcdStarted {
+		return err
+	}
+	return &SilentBootstrapNodeError{Node: node.Name, Called: journal.BootstrapCalled, Err: err}
+}
+
+// planesToAsk are all control planes until etcd ran. From then on it is never bootstrapped, and those that the run went
+// on without need not answer.
+func (b *bringup) planesToAsk() ([]site.Node, error) {
+	journal, err := b.dir.Journal()
+	if err != nil || !journal.EtcdStarted {
+		return b.controlPlanes(), err
+	}
+	return b.expectedPlanes(), nil
 }
 
 func (b *bringup) callBootstrap(ctx context.Context, node site.Node) error {
@@ -123,6 +175,10 @@ func (b *bringup) callBootstrap(ctx context.Context, node site.Node) error {
 		return err
 	}
 	defer client.Close()
+	// Written before the call, whose answer may be lost: nobody else may be chosen from now on.
+	if err := b.dir.UpdateJournal(ctx, func(j *workdir.Journal) { j.BootstrapCalled = true }); err != nil {
+		return err
+	}
 	b.log.Info("calling bootstrap", "node", node.Name)
 	err = client.Bootstrap(ctx)
 	if err == nil || errors.Is(err, talos.ErrAlreadyBootstrapped) {

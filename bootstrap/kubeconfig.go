@@ -63,7 +63,7 @@ func (b *bringup) assertKubernetes(ctx context.Context) error {
 	return client.AssertAnswering(ctx)
 }
 
-// awaitRegistration waits until Kubernetes knows every node.
+// awaitRegistration waits until Kubernetes knows every node that the run has not gone on without.
 func (b *bringup) awaitRegistration() phase.Phase {
 	return b.awaitInKubernetes("register", "wait for the nodes to register in Kubernetes", "the nodes to register", (*kube.Client).AssertRegistered)
 }
@@ -80,13 +80,13 @@ func (b *bringup) awaitInKubernetes(id, title, what string, assert func(*kube.Cl
 		if err != nil {
 			return err
 		}
-		return assert(client, ctx, names(b.site.Nodes))
+		return assert(client, ctx, names(b.expected()))
 	}
 	return phase.Phase{
 		ID: id, Title: title,
 		Done: func(ctx context.Context) (bool, error) { return b.holds(check(ctx)) },
 		Run: func(ctx context.Context, say phase.Say) error {
-			return b.await(ctx, say, what, askTimeout, check)
+			return b.awaitMost(ctx, say, what, askTimeout, check)
 		},
 	}
 }

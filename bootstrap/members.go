@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/talos"
 )
@@ -19,16 +21,27 @@ const etcdRunning = "Running"
 // etcdMembers asks every control plane for its view of the etcd members. One that cannot be asked is an error, never an
 // empty answer: it may hold the only member.
 func (b *bringup) etcdMembers(ctx context.Context) (map[string][]talos.EtcdMember, error) {
-	planes := b.controlPlanes()
+	return b.etcdMembersOf(ctx, b.controlPlanes())
+}
+
+// etcdMembersOf asks some control planes, side by side. Each error is a *NodeError.
+func (b *bringup) etcdMembersOf(ctx context.Context, planes []site.Node) (map[string][]talos.EtcdMember, error) {
+	views, errs := make([][]talos.EtcdMember, len(planes)), make([]error, len(planes))
+	group := errgroup.Group{}
+	for i, node := range planes {
+		group.Go(func() error {
+			if views[i], errs[i] = b.membersOf(ctx, node); errs[i] != nil {
+				errs[i] = &NodeError{Node: node.Name, Err: errs[i]}
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are kept by node
 	out := make(map[string][]talos.EtcdMember, len(planes))
-	var errs []error
-	for _, node := range planes {
-		members, err := b.membersOf(ctx, node)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+	for i, node := range planes {
+		if errs[i] == nil {
+			out[node.Name] = views[i]
 		}
-		out[node.Name] = members
 	}
 	return out, errors.Join(errs...)
 }
@@ -74,18 +87,27 @@ func (e *SplitEtcdError) Hint() string {
 	return "two etcd clusters were started: reset the control planes outside the one you keep, then run up again"
 }
 
-// assertOneEtcd checks that every control plane sees the same members, and that all control planes are among them.
+// assertOneEtcd checks that every control plane sees the same members, and that all control planes are among them. Those
+// that the run went on without are not asked, and may be members or not.
 func (b *bringup) assertOneEtcd(ctx context.Context) error {
-	views, err := b.etcdMembers(ctx)
+	planes := b.expectedPlanes()
+	views, err := b.etcdMembersOf(ctx, planes)
 	if err != nil {
 		return err
 	}
-	return oneEtcd(names(b.controlPlanes()), views)
+	return oneEtcd(names(planes), views, names(b.controlPlanes())...)
+}
+
+// NoEtcdError names the control planes on which etcd does not run.
+type NoEtcdError struct{ Nodes []string }
+
+func (e *NoEtcdError) Error() string {
+	return "etcd does not run yet on " + strings.Join(e.Nodes, ", ")
 }
 
 // oneEtcd checks what the named control planes see: by name, the members, none where etcd does not run. Only views that
-// have nothing in common are a split; others differ while a member joins.
-func oneEtcd(planes []string, views map[string][]talos.EtcdMember) error {
+// have nothing in common are a split; others differ while a member joins. Further names may be members or not.
+func oneEtcd(planes []string, views map[string][]talos.EtcdMember, further ...string) error {
 	var silent, lines []string
 	for _, name := range planes {
 		if len(views[name]) == 0 {
@@ -103,25 +125,28 @@ func oneEtcd(planes []string, views map[string][]talos.EtcdMember) error {
 		}
 	}
 	if len(silent) > 0 {
-		return fmt.Errorf("etcd does not run yet on %s", strings.Join(silent, ", "))
+		return &NoEtcdError{Nodes: silent}
 	}
 	for _, name := range planes {
 		if describe(views[name]) != describe(first) {
 			return fmt.Errorf("the etcd members are changing: %s", strings.Join(lines, "; "))
 		}
 	}
-	return allMembers(planes, first)
+	return allMembers(planes, first, further)
 }
 
-// allMembers checks that the members are the named control planes and nobody else, each with a vote.
-func allMembers(planes []string, members []talos.EtcdMember) error {
-	votes := 0
+// allMembers checks that the members are the named control planes, each with a vote, and nobody else but further names.
+func allMembers(planes []string, members []talos.EtcdMember, further []string) error {
+	votes, others := 0, 0
 	for _, m := range members {
-		if !m.Learner && slices.Contains(planes, m.Hostname) {
+		switch {
+		case slices.Contains(planes, m.Hostname) && !m.Learner:
 			votes++
+		case slices.Contains(planes, m.Hostname) || !slices.Contains(further, m.Hostname):
+			others++
 		}
 	}
-	if votes != len(planes) || len(members) != len(planes) {
+	if votes != len(planes) || others > 0 {
 		return fmt.Errorf("etcd has %d of %d members: %s", votes, len(planes), describe(members))
 	}
 	return nil

@@ -40,11 +40,12 @@ func (b *bringup) netbootMachines() phase.Phase {
 			if err := b.startNetboot(ctx, say); err != nil {
 				return err
 			}
-			return b.await(ctx, say, "the machines to appear", 0, func(ctx context.Context) error {
+			machines := b.watch("have not appeared", talos.Maintenance, talos.Ours)
+			return b.awaitMost(ctx, say, "the machines to appear", 0, func(ctx context.Context) error {
 				if err := b.netboot.failed(); err != nil {
 					return wait.Final(err)
 				}
-				return b.assertAll(ctx, "have not appeared", talos.Maintenance, talos.Ours)
+				return machines.assert(ctx)
 			})
 		},
 	}

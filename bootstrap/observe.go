@@ -23,6 +23,11 @@ const (
 	nodesAtOnce = 32
 	// lookTimeout bounds one look at one node: it is silent while it reboots.
 	lookTimeout = 10 * time.Second
+	// knockTimeout is how long a node may take to accept a connection: the kernel tries again after one second. Hundreds
+	// of nodes that are all silent are looked at in this time, and one that is back is seen soon.
+	knockTimeout = 1500 * time.Millisecond
+	// knocksAtOnce stays below the kernel's table of neighbours, as scanAtOnce does.
+	knocksAtOnce = 512
 )
 
 // sight is what was seen of a node: where it answers and how.
@@ -38,11 +43,16 @@ type sight struct {
 // error beside the result names nodes that answer and are not to be had: a foreign one, one that refuses us. With search,
 // the node network is scanned from time to time for machines in maintenance mode at addresses nobody told us.
 func (b *bringup) observe(ctx context.Context, search bool) (map[string]sight, error) {
+	return b.observeSome(ctx, b.site.Nodes, search)
+}
+
+// observeSome looks at some nodes of the site.
+func (b *bringup) observeSome(ctx context.Context, nodes []site.Node, search bool) (map[string]sight, error) {
 	creds, err := b.credentials()
 	if err != nil {
 		return nil, err
 	}
-	seen, err := b.observeNodes(ctx, b.site.Nodes, search, creds)
+	seen, err := b.observeNodes(ctx, nodes, search, creds)
 	return seen, errors.Join(err, b.noteInstalled(ctx, seen))
 }
 
@@ -51,7 +61,7 @@ func (b *bringup) observeNodes(ctx context.Context, nodes []site.Node, search bo
 	if search && b.finder.due() {
 		scanning.Go(func() { b.scan(ctx) })
 	}
-	out, err := b.lookForAll(ctx, nodes, creds)
+	out, err := b.lookForAll(ctx, nodes, creds, nil)
 	scanning.Wait()
 	var found []site.Node
 	for _, node := range nodes {
@@ -59,17 +69,18 @@ func (b *bringup) observeNodes(ctx context.Context, nodes []site.Node, search bo
 			found = append(found, node)
 		}
 	}
-	again, againErr := b.lookForAll(ctx, found, creds)
+	again, againErr := b.lookForAll(ctx, found, creds, nil)
 	maps.Copy(out, again)
 	return out, errors.Join(err, againErr)
 }
 
-func (b *bringup) lookForAll(ctx context.Context, nodes []site.Node, creds *talos.Credentials) (map[string]sight, error) {
+// lookForAll looks at nodes side by side. Each one that was seen is told to told, which may end the context; nil tells nobody.
+func (b *bringup) lookForAll(ctx context.Context, nodes []site.Node, creds *talos.Credentials, told func(sight)) (map[string]sight, error) {
 	var lock sync.Mutex
 	out := make(map[string]sight, len(nodes))
 	var errs []error
 	group := errgroup.Group{}
-	group.SetLimit(nodesAtOnce)
+	group.SetLimit(knocksAtOnce)
 	for _, node := range nodes {
 		group.Go(func() error {
 			seen, err := b.look(ctx, node, creds)
@@ -81,7 +92,10 @@ func (b *bringup) lookForAll(ctx context.Context, nodes []site.Node, creds *talo
 				b.netboot.installed(node.Name)
 			}
 			if err != nil {
-				errs = append(errs, err)
+				errs = append(errs, &NodeError{Node: node.Name, Err: err})
+			}
+			if told != nil {
+				told(seen)
 			}
 			return nil
 		})
@@ -115,6 +129,11 @@ func (b *bringup) look(ctx context.Context, node site.Node, creds *talos.Credent
 // lookAt looks at one address. A machine there that is not the node is nobody, and so is one whose identity it will not
 // tell.
 func (b *bringup) lookAt(ctx context.Context, node site.Node, addr netip.AddrPort, creds *talos.Credentials) (sight, error) {
+	if !hasTalos(ctx, addr.Addr(), knockTimeout) {
+		return sight{state: talos.Unreachable}, nil
+	}
+	b.turns <- struct{}{} // a look takes less than lookTimeout
+	defer func() { <-b.turns }()
 	answer, err := talos.Probe(ctx, addr, creds)
 	seen := sight{state: answer.State, addr: addr, fingerprint: answer.Fingerprint}
 	switch answer.State {
@@ -150,19 +169,10 @@ func (b *bringup) candidates(node site.Node) []netip.AddrPort {
 	return out
 }
 
-// assertAll observes every node and checks that each is in one of the wanted states.
-func (b *bringup) assertAll(ctx context.Context, what string, want ...talos.State) error {
-	seen, err := b.observe(ctx, slices.Contains(want, talos.Maintenance))
-	if err != nil {
-		return err
-	}
-	return b.assertSeen(seen, what, want...)
-}
-
-// assertSeen checks that every node was seen in one of the wanted states.
+// assertSeen checks that every node that the run has not gone on without was seen in one of the wanted states.
 func (b *bringup) assertSeen(seen map[string]sight, what string, want ...talos.State) error {
 	var missing []string
-	for _, node := range b.site.Nodes {
+	for _, node := range b.expected() {
 		if !slices.Contains(want, seen[node.Name].state) {
 			missing = append(missing, node.Name)
 		}
@@ -173,14 +183,31 @@ func (b *bringup) assertSeen(seen map[string]sight, what string, want ...talos.S
 	return nil
 }
 
-// allOurs says that every node answers with the cluster's certificates. What time may cure, such as a node whose clock is
-// still wrong, only means that not all do; a site without secrets has no nodes yet.
+// allOurs says that every node answers with the cluster's certificates; the first that does not ends the look. What time
+// may cure, such as a node whose clock is still wrong, only means that not all do; a site without secrets has no nodes yet.
 func (b *bringup) allOurs(ctx context.Context) (bool, error) {
-	err := b.assertAll(ctx, "are not configured", talos.Ours)
-	if none := (*NoSecretsError)(nil); isFinal(err) && !errors.As(err, &none) {
+	creds, err := b.credentials()
+	if none := (*NoSecretsError)(nil); errors.As(err, &none) {
+		return false, nil
+	}
+	if err != nil {
 		return false, err
 	}
-	return err == nil, nil
+	looking, enough := context.WithCancel(ctx)
+	defer enough()
+	seen, err := b.lookForAll(looking, b.expected(), creds, func(one sight) {
+		if one.state != talos.Ours {
+			enough()
+		}
+	})
+	err = errors.Join(err, b.noteInstalled(ctx, seen))
+	if err == nil {
+		err = b.assertSeen(seen, "are not configured", talos.Ours)
+	}
+	if isFinal(err) {
+		return false, err
+	}
+	return err == nil, ctx.Err()
 }
 
 // dial connects to a configured node at its own address.

@@ -4,7 +4,7 @@
 // things: it translates the site file into the input of each domain package, introduces them to each other, and waits.
 //
 // Still missing in this version: the hosted and distro bundles, netboot modes other than proxy and off, BMC power control,
-// the choice of a link for machines known by serial or UUID only, worker-by-worker failure budgets, the services of tenant-root and the
+// the choice of a link for machines known by serial or UUID only, the services of tenant-root and the
 // probe of its URL, upgrades, reset and support bundles.
 package bootstrap
 

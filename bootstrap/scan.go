@@ -76,7 +76,7 @@ func (b *bringup) scan(ctx context.Context) {
 			continue
 		}
 		group.Go(func() error {
-			if hasTalos(ctx, addr) {
+			if hasTalos(ctx, addr, scanTimeout) {
 				b.identify(ctx, addr)
 			}
 			return nil
@@ -86,8 +86,8 @@ func (b *bringup) scan(ctx context.Context) {
 }
 
 // hasTalos says whether somebody accepts connections on the Talos port of an address.
-func hasTalos(ctx context.Context, addr netip.Addr) bool {
-	dialer := net.Dialer{Timeout: scanTimeout}
+func hasTalos(ctx context.Context, addr netip.Addr, patience time.Duration) bool {
+	dialer := net.Dialer{Timeout: patience}
 	conn, err := dialer.DialContext(ctx, "tcp", netip.AddrPortFrom(addr, talos.Port).String())
 	if err != nil {
 		return false

@@ -17,11 +17,16 @@ type Outcome struct {
 	Phases     []phase.Result `json:"phases"`
 	Packages   []string       `json:"packages"`
 	Kubeconfig string         `json:"kubeconfig"`
-	// Complete says that the last phase of all has run: false with Options.Until, or after an error.
+	// Applied is what became of each node that was to be given its config, by role and name. Empty if none was.
+	Applied []Applied `json:"applied,omitempty"`
+	// Late are the nodes that the run went on without.
+	Late []LateNode `json:"late,omitempty"`
+	// Complete says that the last phase of all has run for every node: false with Options.Until, or after an error.
 	Complete bool `json:"complete"`
 }
 
-// Up brings the site up, or goes on where an earlier run ended. The outcome is returned also with an error.
+// Up brings the site up, or goes on where an earlier run ended. The outcome is returned also with an error. One that
+// is a *LateNodesError and no *phase.Error means that everything was done but for the nodes it names.
 func Up(ctx context.Context, o Options) (out Outcome, err error) {
 	dir, err := workdir.Open(o.WorkDir)
 	if err != nil {
@@ -40,10 +45,11 @@ func Up(ctx context.Context, o Options) (out Outcome, err error) {
 		return Outcome{}, err
 	}
 	results, err := phase.Runner{Reporter: o.Reporter}.Run(ctx, chosen)
+	err = errors.Join(err, b.lateError(err))
 	return Outcome{
 		Site: o.Site.Metadata.Name, Bundle: o.Site.Bundle, Phases: results, Packages: packageNames(b.plan),
-		Kubeconfig: dir.Path(workdir.KubeconfigFile),
-		Complete:   err == nil && chosen[len(chosen)-1].ID == all[len(all)-1].ID,
+		Kubeconfig: dir.Path(workdir.KubeconfigFile), Applied: b.applyResults(), Late: b.late,
+		Complete: err == nil && chosen[len(chosen)-1].ID == all[len(all)-1].ID,
 	}, err
 }
 

@@ -16,6 +16,7 @@ import (
 type NotYetError struct {
 	What    string // "registered", "ready"
 	Reasons []string
+	Nodes   []string // the nodes that it is about
 }
 
 func (e *NotYetError) Error() string { return "not " + e.What + ": " + strings.Join(e.Reasons, "; ") }
@@ -33,7 +34,7 @@ func (c *Client) AssertRegistered(ctx context.Context, names []string) error {
 		}
 	}
 	if len(missing) > 0 {
-		return &NotYetError{What: "registered", Reasons: missing}
+		return &NotYetError{What: "registered", Reasons: missing, Nodes: missing}
 	}
 	return nil
 }
@@ -44,19 +45,19 @@ func (c *Client) AssertReady(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	var reasons []string
+	var reasons, late []string
 	for _, name := range names {
-		node, ok := nodes[name]
-		if !ok {
-			reasons = append(reasons, name+" is not registered")
-			continue
+		reason := " is not registered"
+		if node, ok := nodes[name]; ok {
+			if reason = notReady(node); reason == "" {
+				continue
+			}
+			reason = ": " + reason
 		}
-		if reason := notReady(node); reason != "" {
-			reasons = append(reasons, name+": "+reason)
-		}
+		reasons, late = append(reasons, name+reason), append(late, name)
 	}
 	if len(reasons) > 0 {
-		return &NotYetError{What: "ready", Reasons: reasons}
+		return &NotYetError{What: "ready", Reasons: reasons, Nodes: late}
 	}
 	return nil
 }

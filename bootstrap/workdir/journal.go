@@ -14,9 +14,11 @@ import (
 
 // Journal holds the choices that cannot be read back from the world. Everything else is observed anew at each run.
 type Journal struct {
-	// BootstrapNode is the control plane on which etcd is bootstrapped: written before the call, never changed. Empty:
-	// not chosen yet.
+	// BootstrapNode is the control plane on which etcd is bootstrapped: written before the call. It is changed by a person
+	// only, and never after the call. Empty: not chosen yet.
 	BootstrapNode string `json:"bootstrapNode,omitempty"`
+	// BootstrapCalled says that BootstrapNode is being asked, or was, to bootstrap: it may have done so.
+	BootstrapCalled bool `json:"bootstrapCalled,omitempty"`
 	// EtcdStarted says that etcd members have been seen: from then on it is never bootstrapped again.
 	EtcdStarted bool `json:"etcdStarted,omitempty"`
 	// Applied names the nodes whose machine config has been accepted by them, and which boot from their disk next.

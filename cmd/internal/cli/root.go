@@ -37,6 +37,7 @@ func newRoot(streams Streams, version string) *cobra.Command {
 		newTalosCommand(streams),
 		newPXECommand(streams),
 		newNodeCommand(streams),
+		newEtcdCommand(streams),
 		newBundleCommand(streams),
 		newTenantCommand(streams),
 		newVersionCommand(streams, version),

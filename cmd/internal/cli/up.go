@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -44,10 +45,10 @@ func newUpCommand(streams Streams) *cobra.Command {
 			options.Log = flags.logTo(shown, ui.Form(progress))
 			outcome, err := bootstrap.Up(cmd.Context(), options)
 			shown.Close()
-			if err != nil {
+			if err != nil && !isOnlyLate(err) {
 				return err
 			}
-			return output.print(streams.Out, outcome, func() string { return outcomeText(outcome) })
+			return errors.Join(output.print(streams.Out, outcome, func() string { return outcomeText(outcome) }), err)
 		},
 	}
 	flags.add(c)
@@ -59,6 +60,13 @@ func newUpCommand(streams Streams) *cobra.Command {
 	c.Flags().StringVar(&until, "until", "", "last phase to run (default: the last of all)")
 	c.Flags().DurationVar(&nodeTimeout, "node-timeout", bootstrap.DefaultNodeTimeout, "how long machines may take for one step")
 	return c
+}
+
+// isOnlyLate says that a run did everything but for the nodes that it went on without: its outcome is an answer.
+func isOnlyLate(err error) bool {
+	var late *bootstrap.LateNodesError
+	var failed *phase.Error
+	return errors.As(err, &late) && !errors.As(err, &failed)
 }
 
 // outcomeText says what was built, how long each phase took, and how to look at it.
@@ -75,6 +83,13 @@ func outcomeText(o bootstrap.Outcome) string {
 		total += p.Elapsed
 	}
 	b.WriteString(ui.Table([]string{"PHASE", "WHAT", "TOOK"}, rows) + "\n\n")
+	if len(o.Late) > 0 {
+		rows = nil
+		for _, n := range o.Late {
+			rows = append(rows, []string{n.Name, n.Role, n.Reason})
+		}
+		b.WriteString(ui.Table([]string{"LATE NODE", "ROLE", "REASON"}, rows) + "\n\n")
+	}
 	if !o.Complete {
 		fmt.Fprintf(&b, "Site %s is part of the way up, after %s.\n", o.Site, total.Round(time.Second))
 		return b.String()

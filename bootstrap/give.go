@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cozystack/cozy-install/bootstrap/phase"
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/talos"
+)
+
+// applyTimeout bounds one dry run or apply: the node validates the config and answers before it installs.
+const applyTimeout = 2 * time.Minute
+
+// delivery is a config on its way to the machine of a node.
+type delivery struct {
+	node    site.Node
+	machine sight
+	config  []byte
+	Applied
+}
+
+// applyAll gives its config to each machine in maintenance mode that has none, but for those that a person must approve
+// first. All are checked and dry run before the first gets anything. One that refuses gets nothing, and does not stop the
+// others. Those that are silent now are installing already, or are waited for by the next phase. A machine goes on
+// answering for a while after it took its config; its certificate, new at each boot, tells whether it is still the same boot.
+func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase.Say) error {
+	nodes, waiting := b.approved(ctx, b.without(seen), seen)
+	if len(nodes) == 0 {
+		return waiting
+	}
+	out, err := b.deliveries(nodes, seen)
+	if err != nil {
+		return err
+	}
+	sideBySide(out, func(d *delivery) { d.become(b.check(ctx, d), "") })
+	for _, role := range []string{site.ControlPlane, site.Worker} {
+		sideBySide(out, func(d *delivery) {
+			if d.Role == role && d.Result == "" {
+				d.become(b.give(ctx, d), Took)
+			}
+			if d.Role == role && d.Result == Took {
+				b.netboot.bootFromDisk(d.Node)
+			}
+		})
+	}
+	if noteErr := b.note(ctx, results(out), say); noteErr != nil {
+		return noteErr
+	}
+	// A refusal hides that others are not approved.
+	if err := refusal(results(out)); err != nil {
+		return err
+	}
+	return waiting
+}
+
+// without gives the nodes whose machines are in maintenance mode and did not take a config in this boot of theirs. One that
+// the run went on without because it refused is not asked again in the same boot.
+func (b *bringup) without(seen map[string]sight) []site.Node {
+	return slices.DeleteFunc(slices.Clone(b.site.Nodes), func(node site.Node) bool {
+		machine := seen[node.Name]
+		last := b.applied[node.Name]
+		hasRefused := last.Result == Refused && last.fingerprint == machine.fingerprint && b.isLate(node.Name)
+		return machine.state != talos.Maintenance || b.given[node.Name] == machine.fingerprint || hasRefused
+	})
+}
+
+func (b *bringup) deliveries(nodes []site.Node, seen map[string]sight) ([]delivery, error) {
+	configs, err := b.machineConfigs(nodes)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]delivery, len(nodes))
+	for i, node := range nodes {
+		machine := seen[node.Name]
+		out[i] = delivery{
+			node: node, machine: machine, config: configs[i],
+			Applied: Applied{Node: node.Name, Role: node.Role, Addr: machine.addr, fingerprint: machine.fingerprint},
+		}
+	}
+	return out, nil
+}
+
+// sideBySide does something to each delivery, to a limited number of them at a time.
+func sideBySide(all []delivery, do func(*delivery)) {
+	group := errgroup.Group{}
+	group.SetLimit(nodesAtOnce)
+	for i := range all {
+		group.Go(func() error {
+			do(&all[i])
+			return nil
+		})
+	}
+	_ = group.Wait() // no member returns an error: what became of each is in it
+}
+
+func results(all []delivery) []Applied {
+	out := make([]Applied, len(all))
+	for i, d := range all {
+		out[i] = d.Applied
+	}
+	return out
+}
+
+// check holds a machine against the site file and has it judge its config, changing nothing. What is known of it was read
+// from the machine whose fingerprint is pinned, in this boot of it.
+func (b *bringup) check(ctx context.Context, d *delivery) error {
+	inventory := d.machine.inventory
+	if err := isNode(d.node, inventory); err != nil {
+		return err
+	}
+	if err := assertSecureBoot(b.site, d.node, inventory.Security); err != nil {
+		return err
+	}
+	input, err := talosNode(b.site, d.node)
+	if err != nil {
+		return err
+	}
+	if _, err := input.Disk.Pick(inventory.Disks); err != nil {
+		return err
+	}
+	return d.call(ctx, func(ctx context.Context, client *talos.Client) error {
+		_, err := client.DryRun(ctx, d.config)
+		return err
+	})
+}
+
+// give sends the config.
+func (b *bringup) give(ctx context.Context, d *delivery) error {
+	return d.call(ctx, func(ctx context.Context, client *talos.Client) error { return client.Apply(ctx, d.config) })
+}
+
+// call speaks to the machine that was seen and to no other.
+func (d *delivery) call(ctx context.Context, do func(context.Context, *talos.Client) error) error {
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	defer cancel()
+	client, err := talos.DialMaintenance(ctx, d.machine.addr, d.machine.fingerprint)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(ctx, client), client.Close())
+}
