@@ -29,6 +29,17 @@ type Journal struct {
 	// Approvals are, by node, the fingerprint of the machine that was accepted because a person approved it. It is for one
 	// boot of the machine: its key is new at the next one.
 	Approvals map[string]string `json:"approvals,omitempty"`
+	// Upgrade is the upgrade of Talos that a node was asked for and whose end was not seen yet. Nil: none.
+	Upgrade *UpgradeMark `json:"upgrade,omitempty"`
+	// Replaced names the nodes whose former machine was taken out of the cluster, and whose new one is not in it yet.
+	Replaced map[string]bool `json:"replaced,omitempty"`
+}
+
+// UpgradeMark is what must be known of a node before it is asked for an upgrade, to tell later what became of it.
+type UpgradeMark struct {
+	Node   string `json:"node"`
+	Image  string `json:"image"`  // the installer's image that it was asked to install
+	BootID string `json:"bootID"` // of the boot in which it was asked
 }
 
 // Journal reads the journal. A missing one is an empty one.
@@ -56,6 +67,7 @@ func (d *Dir) UpdateJournal(ctx context.Context, change func(*Journal)) error {
 		return err
 	}
 	j.Applied, j.Installed, j.Approvals = maps.Clone(j.Applied), maps.Clone(j.Installed), maps.Clone(j.Approvals)
+	j.Replaced = maps.Clone(j.Replaced)
 	change(&j)
 	data, err := json.MarshalIndent(j, "", "  ")
 	if err != nil {

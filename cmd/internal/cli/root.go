@@ -38,6 +38,7 @@ func newRoot(streams Streams, version string) *cobra.Command {
 		newPXECommand(streams),
 		newNodeCommand(streams),
 		newEtcdCommand(streams),
+		newUpgradeCommand(streams),
 		newBundleCommand(streams),
 		newTenantCommand(streams),
 		newVersionCommand(streams, version),

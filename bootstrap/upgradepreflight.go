@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cozystack/cozy-install/bootstrap/phase"
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
+	"github.com/cozystack/cozy-install/talos"
+)
+
+// preflightTalos refuses, before any node is touched, an upgrade that cannot end well.
+func (b *bringup) preflightTalos(target talosTarget) phase.Phase {
+	return phase.Phase{
+		ID: "preflight", Title: "check that the nodes can be upgraded",
+		Plan: func(context.Context) ([]string, error) {
+			return []string{
+				"every node is ours and answers; its version may go to " + target.version + " in one step, which runs its Kubernetes",
+				"clocks are synchronised; etcd keeps its quorum while one member is away; every node is Ready",
+			}, nil
+		},
+		Run: func(ctx context.Context, say phase.Say) error {
+			journal, err := b.dir.Journal()
+			if err != nil {
+				return err
+			}
+			others := b.inOrder()
+			if mark := journal.Upgrade; mark != nil {
+				say("going on with the upgrade of %s", mark.Node)
+				others = slices.DeleteFunc(others, func(n site.Node) bool { return n.Name == mark.Node })
+			}
+			if err := b.assertOurs(ctx, others); err != nil {
+				return err
+			}
+			behind, err := b.checkTalosJumps(ctx, others, target)
+			if err != nil || len(behind) == 0 && journal.Upgrade == nil {
+				return err
+			}
+			return b.assertUpgradable(ctx, behind, journal.Upgrade)
+		},
+	}
+}
+
+// checkTalosJumps gives the nodes that are not at the target yet, and an error for each that cannot get there.
+func (b *bringup) checkTalosJumps(ctx context.Context, nodes []site.Node, target talosTarget) ([]site.Node, error) {
+	systems, err := b.systems(ctx, nodes)
+	if err != nil {
+		return nil, err
+	}
+	var behind []site.Node
+	var errs []error
+	for _, node := range nodes {
+		if target.reached(systems[node.Name]) {
+			continue
+		}
+		behind = append(behind, node)
+		if err := talos.CheckTalosUpgrade(systems[node.Name].Version, target.version); err != nil {
+			errs = append(errs, fmt.Errorf("node %s: %w", node.Name, err))
+			continue
+		}
+		components, err := b.componentsOf(ctx, node)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("node %s: %w", node.Name, err))
+			continue
+		}
+		if err := talos.CheckKubernetesRuns(components[talos.Kubelet], target.version); err != nil {
+			errs = append(errs, fmt.Errorf("node %s: %w", node.Name, err))
+		}
+	}
+	return behind, errors.Join(errs...)
+}
+
+// assertUpgradable checks what must hold while nodes go away one by one. While one that an earlier run asked is still away,
+// the site is looked at when it is back.
+func (b *bringup) assertUpgradable(ctx context.Context, behind []site.Node, asked *workdir.UpgradeMark) error {
+	planes := len(b.controlPlanes())
+	if planes == 2 && slices.ContainsFunc(behind, func(n site.Node) bool { return n.Role == site.ControlPlane }) {
+		return &FewMembersError{Members: planes} // Talos refuses it as well
+	}
+	if asked != nil {
+		return nil
+	}
+	if err := b.eachNode(b.site.Nodes, func(node site.Node) error { return b.assertClock(ctx, node) }); err != nil {
+		return err
+	}
+	if err := b.assertSteady(ctx, b.site.Nodes); err != nil {
+		return &UnsteadyError{Err: err}
+	}
+	return nil
+}
+
+func (b *bringup) assertClock(ctx context.Context, node site.Node) error {
+	client, err := b.dial(ctx, node)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	synced, err := client.TimeSynced(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", node.Name, err)
+	}
+	if !synced {
+		return &ClockError{Node: node.Name}
+	}
+	return nil
+}
