@@ -22,7 +22,7 @@ func (b *bringup) generateConfigs() phase.Phase {
 			return []string{fmt.Sprintf("one config for each of %d nodes; write %s", len(b.site.Nodes), b.dir.Path(workdir.TalosconfigFile))}, nil
 		},
 		Run: func(ctx context.Context, _ phase.Say) error {
-			if _, err := b.machineConfigs(b.site.Nodes); err != nil {
+			if _, err := b.machineConfigs(b.site.Nodes, nil); err != nil {
 				return err
 			}
 			config, err := b.talosconfig()
@@ -34,8 +34,9 @@ func (b *bringup) generateConfigs() phase.Phase {
 	}
 }
 
-// machineConfigs are the whole Talos machine configs of nodes, in their order. They are secrets.
-func (b *bringup) machineConfigs(nodes []site.Node) ([][]byte, error) {
+// machineConfigs are the whole Talos machine configs of nodes, in their order. They are secrets. Running holds, by node, the
+// version of Talos that will read the config, where it is known: an older one than the site's gets what it can read.
+func (b *bringup) machineConfigs(nodes []site.Node, running map[string]string) ([][]byte, error) {
 	secrets, err := b.loadSecrets()
 	if err != nil {
 		return nil, err
@@ -44,11 +45,15 @@ func (b *bringup) machineConfigs(nodes []site.Node) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := addSurroundings(b.site, &cluster); err != nil {
+		return nil, err
+	}
 	inputs := make([]talos.Node, len(nodes))
 	for i, node := range nodes {
 		if inputs[i], err = talosNode(b.site, node); err != nil {
 			return nil, err
 		}
+		inputs[i].Running = running[node.Name]
 	}
 	return talos.GenerateAll(cluster, secrets, inputs)
 }
@@ -68,7 +73,7 @@ func GenerateConfigs(ctx context.Context, o Options) (configs map[string][]byte,
 	if _, err := (phase.Runner{}).Run(ctx, []phase.Phase{b.createSecrets()}); err != nil {
 		return nil, nil, err
 	}
-	generated, err := b.machineConfigs(b.site.Nodes)
+	generated, err := b.machineConfigs(b.site.Nodes, nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -35,10 +35,7 @@ func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase
 	if len(nodes) == 0 {
 		return waiting
 	}
-	out, err := b.deliveries(nodes, seen)
-	if err != nil {
-		return err
-	}
+	out := deliveries(nodes, seen)
 	sideBySide(out, func(d *delivery) { d.become(b.check(ctx, d), "") })
 	for _, role := range []string{site.ControlPlane, site.Worker} {
 		sideBySide(out, func(d *delivery) {
@@ -71,20 +68,16 @@ func (b *bringup) without(seen map[string]sight) []site.Node {
 	})
 }
 
-func (b *bringup) deliveries(nodes []site.Node, seen map[string]sight) ([]delivery, error) {
-	configs, err := b.machineConfigs(nodes)
-	if err != nil {
-		return nil, err
-	}
+func deliveries(nodes []site.Node, seen map[string]sight) []delivery {
 	out := make([]delivery, len(nodes))
 	for i, node := range nodes {
 		machine := seen[node.Name]
 		out[i] = delivery{
-			node: node, machine: machine, config: configs[i],
+			node: node, machine: machine,
 			Applied: Applied{Node: node.Name, Role: node.Role, Addr: machine.addr, fingerprint: machine.fingerprint},
 		}
 	}
-	return out, nil
+	return out
 }
 
 // sideBySide does something to each delivery, to a limited number of them at a time.
@@ -108,8 +101,8 @@ func results(all []delivery) []Applied {
 	return out
 }
 
-// check holds a machine against the site file and has it judge its config, changing nothing. What is known of it was read
-// from the machine whose fingerprint is pinned, in this boot of it.
+// check holds a machine against the site file, writes a config that the Talos it runs can read, and has it judge that,
+// changing nothing. What is known of it was read from the machine whose fingerprint is pinned, in this boot of it.
 func (b *bringup) check(ctx context.Context, d *delivery) error {
 	inventory := d.machine.inventory
 	if err := isNode(d.node, inventory); err != nil {
@@ -125,6 +118,11 @@ func (b *bringup) check(ctx context.Context, d *delivery) error {
 	if _, err := input.Disk.Pick(inventory.Disks); err != nil {
 		return err
 	}
+	configs, err := b.machineConfigs([]site.Node{d.node}, map[string]string{d.Node: inventory.TalosVersion})
+	if err != nil {
+		return err
+	}
+	d.config = configs[0]
 	return d.call(ctx, func(ctx context.Context, client *talos.Client) error {
 		_, err := client.DryRun(ctx, d.config)
 		return err

@@ -51,7 +51,7 @@ func TestAMachineWithoutTheSecureBootOfTheSiteGetsNoConfig(t *testing.T) {
 	require.Contains(t, b.given, "w1", "it does not stop the others")
 	require.NotContains(t, b.given, "cp1")
 
-	configs, err := b.machineConfigs(b.site.Nodes)
+	configs, err := b.machineConfigs(b.site.Nodes, nil)
 	require.NoError(t, err)
 	require.Contains(t, string(configs[0]), "/metal-installer-secureboot/")
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bundles"
@@ -65,9 +66,15 @@ func (b *bringup) talosCluster() (talos.Cluster, error) {
 		NodeSubnet: s.Network.NodeSubnet, PodSubnets: []netip.Prefix{s.Network.NodePodSubnet},
 		ServiceSubnets: []netip.Prefix{s.Network.ServiceSubnet}, DNSDomain: s.Network.ClusterDomain,
 		VIP: s.Network.VIP, Gateway: s.Network.Gateway, DNSServers: s.Network.DNSServers, NTPServers: s.Network.NTPServers,
-		InstallImage:    installImage(s.Talos, id),
-		RegistryMirrors: mirrors(s), Requirements: requirements(b.plan.Talos), SANs: sans,
-		AllowSchedulingOnControlPlanes: true, Patches: patches(s.Talos.Patches),
+		InstallImage: installImage(s.Talos, id),
+		Registries:   talos.Registries{Mirrors: mirrors(s)},
+		Requirements: requirements(b.plan.Talos), SANs: sans,
+		AllowSchedulingOnControlPlanes: true,
+		Patches:                        patches("talos.patches", s.Talos.Patches),
+		RolePatches: map[talos.Role][]talos.Patch{
+			talos.ControlPlane: patches("talos.rolePatches.controlplane", s.Talos.RolePatches.ControlPlane),
+			talos.Worker:       patches("talos.rolePatches.worker", s.Talos.RolePatches.Worker),
+		},
 	}, nil
 }
 
@@ -94,12 +101,18 @@ func mirrors(s *site.Site) map[string][]string {
 }
 
 func talosNode(s *site.Site, n site.Node) (talos.Node, error) {
+	network, err := nodeNetwork(n.Network)
+	if err != nil {
+		return talos.Node{}, fmt.Errorf("node %s: %w", n.Name, err)
+	}
 	out := talos.Node{
 		Name: n.Name, Role: talos.Role(n.Role), Address: netip.PrefixFrom(n.Address, s.Network.NodeSubnet.Bits()),
+		Network: network,
 		Disk: talos.DiskSelector{
 			Serial: n.Disk.Serial, WWID: n.Disk.WWID, Model: n.Disk.Model, Size: n.Disk.Size, Transport: n.Disk.Transport,
 		},
-		Patches: patches(n.Patches),
+		Volumes: volumes(n.Volumes),
+		Patches: patches(placeOf(s, n)+".patches", n.Patches),
 	}
 	if n.MAC == "" {
 		return out, nil
@@ -112,10 +125,17 @@ func talosNode(s *site.Site, n site.Node) (talos.Node, error) {
 	return out, nil
 }
 
-func patches(in []site.Patch) []map[string]any {
-	out := make([]map[string]any, len(in))
+// placeOf is where a node stands in the site file: nodes[2].
+func placeOf(s *site.Site, n site.Node) string {
+	i := slices.IndexFunc(s.Nodes, func(other site.Node) bool { return other.Name == n.Name })
+	return fmt.Sprintf("nodes[%d]", i)
+}
+
+// patches carry the place in the site file, so that an error leads a person to it.
+func patches(place string, in []site.Patch) []talos.Patch {
+	var out []talos.Patch
 	for i, p := range in {
-		out[i] = p
+		out = append(out, talos.Patch{Place: fmt.Sprintf("%s[%d]", place, i), Body: p})
 	}
 	return out
 }

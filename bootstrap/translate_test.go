@@ -55,7 +55,8 @@ func TestANodeOfTheSiteIsANodeOfTalos(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, talos.Node{
 		Name: "w1", Role: "worker", Address: netip.MustParsePrefix("127.211.7.5/28"), MAC: nil,
-		Disk: talos.DiskSelector{Model: "SSD*", Size: ">= 100GB", Transport: "nvme"}, Patches: []map[string]any{{"machine": map[string]any{}}},
+		Disk:    talos.DiskSelector{Model: "SSD*", Size: ">= 100GB", Transport: "nvme"},
+		Patches: []talos.Patch{{Place: "nodes[3].patches[0]", Body: map[string]any{"machine": map[string]any{}}}},
 	}, got)
 
 	_, err = talosNode(s, site.Node{Name: "x", MAC: "zz"})
@@ -72,7 +73,7 @@ func TestNetbootKnowsMachinesByAllTheirIdentifiers(t *testing.T) {
 
 func TestWorkersAreNoEndpointsOfTalos(t *testing.T) {
 	b := withSecrets(t, parseSite(t, "", ""))
-	configs, err := b.machineConfigs(b.site.Nodes)
+	configs, err := b.machineConfigs(b.site.Nodes, nil)
 	require.NoError(t, err)
 	require.Contains(t, string(configs[0]), "type: controlplane")
 	require.Contains(t, string(configs[3]), "type: worker")

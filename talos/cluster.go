@@ -36,8 +36,10 @@ type Cluster struct {
 
 	// InstallImage is the installer that is written to disk, see [InstallImage].
 	InstallImage string
-	// RegistryMirrors maps a registry host to the URLs that are asked before it.
-	RegistryMirrors map[string][]string
+	// Registries says how nodes pull images.
+	Registries Registries
+	// Proxy for what the nodes fetch from elsewhere. Nil: none.
+	Proxy *Proxy
 	// Requirements is what the chosen bundle needs from the nodes.
 	Requirements Requirements
 	// SANs are further names and addresses that the API certificates are valid for. The VIP, the endpoint's host and
@@ -45,8 +47,15 @@ type Cluster struct {
 	SANs []string
 	// AllowSchedulingOnControlPlanes also lets external load balancers send traffic to control planes.
 	AllowSchedulingOnControlPlanes bool
-	// Patches are strategic merge patches for every node, applied in order, before the node's own.
-	Patches []map[string]any
+	// Patches are for every node, RolePatches for those of one role. They are applied in this order, then the node's own.
+	Patches     []Patch
+	RolePatches map[Role][]Patch
+}
+
+// Patch is a strategic merge patch: a piece of the main document, or a whole document of another kind.
+type Patch struct {
+	Place string // where the operator wrote it, for messages: nodes[2].patches[0]
+	Body  map[string]any
 }
 
 // Requirements is what a bundle needs from Talos on every node.
@@ -95,11 +104,17 @@ type Node struct {
 	Role Role
 	// Address is the node's static address with the length of its network's prefix.
 	Address netip.Prefix
-	// MAC is the permanent address of the link that gets Address. Nil: the physical link with the lowest one, which
-	// only Talos 1.13 can express, and which on a machine with several links is seldom the one that was meant.
+	// MAC is the permanent address of the link that gets Address, unless Network has a bond for it. Nil: the physical link
+	// with the lowest one, which only Talos 1.13 can express, and which on a machine with several links is seldom the one
+	// that was meant.
 	MAC net.HardwareAddr
+	// Network is what the node has beside one link with one address. Zero: nothing.
+	Network Network
 	// Disk selects the install disk. It is never defaulted.
-	Disk DiskSelector
-	// Patches are strategic merge patches for this node, applied in order, after the cluster's.
-	Patches []map[string]any
+	Disk    DiskSelector
+	Volumes Volumes
+	// Running is the version of Talos that will read the config: that of the netbooted system, before Cluster.TalosVersion
+	// is installed. The config has the form of the lower of the two. Empty: the same.
+	Running string
+	Patches []Patch // for this node alone, after those of its role
 }

@@ -49,9 +49,51 @@ func parseContract(version string) (contract, error) {
 	return contract{parsed}, nil
 }
 
+// lower is the contract of what a node is given: it must be able to read the config with the version it runs now, before
+// it installs the target. Without a running version that is the target's.
+func (c contract) lower(running string) (contract, error) {
+	if running == "" {
+		return c, nil
+	}
+
+	parsed, err := config.ParseContractFromVersion(running)
+	if err != nil {
+		return contract{}, &RunningVersionError{running, "not a version such as v1.13.9"}
+	}
+
+	if config.TalosVersion1_11.Greater(parsed) {
+		return contract{}, &RunningVersionError{running, "configs are written for 1.11 and newer"}
+	}
+
+	if c.Greater(parsed) {
+		return contract{parsed}, nil
+	}
+
+	return c, nil
+}
+
+// RunningVersionError says that a node runs a Talos for which no config can be written.
+type RunningVersionError struct {
+	Version string
+	Rule    string
+}
+
+// Error implements error.
+func (e *RunningVersionError) Error() string {
+	return fmt.Sprintf("the machine runs Talos version %q: %s", e.Version, e.Rule)
+}
+
+// Hint says what to do.
+func (e *RunningVersionError) Hint() string {
+	return "boot the machine with the Talos version that the site file names"
+}
+
 // networkDocuments is true since 1.12: network settings are documents of their own, and those in the main document
 // conflict with them.
 func (c contract) networkDocuments() bool { return c.MultidocNetworkConfigSupported() }
+
+// environmentDocument is true since 1.13: machine.env goes on working there, but is called outdated.
+func (c contract) environmentDocument() bool { return c.Greater(config.TalosVersion1_12) }
 
 // aliasPatterns is true since 1.13: one alias document can number several links (net%d).
 func (c contract) aliasPatterns() bool { return c.Greater(config.TalosVersion1_12) }

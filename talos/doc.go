@@ -11,7 +11,7 @@
 // a bundle needs from Talos arrives as [Requirements], as data.
 //
 // Still missing: the maintenance service of Talos 1.11 and 1.12, which is another, smaller server ([DialMaintenance]
-// and [Client.Inventory] expect the anonymous reader of 1.13; configs are written for 1.11 to 1.13); configs for a node
-// that boots an older Talos than it installs, which take the lower of the two versions; registry credentials and
-// certificates; the HTTP proxy; OIDC; disk encryption; event streams; upgrade, reset and day-2 health.
+// and [Client.Inventory] expect the anonymous reader of 1.13; configs are written for 1.11 to 1.13, and for a node that
+// boots an older one than it installs); bridges, VRFs and client certificates of registries but by patches; OIDC; disk
+// encryption; event streams; upgrade, reset and day-2 health.
 package talos

@@ -25,6 +25,15 @@ func nodeDocuments(c Cluster, n Node, version contract) (config.Provider, error)
 
 	documents := []configtypes.Document{main}
 
+	volumes, err := volumeDocuments(n.Volumes)
+	if err != nil {
+		return nil, err
+	}
+
+	documents = append(documents, volumes...)
+	documents = append(documents, registryDocuments(c, version, main)...)
+	documents = append(documents, environmentDocuments(c, version, main)...)
+
 	if version.networkDocuments() {
 		network, err := networkDocuments(c, n, version)
 		if err != nil {

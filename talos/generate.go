@@ -21,7 +21,8 @@ import (
 // is whole and has been decoded and validated as a node in metal mode does it, warnings being errors. It holds the
 // cluster's secrets: write it to nothing but the node. Errors never do. Safe for concurrent use.
 //
-// A patch that cannot be applied, or after which the config is refused, gives a [*PatchError].
+// A patch that cannot be applied, or after which the config is refused, gives a [*PatchError], around an
+// [*UnknownKeysError] where the Talos that the node runs now is too old for it.
 func Generate(c Cluster, s *Secrets, n Node) ([]byte, error) {
 	data, err := build(c, s, n)
 	if err != nil {
@@ -62,7 +63,12 @@ func build(c Cluster, s *Secrets, n Node) ([]byte, error) {
 		return nil, err
 	}
 
-	version, err := parseContract(c.TalosVersion)
+	target, err := parseContract(c.TalosVersion)
+	if err != nil {
+		return nil, err
+	}
+
+	version, err := target.lower(n.Running)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +88,7 @@ func build(c Cluster, s *Secrets, n Node) ([]byte, error) {
 		return nil, err
 	}
 
-	return applyPatches(n, whole, userPatches(c, n))
+	return patching{c, n, version}.apply(whole)
 }
 
 // fromTalos is the config Talos's own generator makes of the cluster, without anything that only we know.
@@ -106,7 +112,7 @@ func fromTalos(c Cluster, s *Secrets, n Node, version contract) (config.Provider
 		options = append(options, generate.WithClusterCNIConfig(&v1alpha1.CNIConfig{CNIName: c.Requirements.CNI}))
 	}
 
-	for host, endpoints := range c.RegistryMirrors {
+	for host, endpoints := range c.Registries.Mirrors {
 		options = append(options, generate.WithRegistryMirror(host, endpoints...))
 	}
 

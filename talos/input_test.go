@@ -3,6 +3,7 @@
 package talos_test
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"testing"
@@ -83,46 +84,53 @@ func TestVersionErrorsSayWhatToDo(t *testing.T) {
 
 type tree = map[string]any
 
+func patches(place string, bodies ...map[string]any) []talos.Patch {
+	out := make([]talos.Patch, len(bodies))
+	for i, body := range bodies {
+		out[i] = talos.Patch{Place: fmt.Sprintf("%s.patches[%d]", place, i), Body: body}
+	}
+
+	return out
+}
+
 func TestBadPatchesNameNodeAndPatch(t *testing.T) {
 	good := tree{"machine": tree{"sysctls": tree{"vm.nr_hugepages": "16"}}}
 
 	for name, test := range map[string]struct {
 		cluster, node []map[string]any
-		scope         string
-		index         int
+		place         string
 		want          string
 	}{
-		"unknown key":           {cluster: []map[string]any{good, {"machine": tree{"sysctlz": tree{"a": "b"}}}}, scope: "cluster", index: 1, want: "sysctlz"},
-		"wrong type":            {node: []map[string]any{{"machine": tree{"sysctls": "all"}}}, scope: "node", index: 0, want: "map[string]string"},
-		"unknown document":      {node: []map[string]any{good, {"apiVersion": "v1alpha1", "kind": "NoSuchConfig"}}, scope: "node", index: 1, want: "NoSuchConfig"},
-		"conflict with network": {node: []map[string]any{{"machine": tree{"network": tree{"hostname": "other"}}}}, scope: "node", index: 0, want: "hostname"},
+		"unknown key":           {cluster: []map[string]any{good, {"machine": tree{"sysctlz": tree{"a": "b"}}}}, place: "talos.patches[1]", want: "sysctlz"},
+		"wrong type":            {node: []map[string]any{{"machine": tree{"sysctls": "all"}}}, place: "nodes[0].patches[0]", want: "map[string]string"},
+		"unknown document":      {node: []map[string]any{good, {"apiVersion": "v1alpha1", "kind": "NoSuchConfig"}}, place: "nodes[0].patches[1]", want: "NoSuchConfig"},
+		"conflict with network": {node: []map[string]any{{"machine": tree{"network": tree{"hostname": "other"}}}}, place: "nodes[0].patches[0]", want: "hostname"},
 		"conflict with schematic": {
 			cluster: []map[string]any{good, {"machine": tree{"install": tree{"extraKernelArgs": []any{"quiet"}}}}, good},
-			scope:   "cluster", index: 1, want: "grubUseUKICmdline",
+			place:   "talos.patches[1]", want: "grubUseUKICmdline",
 		},
 		"protected kubelet field": {
 			cluster: []map[string]any{good}, node: []map[string]any{{"machine": tree{"kubelet": tree{"extraConfig": tree{"resolvConf": "/x"}}}}},
-			scope: "node", index: 0, want: "resolvConf",
+			place: "nodes[0].patches[0]", want: "resolvConf",
 		},
 		"a warning of Talos": {
 			node:  []map[string]any{{"machine": tree{"install": tree{"extensions": []any{tree{"image": "ghcr.io/x/y"}}}}}},
-			scope: "node", index: 0, want: "install.extensions is deprecated",
+			place: "nodes[0].patches[0]", want: "install.extensions is deprecated",
 		},
-		"empty":          {node: []map[string]any{{}}, scope: "node", index: 0, want: ""},
-		"not JSON":       {node: []map[string]any{{"machine": func() {}}}, scope: "node", index: 0, want: "func"},
-		"no disk at all": {node: []map[string]any{{"machine": tree{"install": tree{"$patch": "delete"}}}}, scope: "node", index: 0, want: "install"},
+		"empty":          {node: []map[string]any{{}}, place: "nodes[0].patches[0]", want: ""},
+		"not JSON":       {node: []map[string]any{{"machine": func() {}}}, place: "nodes[0].patches[0]", want: "func"},
+		"no disk at all": {node: []map[string]any{{"machine": tree{"install": tree{"$patch": "delete"}}}}, place: "nodes[0].patches[0]", want: "install"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster, node := testCluster(), testNode(talos.ControlPlane)
-			cluster.Patches, node.Patches = test.cluster, test.node
+			cluster.Patches, node.Patches = patches("talos", test.cluster...), patches("nodes[0]", test.node...)
 
 			_, err := talos.Generate(cluster, testSecrets(t), node)
 
 			var patch *talos.PatchError
 			require.ErrorAs(t, err, &patch)
 			require.Equal(t, "node1", patch.Node)
-			require.Equal(t, test.scope, patch.Scope)
-			require.Equal(t, test.index, patch.Index)
+			require.Equal(t, test.place, patch.Place)
 			require.ErrorContains(t, err, test.want)
 			require.NotEmpty(t, patch.Hint())
 		})
@@ -131,15 +139,22 @@ func TestBadPatchesNameNodeAndPatch(t *testing.T) {
 
 func TestPatchesOfTheNodeWin(t *testing.T) {
 	cluster, node := testCluster(), testNode(talos.Worker)
-	cluster.Patches = []map[string]any{{"machine": tree{"sysctls": tree{"vm.nr_hugepages": "16"}}}}
-	node.Patches = []map[string]any{
-		{"machine": tree{"sysctls": tree{"vm.nr_hugepages": "32"}}},
-		{"apiVersion": "v1alpha1", "kind": "HostnameConfig", "hostname": "renamed"},
-		{"apiVersion": "v1alpha1", "kind": "LinkConfig", "name": "net0", "mtu": 9000},
+	hugepages := func(count string) tree { return tree{"machine": tree{"sysctls": tree{"vm.nr_hugepages": count}}} }
+	cluster.Patches = patches("talos", hugepages("16"))
+	cluster.RolePatches = map[talos.Role][]talos.Patch{
+		talos.Worker:       patches("talos.rolePatches.worker", hugepages("24"), tree{"machine": tree{"sysctls": tree{"vm.swappiness": "1"}}}),
+		talos.ControlPlane: patches("talos.rolePatches.controlplane", tree{"machine": tree{"sysctls": tree{"vm.dirty_ratio": "1"}}}),
 	}
+	node.Patches = patches("nodes[0]",
+		hugepages("32"),
+		tree{"apiVersion": "v1alpha1", "kind": "HostnameConfig", "hostname": "renamed"},
+		tree{"apiVersion": "v1alpha1", "kind": "LinkConfig", "name": "net0", "mtu": 9000},
+	)
 
 	provider := generated(t, cluster, node)
 	require.Equal(t, "32", provider.Machine().Sysctls()["vm.nr_hugepages"])
+	require.Equal(t, "1", provider.Machine().Sysctls()["vm.swappiness"])
+	require.NotContains(t, provider.Machine().Sysctls(), "vm.dirty_ratio", "it is for the other role")
 	require.Equal(t, "renamed", provider.NetworkHostnameConfig().Hostname())
 
 	data, err := provider.Bytes()

@@ -4,17 +4,14 @@ package talos
 
 import (
 	"fmt"
+	"net"
 
 	configtypes "github.com/siderolabs/talos/pkg/machinery/config/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
 	"github.com/siderolabs/talos/pkg/machinery/config/generate/stdpatches"
 	"github.com/siderolabs/talos/pkg/machinery/config/types/network"
-	"github.com/siderolabs/talos/pkg/machinery/config/types/v1alpha1"
+	"github.com/siderolabs/talos/pkg/machinery/nethelpers"
 )
-
-// linkAlias is the name we give to the node's link: what the kernel calls it is unknown before the node boots. Talos
-// asks for names that no driver uses; net0 is its own example.
-const linkAlias = "net0"
 
 // networkDocuments are the node's network settings since Talos 1.12. One of them is enough to stop Talos's DHCP client,
 // which runs on all links by default.
@@ -24,24 +21,13 @@ func networkDocuments(c Cluster, n Node, version contract) ([]configtypes.Docume
 		return nil, err
 	}
 
-	alias, err := aliasDocument(n)
-	if err != nil {
-		return nil, fmt.Errorf("select the link %s: %w", n.MAC, err)
-	}
+	for _, one := range ports(c, n) {
+		more, err := one.documents()
+		if err != nil {
+			return nil, err
+		}
 
-	link := network.NewLinkConfigV1Alpha1(linkAlias)
-	link.LinkAddresses = []network.AddressConfig{{AddressAddress: n.Address}}
-
-	if c.Gateway.IsValid() {
-		link.LinkRoutes = []network.RouteConfig{{RouteGateway: network.Addr{Addr: c.Gateway}}}
-	}
-
-	documents = append(documents, alias, link)
-
-	if c.VIP.IsValid() && n.Role == ControlPlane {
-		vip := network.NewLayer2VIPConfigV1Alpha1(c.VIP.String())
-		vip.LinkName = linkAlias
-		documents = append(documents, vip)
+		documents = append(documents, more...)
 	}
 
 	if len(c.DNSServers) > 0 {
@@ -78,66 +64,133 @@ func hostnameDocuments(version contract, name string) ([]configtypes.Document, e
 	return provider.Documents(), nil
 }
 
-// aliasDocument finds the link by its permanent address, or by its current one where the driver knows no permanent
-// address: Talos itself falls back in this way when it orders links. Without a MAC the aliases net0, net1, ... number
-// all physical links by address.
-func aliasDocument(n Node) (configtypes.Document, error) {
-	name, match := linkAlias, fmt.Sprintf(
-		"mac(link.permanent_addr) == %[1]q || (size(link.permanent_addr) == 0 && mac(link.hardware_addr) == %[1]q)",
-		n.MAC.String())
-	if n.MAC == nil {
-		name, match = "net%d", "true"
+// documents name the port's links, and set up the port and its VLANs.
+func (p port) documents() ([]configtypes.Document, error) {
+	var documents []configtypes.Document
+
+	if p.macs == nil {
+		// Without a MAC the aliases net0, net1, ... number all physical links by address.
+		alias, err := aliasDocument(linkName, "true")
+		if err != nil {
+			return nil, err
+		}
+
+		documents = append(documents, alias)
 	}
 
+	for i, mac := range p.macs {
+		alias, err := aliasDocument(p.aliases[i], hasAddress(mac))
+		if err != nil {
+			return nil, fmt.Errorf("select the link %s: %w", mac, err)
+		}
+
+		documents = append(documents, alias)
+	}
+
+	whole, err := p.document()
+	if err != nil {
+		return nil, err
+	}
+
+	documents = append(documents, whole)
+	if p.vip.IsValid() {
+		documents = append(documents, vipDocument(p.vip.String(), p.name))
+	}
+
+	for _, vlan := range p.vlans {
+		document := network.NewVLANConfigV1Alpha1(p.vlanName(vlan.ID))
+		document.VLANIDConfig = vlan.ID
+		document.ParentLinkConfig = p.name
+		document.CommonLinkConfig = vlan.config()
+		documents = append(documents, document)
+	}
+
+	if p.vlanVIP.IsValid() {
+		documents = append(documents, vipDocument(p.vlanVIP.String(), p.vlanName(p.vlans[0].ID)))
+	}
+
+	return documents, nil
+}
+
+func (p port) document() (configtypes.Document, error) {
+	if p.bond == nil {
+		link := network.NewLinkConfigV1Alpha1(p.name)
+		link.CommonLinkConfig = p.settings.config()
+
+		return link, nil
+	}
+
+	mode, err := nethelpers.BondModeByName(p.bond.Mode)
+	if err != nil {
+		return nil, err
+	}
+
+	bond := network.NewBondConfigV1Alpha1(p.name)
+	bond.CommonLinkConfig = p.settings.config()
+	bond.BondLinks = p.aliases
+	bond.BondMode = &mode
+	bond.BondMIIMon, bond.BondUpDelay, bond.BondDownDelay = new(bondMonitor), new(bondDelay), new(bondDelay)
+
+	if p.bond.TransmitHash != "" {
+		policy, err := nethelpers.BondXmitHashPolicyByName(p.bond.TransmitHash)
+		if err != nil {
+			return nil, err
+		}
+
+		bond.BondXmitHashPolicy = &policy
+	}
+
+	if p.bond.LACPRate != "" {
+		rate, err := nethelpers.LACPRateByName(p.bond.LACPRate)
+		if err != nil {
+			return nil, err
+		}
+
+		bond.BondLACPRate = &rate
+	}
+
+	return bond, nil
+}
+
+// A bond looks every bondMonitor milliseconds whether its links have a carrier, and believes what it sees after bondDelay.
+// The kernel's default, never, makes a bond that does not notice a broken link; these are what Talos's own example has.
+const (
+	bondMonitor uint32 = 100
+	bondDelay   uint32 = 200
+)
+
+func (s LinkSettings) config() network.CommonLinkConfig {
+	config := network.CommonLinkConfig{LinkMTU: s.MTU}
+	for _, address := range s.Addresses {
+		config.LinkAddresses = append(config.LinkAddresses, network.AddressConfig{AddressAddress: address})
+	}
+
+	for _, route := range s.Routes {
+		config.LinkRoutes = append(config.LinkRoutes, network.RouteConfig{
+			RouteDestination: network.Prefix{Prefix: route.Destination}, RouteGateway: network.Addr{Addr: route.Gateway}, RouteMetric: route.Metric,
+		})
+	}
+
+	return config
+}
+
+func vipDocument(vip, link string) configtypes.Document {
+	document := network.NewLayer2VIPConfigV1Alpha1(vip)
+	document.LinkName = link
+
+	return document
+}
+
+// hasAddress finds a link by its permanent address, or by its current one where the driver knows no permanent address:
+// Talos itself falls back in this way when it orders links.
+func hasAddress(mac net.HardwareAddr) string {
+	return fmt.Sprintf(
+		"mac(link.permanent_addr) == %[1]q || (size(link.permanent_addr) == 0 && mac(link.hardware_addr) == %[1]q)", mac.String())
+}
+
+func aliasDocument(name, match string) (configtypes.Document, error) {
 	alias := network.NewLinkAliasConfigV1Alpha1(name)
 
 	// It is parsed when the whole config is validated, and once is enough: it is the slowest part of a config.
 	return alias, alias.Selector.Match.UnmarshalText([]byte(match))
-}
-
-// legacyNetwork is the same for Talos 1.11, in the main document.
-func legacyNetwork(c Cluster, n Node) *v1alpha1.NetworkConfig { //nolint:staticcheck // the form 1.11 reads
-	device := &v1alpha1.Device{
-		DeviceSelector: &v1alpha1.NetworkDeviceSelector{
-			NetworkDeviceHardwareAddress: n.MAC.String(),
-			NetworkDevicePhysical:        new(true), // a bond or bridge has the address of one of its links
-		},
-		DeviceAddresses: []string{n.Address.String()},
-	}
-
-	if c.Gateway.IsValid() {
-		device.DeviceRoutes = []*v1alpha1.Route{{RouteNetwork: defaultRoute(c), RouteGateway: c.Gateway.String()}}
-	}
-
-	if c.VIP.IsValid() && n.Role == ControlPlane {
-		device.DeviceVIPConfig = &v1alpha1.DeviceVIPConfig{SharedIP: c.VIP.String()}
-	}
-
-	settings := &v1alpha1.NetworkConfig{ //nolint:staticcheck // the form 1.11 reads
-		NetworkHostname:   n.Name,
-		NetworkInterfaces: v1alpha1.NetworkDeviceList{device},
-	}
-
-	for _, server := range c.DNSServers {
-		settings.NameServers = append(settings.NameServers, server.String()) //nolint:staticcheck // the form 1.11 reads
-	}
-
-	return settings
-}
-
-func defaultRoute(c Cluster) string {
-	if c.Gateway.Is6() {
-		return "::/0"
-	}
-
-	return "0.0.0.0/0"
-}
-
-// legacyTime is nil, and so absent, without servers.
-func legacyTime(c Cluster) *v1alpha1.TimeConfig {
-	if len(c.NTPServers) == 0 {
-		return nil
-	}
-
-	return &v1alpha1.TimeConfig{TimeServers: c.NTPServers}
 }

@@ -51,6 +51,24 @@ func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String())
 // MarshalJSON keeps the key out of JSON logs.
 func (c Credentials) MarshalJSON() ([]byte, error) { return []byte(`"` + c.String() + `"`), nil }
 
+// Hidden is a password. It prints as a placeholder, whatever the verb, and is read by converting it to a string.
+type Hidden string
+
+// Format implements fmt.Formatter.
+func (h Hidden) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, h.String()) }
+
+// String implements fmt.Stringer.
+func (Hidden) String() string { return redacted }
+
+// LogValue implements slog.LogValuer.
+func (h Hidden) LogValue() slog.Value { return slog.StringValue(h.String()) }
+
+// MarshalJSON keeps the password out of JSON logs.
+func (h Hidden) MarshalJSON() ([]byte, error) { return []byte(`"` + h.String() + `"`), nil }
+
+// loginInURL matches what stands before the host of a URL: a proxy's user and password.
+var loginInURL = regexp.MustCompile(`(://)[^/?#\s"']*@`)
+
 // sensitiveLine matches a line of YAML, or of a diff of YAML, whose key names a secret of a machine config. It is for
 // secrets we cannot know: those of the config that a node had before.
 var sensitiveLine = regexp.MustCompile(
@@ -61,6 +79,7 @@ var sensitiveLine = regexp.MustCompile(
 // reason of a refusal. A config that does not load gives the text without sensitive lines.
 func redactConfig(text string, config []byte) string {
 	text = sensitiveLine.ReplaceAllString(text, "${1}"+redacted)
+	text = loginInURL.ReplaceAllString(text, "${1}"+redacted+"@")
 
 	for _, secret := range configSecrets(config) {
 		text = strings.ReplaceAll(text, secret, redacted)

@@ -195,7 +195,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 		{"cluster": tree{"network": tree{"podSubnets": []any{"x"}}}},
 		{"machine": tree{"install": tree{"extraKernelArgs": []any{"quiet"}}}},
 	} {
-		node.Patches = []map[string]any{patch}
+		node.Patches = patches("nodes[0]", patch)
 		if _, err := talos.Generate(cluster, secrets, node); err != nil {
 			requireNoSecrets(t, err.Error(), material)
 		}

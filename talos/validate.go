@@ -47,6 +47,12 @@ func checkCluster(c Cluster) error {
 
 	errs = append(errs, checkInside("VIP", c.VIP, c.NodeSubnet), checkInside("gateway", c.Gateway, c.NodeSubnet))
 
+	if c.Registries.TrustedRoots != "" {
+		if err := CheckRoots(c.Registries.TrustedRoots); err != nil {
+			errs = append(errs, fmt.Errorf("trusted roots: %w", err))
+		}
+	}
+
 	if version, err := parseContract(c.TalosVersion); err != nil {
 		errs = append(errs, err)
 	} else if err := checkKubernetes(c.KubernetesVersion, c.TalosVersion); err != nil {
@@ -77,16 +83,59 @@ func checkNode(c Cluster, n Node) error {
 		errs = append(errs, fmt.Errorf("address %s: is the VIP", n.Address.Addr()))
 	}
 
-	if version, err := parseContract(c.TalosVersion); err == nil && n.MAC == nil && !version.aliasPatterns() {
-		errs = append(errs, fmt.Errorf("MAC: must be set for Talos %s, which cannot choose a link by itself", version))
-	}
-
-	if n.MAC != nil && len(n.MAC) != 6 {
-		errs = append(errs, fmt.Errorf("MAC %s: must be six bytes", n.MAC))
-	}
+	errs = append(errs, checkLinks(c, n))
 
 	if _, err := n.Disk.install(); err != nil {
 		errs = append(errs, err)
+	}
+
+	return errors.Join(errs...)
+}
+
+func checkLinks(c Cluster, n Node) error {
+	var errs []error
+
+	target, targetErr := parseContract(c.TalosVersion)
+	if targetErr == nil && n.MAC == nil && n.Network.Bond == nil {
+		if version, err := target.lower(n.Running); err != nil {
+			errs = append(errs, err)
+		} else if !version.aliasPatterns() {
+			errs = append(errs, fmt.Errorf("MAC: must be set for Talos %s, which cannot choose a link by itself", version))
+		}
+
+		if len(n.Network.Links) > 0 {
+			errs = append(errs, errors.New("MAC: must be set where the node has further links"))
+		}
+	}
+
+	seen := map[string]bool{}
+
+	for _, one := range ports(c, n) {
+		for _, mac := range one.macs {
+			if len(mac) != 6 {
+				errs = append(errs, fmt.Errorf("MAC %s: must be six bytes", mac))
+			}
+
+			if seen[mac.String()] {
+				errs = append(errs, fmt.Errorf("MAC %s: is used for two links", mac))
+			}
+
+			seen[mac.String()] = true
+		}
+
+		ids := map[uint16]bool{}
+
+		for _, vlan := range one.vlans {
+			if ids[vlan.ID] || vlan.ID == 0 || vlan.ID > 4094 {
+				errs = append(errs, fmt.Errorf("VLAN %d on %s: must be 1 to 4094, and there once", vlan.ID, one.name))
+			}
+
+			ids[vlan.ID] = true
+		}
+	}
+
+	if bond := n.Network.Bond; bond != nil && len(bond.Members) == 0 {
+		errs = append(errs, errors.New("bond: must have members"))
 	}
 
 	return errors.Join(errs...)

@@ -129,12 +129,17 @@ func (d *document) mapping(path string, node *yaml.Node, free bool) map[string]a
 		if item.Kind == yaml.ScalarNode {
 			d.at[itemPath] = place(item)
 		}
-		value := d.value(itemPath, item, free || key.Value == "patches" || path == "packages" && key.Value == "values")
+		value := d.value(itemPath, item, free || isFree(path, key.Value))
 		if value != nil || free {
 			object[key.Value] = value
 		}
 	}
 	return object
+}
+
+// isFree reports whether below a key there are maps that no schema of ours describes.
+func isFree(path, key string) bool {
+	return key == "patches" || path == "talos.rolePatches" || path == "packages" && key == "values"
 }
 
 func (d *document) scalar(path string, node *yaml.Node, free bool) any {

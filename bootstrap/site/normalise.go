@@ -17,6 +17,20 @@ func (s *Site) normalise() {
 			node.MACs[j] = normalMAC(mac)
 		}
 		node.UUID = strings.ToLower(node.UUID)
+		if node.Network != nil {
+			node.Network.normalise()
+		}
+	}
+}
+
+func (n *NodeNetwork) normalise() {
+	if n.Bond != nil {
+		for i, mac := range n.Bond.Members {
+			n.Bond.Members[i] = normalMAC(mac)
+		}
+	}
+	for i := range n.Links {
+		n.Links[i].MAC = normalMAC(n.Links[i].MAC)
 	}
 }
 

@@ -100,7 +100,7 @@ func TestUnusedNamesWhatTheFileSetsInVain(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"network.loadBalancer", "nodes[].bmc", "nodes[].storage", "nodes[].disk.wipe",
-		"certificates", "registries.auth", "access", "backup", "tenantRoot",
+		"certificates", "access", "backup", "tenantRoot",
 	}, s.Unused())
 
 	s, err = Parse("x", []byte(full))

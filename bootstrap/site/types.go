@@ -6,8 +6,8 @@
 // that editors use. It knows nothing of machines, clusters or packages: whether a bundle can work with a site is decided
 // by those who use it, and files named in a site are opened by those who need them.
 //
-// Still missing: IPv6 and dual-stack networks (refused, in words), several addresses or networks of one node (VLANs,
-// bonds), and more than one load-balancer range. [Site.Unused] names the fields that are read and checked although the
+// Still missing: IPv6 and dual-stack networks (refused, in words), bridges and VRFs of nodes (which patches can have), and
+// more than one load-balancer range. [Site.Unused] names the fields that are read and checked although the
 // stage behind them is not built yet.
 package site
 
@@ -78,8 +78,16 @@ type Talos struct {
 	Extensions []string `json:"extensions,omitempty"` // beside those the bundle asks for: siderolabs/<name>
 	KernelArgs []string `json:"kernelArgs,omitempty"`
 	Patches    []Patch  `json:"patches,omitempty"` // strategic merge patches for every node
+	// RolePatches are for the nodes of one role, after Patches and before a node's own.
+	RolePatches RolePatches `json:"rolePatches,omitzero"`
 	// SecureBoot: every node boots the signed UKI, with Talos's keys enrolled in its firmware.
 	SecureBoot bool `json:"secureBoot,omitempty"`
+}
+
+// RolePatches are patches by the role of nodes.
+type RolePatches struct {
+	ControlPlane []Patch `json:"controlplane,omitempty"`
+	Worker       []Patch `json:"worker,omitempty"`
 }
 
 // Patch is one Talos strategic merge patch: a map, as written in the site file.
@@ -155,10 +163,11 @@ type ACME struct {
 type Registries struct {
 	Mirrors map[string][]string     `json:"mirrors,omitempty"` // registry host -> endpoints (URLs)
 	Auth    map[string]RegistryAuth `json:"auth,omitempty"`    // by registry host
-	CA      string                  `json:"ca,omitempty"`      // path of a PEM file
+	CA      string                  `json:"ca,omitempty"`      // path of a PEM file with certificates that nodes trust too
 }
 
-// RegistryAuth names the credentials of a registry. The password is read from a file.
+// RegistryAuth names the credentials of a registry. The password is read from a file. Nodes present them to the host they
+// ask: a mirror's, where there is one.
 type RegistryAuth struct {
 	Username     string `json:"username" jsonschema:"required"`
 	PasswordFile string `json:"passwordFile" jsonschema:"required"`

@@ -23,11 +23,13 @@ type Node struct {
 	// Address is the node's static address inside network.nodeSubnet.
 	Address netip.Addr `json:"address,omitzero"`
 	// Disk selects the install disk; exactly one disk must match. Never defaulted.
-	Disk    Disk        `json:"disk,omitzero"`
-	Storage []string    `json:"storage,omitempty"` // devices given to LINSTOR: /dev/disk/by-id/...
-	Patches []Patch     `json:"patches,omitempty"`
-	Netboot NodeNetboot `json:"netboot,omitzero"`
-	BMC     *BMC        `json:"bmc,omitempty"`
+	Disk    Disk         `json:"disk,omitzero"`
+	Network *NodeNetwork `json:"network,omitempty"` // nil: one link with one address
+	Volumes *Volumes     `json:"volumes,omitempty"` // nil: the system takes the whole install disk
+	Storage []string     `json:"storage,omitempty"` // devices given to LINSTOR: /dev/disk/by-id/...
+	Patches []Patch      `json:"patches,omitempty"` // for this node, after talos.patches and talos.rolePatches
+	Netboot NodeNetboot  `json:"netboot,omitzero"`
+	BMC     *BMC         `json:"bmc,omitempty"`
 }
 
 // Disk is a selector over hardware facts. All given fields must match.

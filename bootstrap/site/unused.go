@@ -35,6 +35,6 @@ func unbuilt() []string {
 		"network.podSubnet", "network.joinSubnet", "network.loadBalancer", // Kube-OVN and address pools
 		"nodes[].storage", "nodes[].bmc", "nodes[].disk.wipe",
 		"cluster", "storage", "exposure", // the hosted bundles
-		"certificates", "registries.auth", "registries.ca", "proxy", "access", "backup", "tenantRoot",
+		"certificates", "access", "backup", "tenantRoot",
 	}
 }

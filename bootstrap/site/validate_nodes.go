@@ -27,8 +27,14 @@ func (c *checker) nodes() {
 		}
 		serials.check(at+".serial", strings.ToLower(node.Serial))
 		uuids.check(at+".uuid", strings.ToLower(node.UUID))
+		for _, mac := range node.furtherMACs(at) {
+			macs.check(mac.path, mac.text)
+		}
 		if node.Address.IsValid() {
 			hosts.check(at+".address", node.Address.String())
+		}
+		for _, one := range node.furtherAddresses(at) {
+			hosts.check(one.path, one.prefix.Addr().String())
 		}
 		if !strings.ContainsAny(node.Disk.Serial+node.Disk.WWID, "*?[") { // a glob may match a disk in each machine
 			disks.check(at+".disk.serial", node.Disk.Serial)
@@ -110,6 +116,8 @@ func (c *checker) node(at string, node Node) {
 	}
 	c.onNodeSubnet(at+".address", node.Address)
 	c.disk(at+".disk", node.Disk)
+	c.nodeNetwork(at, node)
+	c.volumes(at+".volumes", node.Volumes)
 	c.names(at+".storage", node.Storage, device, "not the path of a device below /dev")
 	c.patches(at+".patches", node.Patches)
 	if node.BMC != nil {

@@ -31,6 +31,8 @@ func (c *checker) talos() {
 		}
 	}
 	c.patches("talos.patches", t.Patches)
+	c.patches("talos.rolePatches.controlplane", t.RolePatches.ControlPlane)
+	c.patches("talos.rolePatches.worker", t.RolePatches.Worker)
 }
 
 func extension(text string) bool {
