@@ -65,8 +65,8 @@ func addSurroundings(s *site.Site, c *talos.Cluster) error {
 	return errors.Join(errs...)
 }
 
-func proxy(s *site.Site, read func(field, path string) string) (*talos.Proxy, error) {
-	out := &talos.Proxy{Except: append([]string{s.Network.PodSubnet.String(), s.Network.JoinSubnet.String()}, s.Proxy.NoProxy...)}
+func proxy(s *site.Site, read func(field, path string) string) (*talos.HTTPProxy, error) {
+	out := &talos.HTTPProxy{Except: append([]string{s.Network.PodSubnet.String(), s.Network.JoinSubnet.String()}, s.Proxy.NoProxy...)}
 	if file := s.Proxy.CredentialsFile; file != "" {
 		out.Login = talos.Hidden(firstLine(read("proxy.credentialsFile", file)))
 		if out.Login != "" && !strings.Contains(string(out.Login), ":") {

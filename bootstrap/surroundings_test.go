@@ -53,7 +53,7 @@ func TestPasswordsAndCertificatesComeFromFiles(t *testing.T) {
 		"registry.example.org": {Username: "puller", Password: "hush-pull"}, "b.example.org": {Username: "b", Password: "hush-b"},
 	}, c.Registries.Auth)
 	require.Equal(t, authority(t), c.Registries.TrustedRoots)
-	require.Equal(t, &talos.Proxy{
+	require.Equal(t, &talos.HTTPProxy{
 		HTTPS: &url.URL{Scheme: "http", Host: "proxy.example.org:3128"}, Login: "me:hush-proxy",
 		Except: []string{"10.244.0.0/16", "100.64.0.0/16", ".example.org"},
 	}, c.Proxy)

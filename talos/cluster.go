@@ -39,7 +39,7 @@ type Cluster struct {
 	// Registries says how nodes pull images.
 	Registries Registries
 	// Proxy for what the nodes fetch from elsewhere. Nil: none.
-	Proxy *Proxy
+	Proxy *HTTPProxy
 	// Requirements is what the chosen bundle needs from the nodes.
 	Requirements Requirements
 	// SANs are further names and addresses that the API certificates are valid for. The VIP, the endpoint's host and

@@ -68,7 +68,7 @@ func TestABondNeedsNoMACOfTheNode(t *testing.T) {
 
 func TestTheProxyIsNotForTheClusterItself(t *testing.T) {
 	cluster := testCluster()
-	cluster.Proxy = &talos.Proxy{HTTPS: &url.URL{Scheme: "http", Host: "proxy.example.org:3128"}, Login: "u:p@ss/word", Except: []string{"10.9.0.0/16"}}
+	cluster.Proxy = &talos.HTTPProxy{HTTPS: &url.URL{Scheme: "http", Host: "proxy.example.org:3128"}, Login: "u:p@ss/word", Except: []string{"10.9.0.0/16"}}
 	variables := generated(t, cluster, testNode(talos.Worker)).Environment().Variables()
 	require.Equal(t, map[string]string{
 		"https_proxy": "http://u:p%40ss%2Fword@proxy.example.org:3128",

@@ -12,8 +12,8 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/config/types/v1alpha1"
 )
 
-// Proxy is an HTTP proxy for what nodes fetch from elsewhere: images above all.
-type Proxy struct {
+// HTTPProxy is a proxy for what nodes fetch from elsewhere: images above all.
+type HTTPProxy struct {
 	HTTP  *url.URL // nil: none
 	HTTPS *url.URL // the same
 	// Except are hosts, .domains, addresses and networks that are reached directly, beside the cluster's own networks and
@@ -43,7 +43,7 @@ func environmentDocuments(c Cluster, version contract, main *v1alpha1.Config) []
 	}
 }
 
-func (p *Proxy) variables(c Cluster) map[string]string {
+func (p *HTTPProxy) variables(c Cluster) map[string]string {
 	if p == nil {
 		return nil
 	}
@@ -65,7 +65,7 @@ func (p *Proxy) variables(c Cluster) map[string]string {
 }
 
 // with puts the login into a proxy's URL, where Go's and curl's clients look for it.
-func (p *Proxy) with(proxy *url.URL) string {
+func (p *HTTPProxy) with(proxy *url.URL) string {
 	whole := *proxy
 	if user, password, ok := strings.Cut(string(p.Login), ":"); ok {
 		whole.User = url.UserPassword(user, password)
@@ -75,7 +75,7 @@ func (p *Proxy) with(proxy *url.URL) string {
 }
 
 // direct lists what is reached without the proxy: nodes, pods and services would else talk to each other through it.
-func (p *Proxy) direct(c Cluster) []string {
+func (p *HTTPProxy) direct(c Cluster) []string {
 	domain := c.DNSDomain
 	if domain == "" {
 		domain = "cluster.local"
