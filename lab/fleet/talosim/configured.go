@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/config"
 	configres "github.com/siderolabs/talos/pkg/machinery/resources/config"
 	"github.com/siderolabs/talos/pkg/machinery/resources/network"
@@ -29,9 +30,12 @@ type configured struct {
 	self      *node
 	server    *grpc.Server
 
+	resets chan *machine.ResetRequest // has room for one
+
 	// Guarded by Peers.mu.
 	cri       bool // containers can run
 	bootstrap bool // Bootstrap was called in this boot
+	recovery  bool // and it is to recover from the uploaded snapshot
 }
 
 // current is the configured boot, or nil in maintenance and before the configured one is ready to answer.
@@ -108,6 +112,7 @@ func newConfigured(o *osRun, provider config.Provider, addresses, vips []netip.A
 	security := provider.Machine().Security()
 	boot := &configured{
 		osRun: o, provider: provider, name: o.hostname(provider), addresses: addresses, vips: vips,
+		resets: make(chan *machine.ResetRequest, 1),
 	}
 	boot.self = &node{
 		name: boot.name, address: addresses[0], controlPlane: provider.Machine().Type().IsControlPlane(),
@@ -180,6 +185,7 @@ func (c *configured) run(ctx context.Context) (Outcome, error) {
 	group, services := errgroup.WithContext(services)
 	group.Go(func() error { return c.runServices(services) })
 	group.Go(func() error { return c.runUpgrade(ctx, services, stop) })
+	group.Go(func() error { return c.runResets(services) })
 
 	outcome, err := c.shutDown(ctx)
 

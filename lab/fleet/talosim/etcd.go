@@ -19,6 +19,7 @@ import (
 type etcdCluster struct {
 	id      uint64
 	members []*member
+	added   int           // members so far, also those that are gone
 	joining chan struct{} // holds one token while a member is being added: etcd adds one at a time
 }
 
@@ -41,7 +42,11 @@ func (p *Peers) found(n *node) *member {
 
 func (c *etcdCluster) add(n *node) *member {
 	sum := fnv.New64a()
-	fmt.Fprintf(sum, "%d %s %s %d", c.id, n.name, n.address, len(c.members))
+	fmt.Fprintf(sum, "%d %s %s %d", c.id, n.name, n.address, c.added)
+	c.added++
+
+	// A member of the same name is one whose data was wiped: Talos removes it before it adds the new one.
+	c.members = slices.DeleteFunc(c.members, func(m *member) bool { return m.name == n.name })
 
 	m := &member{cluster: c, id: sum.Sum64(), name: n.name, address: n.address.String()}
 	c.members = append(c.members, m)
@@ -90,6 +95,8 @@ func (c *configured) runEtcd(ctx context.Context) error {
 // enterCluster waits for a Bootstrap call or for a cluster to join, whichever comes first: an empty data directory alone
 // never makes a cluster.
 func (c *configured) enterCluster(ctx context.Context) (*member, error) {
+	failed := false // a failed service tries to join nobody
+
 	for {
 		var (
 			bootstrap bool
@@ -99,19 +106,29 @@ func (c *configured) enterCluster(ctx context.Context) (*member, error) {
 		err := c.Peers.wait(ctx, func() bool {
 			bootstrap, cluster = c.bootstrap, c.Peers.discover(c.self)
 
-			return bootstrap || cluster != nil
+			return bootstrap || cluster != nil && !failed
 		})
 		if err != nil {
 			return nil, err
 		}
 
-		if bootstrap {
-			return c.foundCluster(), nil
+		if !bootstrap {
+			own, err := c.joinCluster(ctx, cluster)
+			if err != nil || own != nil {
+				return own, err
+			}
+
+			continue
 		}
 
-		own, err := c.joinCluster(ctx, cluster)
-		if err != nil || own != nil {
-			return own, err
+		own, err := c.beginCluster()
+		if err == nil {
+			return own, nil
+		}
+
+		failed = true
+		if err := c.failRecovery(ctx, err); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -155,7 +172,7 @@ func (c *configured) joinCluster(ctx context.Context, cluster *etcdCluster) (*me
 }
 
 // Bootstrap implements the machine API with the rules of Talos 1.13, in their order.
-func (a *api) Bootstrap(context.Context, *machine.BootstrapRequest) (*machine.BootstrapResponse, error) {
+func (a *api) Bootstrap(_ context.Context, in *machine.BootstrapRequest) (*machine.BootstrapResponse, error) {
 	boot := a.current()
 	if boot == nil || !boot.criRuns() {
 		return nil, status.Error(codes.FailedPrecondition, "bootstrap is not available yet")
@@ -173,7 +190,7 @@ func (a *api) Bootstrap(context.Context, *machine.BootstrapRequest) (*machine.Bo
 		return nil, status.Error(codes.AlreadyExists, "etcd data directory is not empty")
 	}
 
-	a.Peers.update(func() { boot.bootstrap = true })
+	a.Peers.update(func() { boot.bootstrap, boot.recovery = true, in.GetRecoverEtcd() })
 	a.report("bootstrap", nil)
 
 	return &machine.BootstrapResponse{Messages: []*machine.Bootstrap{{}}}, nil

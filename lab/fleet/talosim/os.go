@@ -7,7 +7,7 @@
 // It refuses to know how a machine boots or what its network is made of: those are given to it. Nothing is run: etcd is a
 // list of members, Kubernetes is whatever Config.Kubernetes leads to.
 //
-// Still missing: node routing through another node's apid, staged upgrades, reset, logs and files, quorum (an etcd of one
+// Still missing: node routing through another node's apid, staged upgrades, logs and files, quorum (an etcd of one
 // survivor of three goes on answering), the node's readiness in its MachineStatus, bonds, VLANs and routes, IPv6, and
 // configs that arrive in parts.
 package talosim
@@ -135,6 +135,7 @@ type osRun struct {
 	boot     *configured
 	present  config.Provider // the config of a configured boot, as it was changed last
 	rollBack bool            // the next image will not come up
+	wipe     func()          // what a reset does when everything is stopped; nil: nothing
 }
 
 // Boot runs the operating system until it reboots, powers off, or the context ends (the power fails): then the error is
@@ -200,7 +201,19 @@ func (o *osRun) shutDown(ctx context.Context) (Outcome, error) {
 			stage = StageShuttingDown
 		}
 
-		return outcome, errors.Join(o.setStage(ctx, stage), o.Clock.Wait(ctx, o.Timing.Shutdown))
+		if err := errors.Join(o.setStage(ctx, stage), o.Clock.Wait(ctx, o.Timing.Shutdown)); err != nil {
+			return outcome, err
+		}
+
+		o.mu.Lock()
+		wipe := o.wipe
+		o.mu.Unlock()
+
+		if wipe != nil {
+			wipe()
+		}
+
+		return outcome, nil
 	}
 }
 

@@ -27,6 +27,7 @@ const (
 	StageRunning      Stage = "running"
 	StageShuttingDown Stage = "shutting down"
 	StageUpgrading    Stage = "upgrading"
+	StageResetting    Stage = "resetting"
 )
 
 // Names and states of services, as `talosctl services` shows them.
@@ -38,6 +39,7 @@ const (
 	stateInitialized = "Initialized"
 	statePreparing   = "Preparing"
 	stateRunning     = "Running"
+	stateFailed      = "Failed"
 	stateFinished    = "Finished"
 )
 
@@ -50,7 +52,7 @@ type service struct {
 // setStage publishes the stage, the services that keep it from being ready, and an event.
 func (o *osRun) setStage(ctx context.Context, stage Stage) error {
 	o.mu.Lock()
-	if o.stage == StageRebooting || o.stage == StageShuttingDown {
+	if o.stage == StageRebooting || o.stage == StageShuttingDown || o.stage == StageResetting && stage == StageRunning {
 		stage = o.stage // a service that came up late does not stop the end
 	}
 

@@ -4,11 +4,13 @@ package talosim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/siderolabs/talos/pkg/machinery/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
+	"github.com/siderolabs/talos/pkg/machinery/constants"
 )
 
 // Storage is what is on a machine's disks: it survives reboots and the loss of power. The zero value is blank.
@@ -18,14 +20,16 @@ type Storage struct {
 	disk   string // path of the disk that Talos was installed on
 	image  string // the installer's image of what boots from it
 	etcd   *member
+	upload []byte   // the snapshot that EtcdRecover brought: /var/lib/etcd.snapshot, on EPHEMERAL
+	blank  []string // user disks that a reset wiped
 }
 
-// Installed tells whether there is a system to boot from disk.
+// Installed tells whether there is a system to boot from disk: also one without a config, after a reset.
 func (s *Storage) Installed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.config != nil
+	return s.disk != ""
 }
 
 // Install puts a config on a disk, as the installer does at its end.
@@ -79,7 +83,37 @@ func (s *Storage) Wipe() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	s.config, s.disk, s.image, s.etcd = nil, "", "", nil
+	s.config, s.disk, s.image, s.etcd, s.upload = nil, "", "", nil, nil
+}
+
+// wipe makes partitions of the system disk blank, by their labels.
+func (s *Storage) wipe(labels []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	for _, label := range labels {
+		switch label {
+		case constants.StatePartitionLabel:
+			s.config = nil
+		case constants.EphemeralPartitionLabel:
+			s.etcd, s.upload = nil, nil
+		}
+	}
+}
+
+// WipedUserDisks are the paths of the disks beside the system's that resets made blank.
+func (s *Storage) WipedUserDisks() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return slices.Clone(s.blank)
+}
+
+func (s *Storage) wipeUserDisks(paths []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.blank = append(s.blank, paths...)
 }
 
 // load is nil when nothing is installed.
@@ -129,4 +163,18 @@ func (s *Storage) setMember(m *member) {
 	defer s.mu.Unlock()
 
 	s.etcd = m
+}
+
+func (s *Storage) uploaded() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.upload
+}
+
+func (s *Storage) setUploaded(snapshot []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.upload = snapshot
 }
