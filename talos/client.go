@@ -11,6 +11,7 @@ import (
 	"time"
 
 	siderox509 "github.com/siderolabs/crypto/x509"
+	"github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/client"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
@@ -87,7 +88,8 @@ func (c *Client) Addr() netip.AddrPort { return c.addr }
 // Close ends the connection. It may be called once.
 func (c *Client) Close() error { return c.api.Close() }
 
-// boundStream ends a stream that brings more than maxStream bytes.
+// boundStream ends a stream that brings more than maxStream bytes; a snapshot of etcd, which nobody keeps in memory, may
+// bring maxSnapshot.
 func boundStream(
 	ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string,
 	streamer grpc.Streamer, opts ...grpc.CallOption,
@@ -97,13 +99,18 @@ func boundStream(
 		return nil, err
 	}
 
-	return &boundedStream{ClientStream: stream}, nil
+	limit := int64(maxStream)
+	if method == machine.MachineService_EtcdSnapshot_FullMethodName {
+		limit = maxSnapshot
+	}
+
+	return &boundedStream{ClientStream: stream, left: limit}, nil
 }
 
 type boundedStream struct {
 	grpc.ClientStream
 
-	received int
+	left int64 // bytes that may still come
 }
 
 var errTooMuch = errors.New("the node sends more than can be right")
@@ -117,12 +124,12 @@ func (s *boundedStream) RecvMsg(message any) error {
 	// A message takes memory even when it is empty.
 	const overhead = 256
 
-	s.received += overhead
+	s.left -= overhead
 	if sized, ok := message.(proto.Message); ok {
-		s.received += proto.Size(sized)
+		s.left -= int64(proto.Size(sized))
 	}
 
-	if s.received > maxStream {
+	if s.left < 0 {
 		return errTooMuch
 	}
 

@@ -4,8 +4,9 @@
 //
 // It makes a cluster's secrets once, writes one machine config per node (the same bytes on every run), names the boot
 // image a set of system extensions needs, tells a node in maintenance from one of ours and from somebody else's, reads
-// a node's hardware and how it was started, applies configs, bootstraps etcd and fetches the kubeconfig. Every call asks
-// one node once: it never retries, waits, or moves to another node, and it keeps no files.
+// a node's hardware and how it was started, applies configs, bootstraps etcd, anew or from a snapshot, takes snapshots,
+// resets nodes, and fetches the kubeconfig. Every call asks one node once: it never retries, waits, or moves to another
+// node, and it keeps no files.
 //
 // It refuses to know where nodes come from, in which order a cluster is built, and which packages will run on it: what
 // a bundle needs from Talos arrives as [Requirements], as data.
@@ -13,5 +14,5 @@
 // Still missing: the maintenance service of Talos 1.11 and 1.12, which is another, smaller server ([DialMaintenance]
 // and [Client.Inventory] expect the anonymous reader of 1.13; configs are written for 1.11 to 1.13, and for a node that
 // boots an older one than it installs); bridges, VRFs and client certificates of registries but by patches; OIDC; disk
-// encryption; event streams; upgrade, reset and day-2 health.
+// encryption; event streams; day-2 health.
 package talos

@@ -32,11 +32,15 @@ type ServiceState struct {
 // keys (siderolabs/talos#5500). It is for the caller to have written the node down first and to have asked all others.
 // Errors are [ErrAlreadyBootstrapped], [ErrNotReady], [ErrUnavailable] (perhaps done, perhaps not) or final.
 func (c *Client) Bootstrap(ctx context.Context) error {
+	return c.bootstrap(ctx, "bootstrap etcd", &machine.BootstrapRequest{})
+}
+
+func (c *Client) bootstrap(ctx context.Context, op string, request *machine.BootstrapRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 
-	if err := c.api.Bootstrap(ctx, &machine.BootstrapRequest{}); err != nil {
-		return c.fail(ctx, "bootstrap etcd", err, map[codes.Code]error{
+	if err := c.api.Bootstrap(ctx, request); err != nil {
+		return c.fail(ctx, op, err, map[codes.Code]error{
 			codes.AlreadyExists:      ErrAlreadyBootstrapped,
 			codes.FailedPrecondition: ErrNotReady,
 		})

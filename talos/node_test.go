@@ -42,6 +42,15 @@ type fakeNode struct {
 	kubeconfig func(machine.MachineService_KubeconfigServer) error
 	resources  []resource.Resource
 	denied     map[resource.Type]codes.Code
+
+	// Of day two.
+	snapshot     func(machine.MachineService_EtcdSnapshotServer) error
+	recovers     func(machine.MachineService_EtcdRecoverServer) error
+	list         func(*machine.ListRequest, machine.MachineService_ListServer) error
+	read         func(*machine.ReadRequest, machine.MachineService_ReadServer) error
+	reset        func(*machine.ResetRequest) error
+	bootstrapped func(*machine.BootstrapRequest) // nil: nobody looks
+	etcdStatus   *machine.EtcdMemberStatus
 }
 
 func (n *fakeNode) ApplyConfiguration(
@@ -50,7 +59,11 @@ func (n *fakeNode) ApplyConfiguration(
 	return n.apply(request)
 }
 
-func (n *fakeNode) Bootstrap(context.Context, *machine.BootstrapRequest) (*machine.BootstrapResponse, error) {
+func (n *fakeNode) Bootstrap(_ context.Context, in *machine.BootstrapRequest) (*machine.BootstrapResponse, error) {
+	if n.bootstrapped != nil {
+		n.bootstrapped(in)
+	}
+
 	return &machine.BootstrapResponse{Messages: []*machine.Bootstrap{{}}}, n.bootstrap()
 }
 
