@@ -3,6 +3,7 @@
 package talos
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -71,6 +72,60 @@ func Decrypt(data []byte, identities io.Reader) ([]byte, error) {
 	plain, err := io.ReadAll(opened)
 	if err != nil {
 		return nil, fmt.Errorf("decrypt secrets: %w", err)
+	}
+
+	return plain, nil
+}
+
+// Seal gives a writer that seals what is written to it for age recipients, in constant memory and without armour. Its
+// Close ends the data: without it nothing can be opened. It does not close the writer below.
+func Seal(to io.Writer, recipients []string) (io.WriteCloser, error) {
+	if len(recipients) == 0 {
+		return nil, errors.New("encrypt: no age recipient is given")
+	}
+
+	keys, err := age.ParseRecipients(strings.NewReader(strings.Join(recipients, "\n")))
+	if err != nil {
+		return nil, fmt.Errorf("encrypt: recipients: %w", err)
+	}
+
+	sealed, err := age.Encrypt(to, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("encrypt: %w", err)
+	}
+
+	return sealed, nil
+}
+
+// ageIntro is how age's data begins when it has no armour.
+const ageIntro = "age-encryption.org/v1\n"
+
+// Sealed reports whether data begins as age's does, with armour or without.
+func Sealed(head []byte) bool { return Encrypted(head) || bytes.HasPrefix(head, []byte(ageIntro)) }
+
+// Unseal reads what [Seal] or [Encrypt] wrote, in constant memory. What it gives is authentic up to where it was read; an
+// error at the end means that data is missing.
+func Unseal(from io.Reader, identities io.Reader) (io.Reader, error) {
+	keys, err := age.ParseIdentities(identities)
+	if err != nil {
+		// The library's text may quote the malformed line, which may be a key.
+		return nil, errors.New("decrypt: the identity file holds no valid age identities")
+	}
+
+	buffered := bufio.NewReader(from)
+
+	var sealed io.Reader = buffered
+	if head, _ := buffered.Peek(len(armor.Header)); Encrypted(head) {
+		sealed = armor.NewReader(buffered)
+	}
+
+	plain, err := age.Decrypt(sealed, keys...)
+	if mismatch := (*age.NoIdentityMatchError)(nil); errors.As(err, &mismatch) {
+		return nil, fmt.Errorf("decrypt: %w", ErrNoIdentity)
+	}
+
+	if err != nil {
+		return nil, fmt.Errorf("decrypt: %w", err)
 	}
 
 	return plain, nil

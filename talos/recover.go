@@ -17,41 +17,12 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// bootIDPath is the kernel's name of the present boot.
-const bootIDPath = "/proc/sys/kernel/random/boot_id"
-
 // BootID is the kernel's name of the node's present boot: another one after each reboot.
 func (c *Client) BootID(ctx context.Context) (string, error) {
-	const op = "read the boot's name"
-
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 
-	stream, err := c.api.MachineClient.Read(ctx, &machine.ReadRequest{Path: bootIDPath})
-	if err != nil {
-		return "", c.fail(ctx, op, err, nil)
-	}
-
-	var text strings.Builder
-
-	for {
-		message, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-
-		if err != nil {
-			return "", c.fail(ctx, op, err, nil)
-		}
-
-		text.Write(message.GetBytes())
-	}
-
-	if id := field(text.String()); id != "" {
-		return id, nil
-	}
-
-	return "", fmt.Errorf("%s on %s: it is empty", op, c.addr)
+	return c.bootID(ctx)
 }
 
 // HasEtcdData tells whether there is anything in the node's etcd data directory, whether or not etcd runs. It is what

@@ -135,7 +135,7 @@ func TestBootIDIsOneLine(t *testing.T) {
 	require.Equal(t, "0b0b", got)
 
 	_, err = dialFake(t, &fakeNode{read: func(*machine.ReadRequest, machine.MachineService_ReadServer) error { return nil }}).BootID(t.Context())
-	require.ErrorContains(t, err, "it is empty")
+	require.ErrorContains(t, err, "the node tells none")
 }
 
 func TestResetNamesThePartitionsItWipes(t *testing.T) {

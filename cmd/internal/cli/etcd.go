@@ -11,7 +11,8 @@ import (
 )
 
 func newEtcdCommand(streams Streams) *cobra.Command {
-	return newGroup("etcd", "Decide about the site's etcd", newEtcdChooseCommand(streams))
+	return newGroup("etcd", "Decide about the site's etcd, and keep snapshots of it",
+		newEtcdChooseCommand(streams), newEtcdSnapshotCommand(streams))
 }
 
 func newEtcdChooseCommand(streams Streams) *cobra.Command {

@@ -156,6 +156,10 @@ func (p *Peers) kubernetesAnswers(n *node) bool {
 // holdVIP waits until nobody else of the etcd cluster holds the address, and holds it until the node leaves.
 func (p *Peers) holdVIP(ctx context.Context, n *node, vip netip.Addr) error {
 	return p.wait(ctx, func() bool {
+		if n.etcd == nil {
+			return false // it left the cluster that elects
+		}
+
 		key := vipKey{etcd: n.etcd.cluster.id, vip: vip}
 		if p.holders[key] != nil {
 			return p.holders[key] == n
