@@ -84,7 +84,7 @@ func newRack(t *testing.T, network byte) *rack {
 	b := r.bringup("", "")
 	_, err := phase.Runner{}.Run(t.Context(), []phase.Phase{b.createSecrets()})
 	require.NoError(t, err)
-	configs, err := b.machineConfigs(b.site.Nodes)
+	configs, err := b.machineConfigs(b.site.Nodes, nil)
 	require.NoError(t, err)
 	for i, node := range b.site.Nodes {
 		u := &unit{rack: r, name: node.Name, number: node.Address.As4()[3], disks: &talosim.Storage{}, faults: map[string]talosim.Fault{}}
