@@ -20,7 +20,7 @@ CONTROLLER_GEN := $(TOOLS)/controller-gen
 
 # The levels of tests, by where they lie. What is none of these needs no set-up.
 PLANE := /lab/plane(/|$$)
-FLEET := /lab/(fleet|wire|world|demo|storm)(/|$$)
+FLEET := /lab/(fleet|wire|world|demo|storm|bringup)(/|$$)
 FIRMWARE := /lab/firmware$$
 HOUSE := /internal/house$$
 
@@ -65,7 +65,16 @@ test-plane: $(GOTESTSUM) ## Run the tests on a real control plane; builds Kubern
 
 .PHONY: test-fleet
 test-fleet: $(GOTESTSUM) ## Run the bring-up against simulated machines
-	@packages=$$($(GO) list ./... | grep -E '$(FLEET)'); $(TEST) -timeout 40m -p 1 $$packages
+	@packages=$$($(GO) list ./... | grep -E '$(FLEET)'); $(TEST) -timeout 40m -p 1 -parallel $(FAULTS_PARALLEL) $$packages
+
+# Sites with faults that are played at once: they mostly wait.
+FAULTS_PARALLEL ?= 6
+SEED ?= 1
+SEEDS ?= 100
+
+.PHONY: soak
+soak: $(GOTESTSUM) ## Play SEEDS (100) random pairs of faults against simulated machines, from SEED (1) on
+	$(TEST) -count=1 -timeout 120m -parallel $(FAULTS_PARALLEL) -run '^TestRandomPairsOfFaults$$' ./lab/world -seed $(SEED) -seeds $(SEEDS)
 
 # Machines whose tests run; what is missing for one of them is an error. Two machines at once, for two cores.
 FIRMWARE_ARCHS ?= amd64 arm64
@@ -96,6 +105,10 @@ netboot-peers: ## Install the servers that bench-netboot compares with, without 
 .PHONY: storm
 storm: ## Boot 10, 100, 500 and 1000 simulated machines at once from one netboot server; print time and memory
 	$(GO) run ./lab/storm
+
+.PHONY: bench-bringup
+bench-bringup: ## Measure what up adds to the machines' own time, for 3, 50 and 500 simulated nodes; fails when a limit is missed
+	$(GO) run ./lab/bringup
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)

@@ -26,6 +26,7 @@ type machine struct {
 	pressed chan struct{}           // closed and replaced when on changes
 	stop    context.CancelCauseFunc // ends the present run; nil while off
 	last    string                  // what went wrong last
+	cut     bool                    // the network cable was taken out
 }
 
 func newMachine(f *Fleet, spec MachineSpec, smbios [16]byte) *machine {
@@ -155,7 +156,7 @@ func (m *machine) run(ctx context.Context) {
 
 // cycle goes from the reset to the next one. False: the machine switched itself off, or was.
 func (m *machine) cycle(ctx context.Context) bool {
-	if err := m.port.Plug(ctx); err != nil && ctx.Err() == nil {
+	if err := m.plugIn(ctx); err != nil && ctx.Err() == nil {
 		m.fail(err)
 	}
 

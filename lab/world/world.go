@@ -25,6 +25,7 @@ import (
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/lab/build"
 	"github.com/cozystack/cozy-install/lab/fleet"
+	"github.com/cozystack/cozy-install/lab/fleet/kubesim"
 	"github.com/cozystack/cozy-install/lab/fleet/sitesim"
 	"github.com/cozystack/cozy-install/lab/plane"
 )
@@ -39,6 +40,11 @@ type Config struct {
 	Programs Programs
 	// Tools are the lab's programs. Zero: built, or taken from the cache.
 	Tools build.Set
+	// WithoutPlane puts a simulated API that only knows nodes in the place of the lab's control plane: for bring-ups that
+	// end when the nodes have registered.
+	WithoutPlane bool
+	// DataDisk gives each machine a second disk, with somebody's data on it.
+	DataDisk bool
 	// Speed divides the machines' own durations. Zero: 1.
 	Speed float64
 	Log   *slog.Logger // nil: nothing is logged
@@ -46,7 +52,8 @@ type Config struct {
 
 // World is a running simulated site.
 type World struct {
-	Plane *plane.Plane
+	Plane *plane.Plane    // nil without one
+	API   *kubesim.Server // nil with a plane
 	Fleet *fleet.Fleet
 
 	*surroundings // nil before the start got there
@@ -91,6 +98,31 @@ func (w *World) start(ctx, life context.Context) (err error) {
 		return err
 	}
 	w.serveSite(life)
+	kubernetes, err := w.startKubernetes(ctx)
+	if err != nil {
+		return err
+	}
+	machines, err := machinesOf(w.site, w.cfg.DataDisk)
+	if err != nil {
+		return err
+	}
+	w.Fleet, err = fleet.New(fleet.Config{
+		Machines: machines, Network: w.plugs, Clock: fleet.Clock{Speed: w.cfg.Speed},
+		Kubernetes: kubernetes, TalosVersion: w.site.Talos.Version, Log: w.cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	w.background(func() error { return w.Fleet.Run(life) })
+	return nil
+}
+
+// startKubernetes starts what the machines' Kubernetes API leads to.
+func (w *World) startKubernetes(ctx context.Context) (_ fleet.KubernetesLink, err error) {
+	if w.cfg.WithoutPlane {
+		w.API, err = kubesim.Start(ctx)
+		return w.API, err
+	}
 	var names []string
 	for _, name := range apiNames(w.site) {
 		names = append(names, name.String())
@@ -99,28 +131,13 @@ func (w *World) start(ctx, life context.Context) (err error) {
 		Dir: filepath.Join(w.cfg.Dir, "plane"), Tools: w.cfg.Tools, SANs: names, PodCIDR: w.site.Network.NodePodSubnet, Log: w.cfg.Log,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	pods, err := controllerPods(w.cfg.Programs.Controller)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := w.Plane.RunPods(pods); err != nil {
-		return err
-	}
-	machines, err := machinesOf(w.site)
-	if err != nil {
-		return err
-	}
-	w.Fleet, err = fleet.New(fleet.Config{
-		Machines: machines, Network: w.plugs, Clock: fleet.Clock{Speed: w.cfg.Speed},
-		Kubernetes: link{w.Plane}, TalosVersion: w.site.Talos.Version, Log: w.cfg.Log,
-	})
-	if err != nil {
-		return err
-	}
-	w.background(func() error { return w.Fleet.Run(life) })
-	return nil
+	return link{w.Plane}, w.Plane.RunPods(pods)
 }
 
 // serveSite runs what a site has of its own: a plain DHCP server, and here also the image factory.
@@ -186,6 +203,10 @@ func (w *World) Close() error {
 	if w.Plane != nil {
 		errs = append(errs, w.Plane.Stop())
 	}
+	if w.API != nil {
+		errs = append(errs, w.API.Close())
+		w.API = nil
+	}
 	if w.surroundings != nil {
 		errs = append(errs, w.close())
 	}
@@ -195,7 +216,7 @@ func (w *World) Close() error {
 }
 
 // machinesOf makes a machine for each node, by turns with BIOS firmware, UEFI firmware, and UEFI firmware that boots by HTTP.
-func machinesOf(s *site.Site) ([]fleet.MachineSpec, error) {
+func machinesOf(s *site.Site, dataDisk bool) ([]fleet.MachineSpec, error) {
 	kinds := []fleet.Firmware{fleet.BIOS, fleet.UEFI, fleet.UEFIHTTP}
 	out := make([]fleet.MachineSpec, 0, len(s.Nodes))
 	for i, n := range s.Nodes {
@@ -206,6 +227,11 @@ func machinesOf(s *site.Site) ([]fleet.MachineSpec, error) {
 		m := fleet.MachineSpec{
 			Name: n.Name, MAC: mac, UUID: n.UUID, Serial: n.Serial, Firmware: kinds[i%len(kinds)],
 			Disks: []fleet.Disk{{Path: "/dev/vda", Size: 100 << 30, Model: "SIMULATED", Serial: n.Disk.Serial, Transport: "virtio"}},
+		}
+		if dataDisk {
+			m.Disks = append(m.Disks, fleet.Disk{
+				Path: "/dev/vdb", Size: 200 << 30, Model: "DATA", Serial: n.Disk.Serial + "-DATA", Transport: "virtio", Content: "xfs",
+			})
 		}
 		out = append(out, m)
 	}

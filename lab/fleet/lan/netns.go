@@ -31,6 +31,8 @@ type Netns struct {
 
 	bridge *Space
 	master int // index of the bridge
+	// bastionPort is the bridge's end of the bastion's cable.
+	bastionPort string
 
 	mu     sync.Mutex
 	nextID int
@@ -76,8 +78,9 @@ func (n *Netns) build(ctx context.Context, cfg NetnsConfig) (err error) {
 	}
 
 	if n.Bastion == nil {
-		n.Bastion, _, err = n.end(ctx, "bastion", nil, cfg.Bastion)
+		n.Bastion, n.bastionPort, err = n.end(ctx, "bastion", nil, cfg.Bastion)
 	} else {
+		n.bastionPort = "bastion"
 		err = n.connect(ctx, n.Bastion, secondLink, "bastion", nil, cfg.Bastion)
 	}
 
