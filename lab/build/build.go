@@ -8,7 +8,7 @@
 // the linker needs about 2 GB for each of them.
 //
 // It refuses to know what the programs are for. Still missing: removing programs of former versions from the cache
-// (delete the folder), and the modules of later lab levels (Talos, the policy engine).
+// (delete the folder), and the policy engine's module.
 package build
 
 import (
@@ -45,22 +45,10 @@ func Tools(ctx context.Context, cfg Config) (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
-	programs := catalogue()
-	folders := map[string]string{}
-	for _, program := range programs {
-		if folders[program.module] != "" {
-			continue
-		}
-		key, err := moduleKey(filepath.Join(cfg.Root, toolsDir, program.module))
-		if err != nil {
-			return Set{}, err
-		}
-		folders[program.module] = filepath.Join(cfg.CacheDir, key)
-	}
-	if err := cfg.buildMissing(ctx, programs, folders); err != nil {
+	path, err := cfg.buildAll(ctx, catalogue())
+	if err != nil {
 		return Set{}, err
 	}
-	path := func(module, name string) string { return filepath.Join(folders[module], name) }
 	return Set{
 		Labplane:         path("kube", "labplane"),
 		Kubectl:          path("kube", "kubectl"),
@@ -69,6 +57,25 @@ func Tools(ctx context.Context, cfg Config) (Set, error) {
 		HelmController:   path("flux", "helm-controller"),
 		FluxCRDs:         path("flux", "crds"),
 	}, nil
+}
+
+// buildAll builds what is missing of the programs, and says where a program of a module is.
+func (cfg Config) buildAll(ctx context.Context, programs []program) (path func(module, name string) string, err error) {
+	folders := map[string]string{}
+	for _, program := range programs {
+		if folders[program.module] != "" {
+			continue
+		}
+		key, err := moduleKey(filepath.Join(cfg.Root, toolsDir, program.module))
+		if err != nil {
+			return nil, err
+		}
+		folders[program.module] = filepath.Join(cfg.CacheDir, key)
+	}
+	if err := cfg.buildMissing(ctx, programs, folders); err != nil {
+		return nil, err
+	}
+	return func(module, name string) string { return filepath.Join(folders[module], name) }, nil
 }
 
 func (cfg Config) complete() (Config, error) {

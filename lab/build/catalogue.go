@@ -21,6 +21,8 @@ type program struct {
 	// stamp is the module whose version is stamped into the program as Kubernetes' own build does; empty: none.
 	// Without it the server calls itself v0.0.0-master and Helm's checks of kubeVersion fail.
 	stamp string
+	// tags are build tags, and link further flags for the linker, both as the program's own build has them.
+	tags, link []string
 	// crds are the modules whose config/crd/bases make up the folder.
 	crds []string
 	// cost is the CPU time of the build with an empty Go build cache and everything before it in the catalogue built.

@@ -65,7 +65,9 @@ func (cfg Config) build(ctx context.Context, p program, step, folder string) err
 	stopReport := cfg.reportWhile(step)
 	// -trimpath makes the build cache independent of the checkout's path; the version control stamp would link anew with
 	// every commit.
-	_, err := goCommand(ctx, module, "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags(version), "-o", temporary, p.pkg)
+	flags := strings.Join(append([]string{linkerFlags(version)}, p.link...), " ")
+	_, err := goCommand(ctx, module,
+		"build", "-trimpath", "-buildvcs=false", "-tags", strings.Join(p.tags, ","), "-ldflags", flags, "-o", temporary, p.pkg)
 	stopReport()
 	if err != nil {
 		return err
