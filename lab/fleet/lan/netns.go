@@ -20,6 +20,9 @@ import (
 type NetnsConfig struct {
 	Bastion netip.Prefix // 10.77.0.2/24 in the demo
 	Site    netip.Prefix // 10.77.0.1/24 in the demo
+	// In is a namespace that is there already and becomes the bastion, with a link called eth1: see [Here]. Nil: the bastion is
+	// made as well.
+	In *Space
 }
 
 // Netns is a network of namespaces around one bridge.
@@ -42,7 +45,7 @@ type Netns struct {
 // NewNetns makes the namespaces, the bridge and the two fixed ends. The error says what is missing where the caller may
 // not make namespaces. Close it.
 func NewNetns(ctx context.Context, cfg NetnsConfig) (*Netns, error) {
-	n := &Netns{ports: map[*netnsPort]struct{}{}}
+	n := &Netns{ports: map[*netnsPort]struct{}{}, Bastion: cfg.In}
 	if err := n.build(ctx, cfg); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}

@@ -67,6 +67,27 @@ func newSpace(name string) (*Space, error) {
 	return s, nil
 }
 
+// Here is the namespace that this process runs in, which should be one of its own. Close it as any other.
+func Here() (*Space, error) {
+	s := &Space{name: "here", ns: netns.None()}
+
+	err := onLockedThread(func() error {
+		var err error
+		s.ns, err = netns.Get()
+
+		return err
+	})
+	if err == nil {
+		s.handle, err = netlink.NewHandleAt(s.ns)
+	}
+
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("find the own network namespace: %w", err), s.Close())
+	}
+
+	return s, nil
+}
+
 // acceptBroadcasts switches off the reverse path filter of the own namespace, which inherits the host's: with it, a
 // link without an address drops the very broadcasts that would give it one.
 func acceptBroadcasts() error {
