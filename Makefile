@@ -22,6 +22,7 @@ CONTROLLER_GEN := $(TOOLS)/controller-gen
 PLANE := /lab/plane(/|$$)
 FLEET := /lab/(fleet|wire|world|demo|storm|bringup)(/|$$)
 FIRMWARE := /lab/firmware$$
+TALOS := /lab/taloslab(/|$$)
 HOUSE := /internal/house$$
 
 # gotestsum prints failures in full and, at the end, each skipped test with its reason.
@@ -88,6 +89,19 @@ firmware: $(GOTESTSUM) ## Boot machines with real firmware under QEMU (as root; 
 .PHONY: firmware-install
 firmware-install: ## Install QEMU, firmware images and dnsmasq, and fetch kernels and iPXE (Debian, as root)
 	lab/firmware/packages.sh install files $(FIRMWARE_ARCHS)
+
+# How many nodes, and the module below lab/tools that Talos comes from.
+NODES ?= 1
+TALOS_MODULE ?= talos
+
+.PHONY: talos
+talos: $(GOTESTSUM) ## Run Talos's own machined in containers (as root; NODES=3 for three control planes); builds Talos and Kubernetes
+	@COZY_TALOSLAB=1 COZY_TALOS_NODES='$(NODES)' COZY_TALOS_MODULE='$(TALOS_MODULE)' \
+		$(TEST) -count=1 -timeout 50m -p 1 $$($(GO) list ./... | grep -E '$(TALOS)')
+
+.PHONY: talos-install
+talos-install: ## Fetch the Debian packages that Talos nodes have in them (Debian, as root)
+	lab/taloslab/packages.sh
 
 .PHONY: bench
 bench: ## Run the benchmarks

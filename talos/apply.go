@@ -14,6 +14,9 @@ import (
 // maxDetails bounds the text of a dry run: a diff is never longer than two configs.
 const maxDetails = 1 << 20
 
+// undecodable is how the answer of a node in maintenance before 1.13 begins.
+const undecodable = "failed to parse config"
+
 // DryRun has the node judge a config against its hardware and its present config, and change nothing. The details are
 // the node's own words, a diff on a configured node; secrets are taken out of them.
 func (c *Client) DryRun(ctx context.Context, config []byte) (string, error) {
@@ -62,10 +65,14 @@ func (c *Client) apply(
 		codes.InvalidArgument:    ErrInvalidConfig,
 	})
 
-	// The node quotes what it refuses.
 	var call *CallError
 	if errors.As(failure, &call) {
-		call.text = redactConfig(call.text, config)
+		// Before 1.13 a node in maintenance gives a config that it can't decode no code (seen with 1.12.0).
+		if call.Code == codes.Unknown && strings.HasPrefix(call.text, undecodable) {
+			call.kind = ErrInvalidConfig
+		}
+
+		call.text = redactConfig(call.text, config) // the node quotes what it refuses
 	}
 
 	return nil, failure

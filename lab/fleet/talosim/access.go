@@ -100,7 +100,7 @@ func resourceAccess(ctx context.Context, access state.Access) error {
 	}
 
 	sensitive := []string{
-		config.MachineConfigType, network.LinkSpecType, network.AddressSpecType, block.VolumeConfigType,
+		config.MachineConfigType, network.LinkSpecType, block.VolumeConfigType,
 	}
 	if !slices.Contains(sensitive, access.ResourceType) && access.ResourceNamespace != secrets.NamespaceName {
 		return nil

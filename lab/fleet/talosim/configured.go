@@ -80,7 +80,7 @@ func (o *osRun) runConfigured(ctx context.Context, provider config.Provider) (Ou
 		return "", err
 	}
 
-	boot.server = o.newServer(mutualTLS(certificate, provider))
+	boot.server = o.newServer(mutualTLS(certificate, provider), &api{osRun: o})
 	defer boot.server.Stop()
 
 	o.mu.Lock()

@@ -92,6 +92,7 @@ type testLab struct {
 	bundle     *secrets.Bundle
 	timing     talosim.Timing
 	security   runtime.SecurityStateSpec
+	version    string // that was netbooted
 }
 
 // oneBundle is shared by most tests: its RSA key takes a second to make.
@@ -117,7 +118,7 @@ func newLab(t *testing.T, prefix byte) *testLab {
 	t.Helper()
 
 	return &testLab{
-		T: t, prefix: prefix, peers: &talosim.Peers{}, bundle: oneBundle(),
+		T: t, prefix: prefix, version: "v1.13.9", peers: &talosim.Peers{}, bundle: oneBundle(),
 		kubernetes: &fakeKubernetes{nodes: map[string]talosim.KubernetesNode{}, down: map[string]bool{}},
 	}
 }
@@ -208,7 +209,7 @@ func (m *testMachine) config() talosim.Config {
 			Security: m.lab.security,
 		},
 		Disks: m.storage, Wire: loopWire{lease: netip.PrefixFrom(m.lab.address(100+m.number), 24)},
-		Peers: m.lab.peers, Kubernetes: m.lab.kubernetes, Version: "v1.13.9",
+		Peers: m.lab.peers, Kubernetes: m.lab.kubernetes, Version: m.lab.version,
 		NodeAddress: func(own netip.Addr) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, own.As4()[3]}) },
 		Clock:       clock.Clock{Speed: 100}, Timing: m.lab.timing, Faults: m.faults,
 		OnStage: func(s talosim.Stage) { m.stages = append(m.stages, s) },

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/config"
 )
 
@@ -26,12 +27,13 @@ func (o *osRun) runMaintenance(ctx context.Context) (Outcome, error) {
 		return "", err
 	}
 
-	server := o.newServer(maintenanceTLS(identity.certificate))
+	server := o.newServer(maintenanceTLS(identity.certificate), o.maintenanceService())
 	defer server.Stop() // breaks the connections, as a reboot does
 
 	if err := errors.Join(
 		o.setService(ctx, serviceAPID, stateRunning, "Health check successful"),
 		o.setStage(ctx, StageMaintenance),
+		o.publishUnconfigured(ctx, lease),
 		o.listen(ctx, server, lease.Addr()),
 	); err != nil {
 		return "", err
@@ -54,6 +56,15 @@ func (o *osRun) runMaintenance(ctx context.Context) (Outcome, error) {
 	}
 
 	return o.shutDown(ctx)
+}
+
+// maintenanceService is the whole API, or what there was before 1.13.
+func (o *osRun) maintenanceService() machine.MachineServiceServer {
+	if o.hasSmallMaintenance() {
+		return &smallMaintenance{osRun: o}
+	}
+
+	return &api{osRun: o}
 }
 
 // install takes the time of an installation, during which the API goes on answering, and ends with a bootable disk. The

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package talosim simulates Talos Linux 1.13 as seen over its API: maintenance mode, taking and carrying out a machine
+// Package talosim simulates Talos Linux 1.13 as seen over its API, and the maintenance mode of older ones: taking and carrying out a machine
 // config (decoded and validated by Talos's own code), the boot into it, etcd's bootstrap and joining, and the node's
 // appearance in Kubernetes. It speaks real TLS and gRPC on the machine's own address, port 50000.
 //

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package taloslab_test
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cozystack/cozy-install/bootstrap"
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/lab/taloslab"
+	"github.com/cozystack/cozy-install/talos"
+)
+
+const imageServer = "10.77.0.2:5000"
+
+// testSite is a site file for nodes of the lab, as an operator writes it. Nodes in containers have no clock of their own to
+// set, and get the lab's images. Without CNI from the core kubelet says NotReady.
+type testSite struct {
+	file, workDir string
+	loaded        *site.Site
+}
+
+func writeSite(t *testing.T, lab *taloslab.Lab, nodes ...*taloslab.Node) testSite {
+	t.Helper()
+	entries := make([]siteNode, len(nodes))
+	for i, node := range nodes {
+		entries[i] = siteNode{node.Name, node.MAC, node.Address.Addr()}
+	}
+	return writeSiteOf(t, lab, entries...)
+}
+
+type siteNode struct {
+	name    string
+	mac     net.HardwareAddr
+	address netip.Addr
+}
+
+func writeSiteOf(t *testing.T, lab *taloslab.Lab, nodes ...siteNode) testSite {
+	t.Helper()
+	var list strings.Builder
+	for _, node := range nodes {
+		fmt.Fprintf(&list, "- {name: %s, role: controlplane, mac: %q, address: %s, disk: {serial: none}}\n", node.name, node.mac, node.address)
+	}
+	text := fmt.Sprintf(`apiVersion: install.cozystack.io/v1alpha1
+kind: Site
+metadata: {name: taloslab}
+domain: example.org
+bundle: paas-full
+talos:
+  version: %s
+  patches:
+  - machine: {time: {disabled: true}}
+  - cluster: {etcd: {image: "registry.k8s.io/etcd:%s"}}
+kubernetes: {version: %s}
+network:
+  endpoint: https://%s:6443
+  nodeSubnet: 10.77.0.0/24
+netboot: {interface: eth1, mode: "off"}
+registries:
+  mirrors:
+    registry.k8s.io: ["http://%[5]s"]
+    ghcr.io: ["http://%[5]s"]
+nodes:
+%[6]s`, lab.TalosVersion, taloslab.EtcdVersion, taloslab.KubernetesVersion, nodes[0].address, imageServer, list.String())
+	dir := t.TempDir()
+	s := testSite{file: filepath.Join(dir, "site.yaml"), workDir: filepath.Join(dir, "work")}
+	require.NoError(t, os.WriteFile(s.file, []byte(text), 0o600))
+	var err error
+	s.loaded, err = site.Load(s.file)
+	require.NoError(t, err)
+	return s
+}
+
+// configs are what the product makes of the site: the machine config of each node, and the credentials for afterwards.
+func (s testSite) configs(t *testing.T) (map[string][]byte, *talos.Credentials) {
+	t.Helper()
+	configs, talosconfig := s.generate(t)
+	creds, err := talos.ParseCredentials(talosconfig)
+	require.NoError(t, err)
+	return configs, creds
+}
+
+func (s testSite) generate(t *testing.T) (configs map[string][]byte, talosconfig []byte) {
+	t.Helper()
+	configs, talosconfig, err := bootstrap.GenerateConfigs(t.Context(), bootstrap.Options{Site: s.loaded, WorkDir: s.workDir})
+	require.NoError(t, err)
+	return configs, talosconfig
+}
