@@ -133,6 +133,7 @@ func (b *bringup) noteApplied(ctx context.Context, nodes []string) error {
 		for _, name := range nodes {
 			j.Applied[name] = true
 			delete(j.Installed, name)
+			delete(j.Resets, name)
 			delete(b.running, name)
 		}
 	})

@@ -44,8 +44,9 @@ func isFinal(err error) bool {
 		lost         *LostBootstrapNodeError
 		taken        *kube.TakenError
 		secureBoot   *SecureBootError
+		restoring    *PendingRestoreError
 	)
 	return errors.As(err, &foreign) || errors.As(err, &noSecrets) || errors.As(err, &two) || errors.As(err, &broken) ||
 		errors.As(err, &noKubeconfig) || errors.As(err, &journal) || errors.As(err, &lost) || errors.As(err, &taken) ||
-		errors.As(err, &secureBoot)
+		errors.As(err, &secureBoot) || errors.As(err, &restoring)
 }

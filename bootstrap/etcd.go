@@ -84,7 +84,7 @@ func (e *LostEtcdError) Error() string {
 
 // Hint says what may be wrong.
 func (e *LostEtcdError) Hint() string {
-	return "control planes that just rebooted need a moment; if they were wiped, the cluster's data is gone, and only a restore or a new cluster with a new work directory goes on"
+	return "control planes that just rebooted need a moment; if they were wiped, the cluster's data is gone: take it back with cozy-install etcd restore, or begin a new cluster with cozy-install reset of all control planes"
 }
 
 // assertAllAsked refuses to go on without a control plane before etcd ever ran. Each is asked once more: waiting for them
@@ -166,6 +166,9 @@ func (b *bringup) callBootstrap(ctx context.Context, node site.Node) error {
 	journal, err := b.dir.Journal()
 	if err != nil {
 		return err
+	}
+	if journal.Restore != nil {
+		return &PendingRestoreError{Node: journal.Restore.Node}
 	}
 	if journal.EtcdStarted {
 		return &LostEtcdError{Node: node.Name}

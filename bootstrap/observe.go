@@ -53,7 +53,7 @@ func (b *bringup) observeSome(ctx context.Context, nodes []site.Node, search boo
 		return nil, err
 	}
 	seen, err := b.observeNodes(ctx, nodes, search, creds)
-	return seen, errors.Join(err, b.noteInstalled(ctx, seen))
+	return seen, errors.Join(err, b.noteInstalled(ctx, seen), b.noteResets(ctx, seen))
 }
 
 func (b *bringup) observeNodes(ctx context.Context, nodes []site.Node, search bool, creds *talos.Credentials) (map[string]sight, error) {
@@ -200,7 +200,7 @@ func (b *bringup) allOurs(ctx context.Context) (bool, error) {
 			enough()
 		}
 	})
-	err = errors.Join(err, b.noteInstalled(ctx, seen))
+	err = errors.Join(err, b.noteInstalled(ctx, seen), b.noteResets(ctx, seen))
 	if err == nil {
 		err = b.assertSeen(seen, "are not configured", talos.Ours)
 	}

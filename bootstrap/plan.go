@@ -5,7 +5,7 @@
 //
 // Still missing in this version: the hosted and distro bundles, netboot modes other than proxy and off, BMC power control,
 // the choice of a link for machines known by serial or UUID only, the services of tenant-root and the
-// probe of its URL, upgrades, reset and support bundles.
+// probe of its URL, upgrades of Kubernetes and support bundles.
 package bootstrap
 
 import "github.com/cozystack/cozy-install/bootstrap/phase"

@@ -31,6 +31,11 @@ type Journal struct {
 	Approvals map[string]string `json:"approvals,omitempty"`
 	// Upgrade is the upgrade of Talos that a node was asked for and whose end was not seen yet. Nil: none.
 	Upgrade *UpgradeMark `json:"upgrade,omitempty"`
+	// Resets are, by node, how far a reset that takes its config away has come: it was asked for, or was seen to be done.
+	// A node that is given a config is out of here.
+	Resets map[string]ResetState `json:"resets,omitempty"`
+	// Restore is a restore of etcd that was begun and whose end was not seen yet. Nil: none.
+	Restore *RestoreMark `json:"restore,omitempty"`
 	// Replaced names the nodes whose former machine was taken out of the cluster, and whose new one is not in it yet.
 	Replaced map[string]bool `json:"replaced,omitempty"`
 }
@@ -40,6 +45,25 @@ type UpgradeMark struct {
 	Node   string `json:"node"`
 	Image  string `json:"image"`  // the installer's image that it was asked to install
 	BootID string `json:"bootID"` // of the boot in which it was asked
+}
+
+// ResetState is how far the reset of a node has come.
+type ResetState string
+
+// The states of a reset.
+const (
+	ResetAsked ResetState = "asked" // the node was asked, or is about to be
+	ResetDone  ResetState = "done"  // it was seen in maintenance mode after that
+)
+
+// RestoreMark is written before anything is done for a restore of etcd.
+type RestoreMark struct {
+	Node   string `json:"node"`   // the control plane on which it is done, and on no other
+	SHA256 string `json:"sha256"` // of the snapshot
+	// Uploaded is the boot of the node in which it was given all of the snapshot. Empty: none.
+	Uploaded string `json:"uploaded,omitempty"`
+	// Called says that the node was asked to start etcd from it: it may have done so.
+	Called bool `json:"called,omitempty"`
 }
 
 // Journal reads the journal. A missing one is an empty one.

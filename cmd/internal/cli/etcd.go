@@ -12,7 +12,7 @@ import (
 
 func newEtcdCommand(streams Streams) *cobra.Command {
 	return newGroup("etcd", "Decide about the site's etcd, and keep snapshots of it",
-		newEtcdChooseCommand(streams), newEtcdSnapshotCommand(streams))
+		newEtcdChooseCommand(streams), newEtcdSnapshotCommand(streams), newEtcdRestoreCommand(streams))
 }
 
 func newEtcdChooseCommand(streams Streams) *cobra.Command {

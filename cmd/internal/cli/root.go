@@ -39,6 +39,7 @@ func newRoot(streams Streams, version string) *cobra.Command {
 		newNodeCommand(streams),
 		newEtcdCommand(streams),
 		newUpgradeCommand(streams),
+		newResetCommand(streams),
 		newBackupCommand(streams),
 		newKubeconfigCommand(streams),
 		newTalosconfigCommand(streams),

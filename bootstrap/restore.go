@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
+	"github.com/cozystack/cozy-install/talos"
+)
+
+// RestoreOptions say from what to restore etcd, and what was agreed to.
+type RestoreOptions struct {
+	File         string // the snapshot, encrypted or not
+	IdentityFile string // with the age identities that open it; empty: the site's
+	// Node is the control plane on which it is restored; the others join. Empty: the one on which etcd was bootstrapped.
+	Node   string
+	Accept []string // names of risks: data-loss goes without Confirm
+	// Confirm is asked before anything is done. Its error ends the restore. A restore that was begun does not ask again.
+	Confirm func(RestorePlan) error
+	// Say is told what is waited for. Nil: nobody listens.
+	Say func(format string, args ...any)
+}
+
+// RestorePlan is what a restore will do.
+type RestorePlan struct {
+	Site   string `json:"site"`
+	Node   string `json:"node"`
+	File   string `json:"file"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+	// Begun says that an earlier run began it.
+	Begun bool `json:"begun"`
+}
+
+// Restored is a restore that was seen to take effect.
+type Restored struct {
+	RestorePlan
+	Members []string `json:"members"`
+}
+
+// OtherRestoreError says that a restore from another snapshot, or on another node, was begun before.
+type OtherRestoreError struct{ Node, SHA256 string }
+
+func (e *OtherRestoreError) Error() string {
+	return fmt.Sprintf("a restore on %s from the snapshot with sha256 %s was begun before, and may have taken effect", e.Node, e.SHA256)
+}
+
+// Hint says how to go on.
+func (e *OtherRestoreError) Hint() string {
+	return "finish it with that snapshot; or reset all control planes without --keep-config, which forgets it, and begin anew after up --until install"
+}
+
+// PendingRestoreError says that etcd is not bootstrapped, because a restore was begun.
+type PendingRestoreError struct{ Node string }
+
+func (e *PendingRestoreError) Error() string {
+	return "a restore of etcd on " + e.Node + " was begun: an empty etcd is not started in its place"
+}
+
+// Hint says how to go on.
+func (e *PendingRestoreError) Hint() string {
+	return "finish it: cozy-install etcd restore with the same snapshot; then run up again"
+}
+
+// restoreAgain is how long a node that was asked to start etcd from a snapshot has before it is asked again: it fetches
+// etcd's image first.
+const restoreAgain = 30 * time.Second
+
+// Restore starts etcd anew from a snapshot, on one control plane, and waits until the others have joined. It is the only
+// exception to the rule that etcd is bootstrapped once, and has its own guard: mayRestore. Killed at any moment and run
+// again with the same snapshot, it goes on.
+func Restore(ctx context.Context, o Options, r RestoreOptions) (out Restored, err error) {
+	dir, err := workdir.Open(o.WorkDir)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	b, err := newBringup(o, dir)
+	if err != nil {
+		return Restored{}, err
+	}
+	if r.Say == nil {
+		r.Say = func(string, ...any) {}
+	}
+	plan, node, err := b.planRestore(ctx, r)
+	if err != nil {
+		return Restored{}, err
+	}
+	if !plan.Begun && !slices.Contains(r.Accept, RiskDataLoss) {
+		if err := r.Confirm(plan); err != nil {
+			return Restored{}, err
+		}
+	}
+	// Written before anything is done: nobody else may be chosen, and no empty etcd started, from now on.
+	if !plan.Begun {
+		err = dir.UpdateJournal(ctx, func(j *workdir.Journal) {
+			j.BootstrapNode, j.Restore = node.Name, &workdir.RestoreMark{Node: node.Name, SHA256: plan.SHA256}
+		})
+		if err != nil {
+			return Restored{}, err
+		}
+	}
+	members, err := b.restore(ctx, node, r)
+	if err != nil {
+		return Restored{}, err
+	}
+	return Restored{RestorePlan: plan, Members: members}, dir.UpdateJournal(ctx, func(j *workdir.Journal) {
+		j.BootstrapCalled, j.EtcdStarted, j.Restore = true, true, nil
+	})
+}
+
+// planRestore checks the snapshot, and that no etcd can be harmed.
+func (b *bringup) planRestore(ctx context.Context, r RestoreOptions) (RestorePlan, site.Node, error) {
+	if _, err := b.credentials(); err != nil {
+		return RestorePlan{}, site.Node{}, err
+	}
+	found, err := b.checkSnapshot(r)
+	if err != nil {
+		return RestorePlan{}, site.Node{}, err
+	}
+	journal, err := b.dir.Journal()
+	if err != nil {
+		return RestorePlan{}, site.Node{}, err
+	}
+	node, err := b.restoreNode(r.Node, journal)
+	if err != nil {
+		return RestorePlan{}, site.Node{}, err
+	}
+	if mark := journal.Restore; mark != nil && (mark.SHA256 != found.SHA256 || mark.Node != node.Name) {
+		return RestorePlan{}, site.Node{}, &OtherRestoreError{Node: mark.Node, SHA256: mark.SHA256}
+	}
+	views, err := b.planeViews(ctx)
+	if err != nil {
+		return RestorePlan{}, site.Node{}, err
+	}
+	if err := mayRestore(node.Name, journal.Restore, views); err != nil {
+		return RestorePlan{}, site.Node{}, err
+	}
+	return RestorePlan{
+		Site: b.site.Metadata.Name, Node: node.Name, File: r.File, Bytes: found.Bytes, SHA256: found.SHA256, Begun: journal.Restore != nil,
+	}, node, nil
+}
+
+// restoreNode is the control plane to restore on: that of a restore that was begun, the one asked for, the one on which
+// etcd was bootstrapped, or, when that is lost, the first.
+func (b *bringup) restoreNode(asked string, journal workdir.Journal) (site.Node, error) {
+	planes := b.controlPlanes()
+	if asked == "" && journal.Restore != nil {
+		asked = journal.Restore.Node
+	}
+	if asked == "" && contains(planes, journal.BootstrapNode) {
+		asked = journal.BootstrapNode
+	}
+	if asked == "" {
+		return planes[0], nil
+	}
+	if !contains(planes, asked) {
+		return site.Node{}, &UnknownNodeError{Node: asked, Known: names(planes)}
+	}
+	return nodeOf(b.site, asked)
+}
+
+func (b *bringup) checkSnapshot(r RestoreOptions) (talos.Snapshot, error) {
+	from, err := openSealed(b.site, r.File, r.IdentityFile)
+	if err != nil {
+		return talos.Snapshot{}, err
+	}
+	var check talos.SnapshotCheck
+	_, err = io.Copy(&check, from)
+	if err := errors.Join(err, from.Close()); err != nil {
+		return talos.Snapshot{}, fmt.Errorf("read %s: %w", r.File, err)
+	}
+	found, err := check.Finish()
+	if err != nil {
+		return talos.Snapshot{}, fmt.Errorf("%s: %w", r.File, err)
+	}
+	return found, nil
+}
+
+// restore brings the node to its restored etcd, and waits for the others. It gives the members.
+func (b *bringup) restore(ctx context.Context, node site.Node, r RestoreOptions) ([]string, error) {
+	var asked time.Time
+	err := b.await(ctx, r.Say, "etcd to start from the snapshot on "+node.Name, 0, func(ctx context.Context) error {
+		return b.restoreOnce(ctx, node, r, &asked)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var members []talos.EtcdMember
+	err = b.await(ctx, r.Say, "the other control planes to join etcd", askTimeout, func(ctx context.Context) error {
+		views, err := b.planeViews(ctx)
+		if err != nil {
+			return err
+		}
+		var planes []string
+		seen := map[string][]talos.EtcdMember{}
+		for _, view := range views {
+			if view.state == talos.Maintenance {
+				continue // it joins when up has given it its config
+			}
+			planes = append(planes, view.node.Name)
+			seen[view.node.Name] = view.members
+		}
+		members = seen[node.Name]
+		return oneEtcd(planes, seen)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(members))
+	for i, m := range members {
+		out[i] = m.Hostname
+	}
+	slices.Sort(out)
+	return out, nil
+}

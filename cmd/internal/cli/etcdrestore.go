@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/cozystack/cozy-install/bootstrap"
+	"github.com/cozystack/cozy-install/cmd/internal/ui"
+)
+
+func newEtcdRestoreCommand(streams Streams) *cobra.Command {
+	var flags siteFlags
+	var output outputFlag
+	var restore bootstrap.RestoreOptions
+	var nodeTimeout time.Duration
+	c := &cobra.Command{
+		Use: "restore SNAPSHOT", Short: "Start the cluster's lost etcd anew from a snapshot", Args: usageArgs(cobra.ExactArgs(1)),
+		Long: "Start the cluster's lost etcd anew from a snapshot, on one control plane, and wait until the others have joined. It is\n" +
+			"refused unless every control plane of the site file answers and has no data of etcd any more: while its etcd runs, or\n" +
+			"could again, a second one would split the cluster. What is lost for good is wiped with cozy-install reset --keep-config.\n" +
+			"Interrupted or killed, it goes on when run again with the same snapshot; up refuses to start an empty etcd until then.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := output.check(); err != nil {
+				return err
+			}
+			if i := slices.IndexFunc(restore.Accept, func(name string) bool { return name != bootstrap.RiskDataLoss }); i >= 0 {
+				return &UsageError{Err: fmt.Errorf("--accept-risk %q: the risk is %s", restore.Accept[i], bootstrap.RiskDataLoss)}
+			}
+			site, err := flags.load(streams)
+			if err != nil {
+				return err
+			}
+			site.NodeTimeout, restore.File = nodeTimeout, args[0]
+			restore.Say = func(format string, values ...any) {
+				fmt.Fprintln(streams.Err, ui.Printable(fmt.Sprintf(format, values...)))
+			}
+			restore.Confirm = func(plan bootstrap.RestorePlan) error {
+				fmt.Fprintf(streams.Err, "etcd of %s starts anew on %s from %s (%s, sha256 %s).\nWhat happened in the cluster after it was taken is lost.\n",
+					plan.Site, plan.Node, plan.File, humanize.IBytes(uint64(max(0, plan.Bytes))), plan.SHA256)
+				return confirmSite(streams, plan.Site)
+			}
+			restored, err := bootstrap.Restore(cmd.Context(), site, restore)
+			if err != nil {
+				return wrongNode(err)
+			}
+			return output.print(streams.Out, restored, func() string {
+				return fmt.Sprintf("etcd runs again, from %s on %s; its members: %s\n", restored.File, restored.Node, strings.Join(restored.Members, ", "))
+			})
+		},
+	}
+	flags.add(c)
+	output.add(c)
+	addIdentity(c, &restore.IdentityFile)
+	c.Flags().StringVar(&restore.Node, "node", "", "control plane to restore on (default: the one on which etcd was bootstrapped)")
+	c.Flags().StringArrayVar(&restore.Accept, "accept-risk", nil, "data-loss: do not ask for the site's name")
+	c.Flags().DurationVar(&nodeTimeout, "node-timeout", bootstrap.DefaultNodeTimeout, "how long each step may take")
+	return c
+}

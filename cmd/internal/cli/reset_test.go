@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cozystack/cozy-install/bootstrap"
+)
+
+func TestResetRefusesWhatWasNotMeant(t *testing.T) {
+	file, work := keptSite(t)
+	for _, args := range [][]string{{"--accept-risk", "everything"}, {"w9", "--yes"}, {"-o", "yaml"}} {
+		code, out, said := run(t, append([]string{"reset", "-f", file, "--work-dir", work}, args...)...)
+		require.Equal(t, exitUsage, code, "%v: %s", args, said)
+		require.Empty(t, out)
+	}
+	// Nobody is there, so there is nothing to lose; the name must be typed all the same.
+	code, out, said := run(t, "reset", "-f", file, "--work-dir", work)
+	require.Equal(t, exitFailed, code)
+	require.Empty(t, out)
+	require.Contains(t, said, "Type the site's name to go on (test): ")
+	require.Contains(t, said, "nothing was done: the site's name, test, was not typed")
+
+	code, out, said = run(t, "reset", "-f", file, "--work-dir", work, "--yes")
+	require.Equal(t, exitFailed, code)
+	require.Regexp(t, `(?m)^cp1 +failed +node cp1 \(127\.213\.7\.2\) does not answer$`, out)
+	require.Contains(t, said, "not seen reset: w1")
+}
+
+func TestOnlyTheSitesNameConfirms(t *testing.T) {
+	for typed, want := range map[string]bool{"lab\n": true, " lab \n": true, "lab": true, "yes\n": false, "\n": false, "": false, "labs\n": false} {
+		var asked bytes.Buffer
+		err := confirmSite(Streams{In: strings.NewReader(typed), Err: &asked}, "lab")
+		require.Equal(t, want, err == nil, "%q", typed)
+		require.Contains(t, asked.String(), "(lab)")
+	}
+}
+
+func TestResetSaysFirstWhatItWipes(t *testing.T) {
+	text := resetPlanText(bootstrap.ResetPlan{
+		Nodes: []bootstrap.ResetNode{
+			{Name: "cp1", Role: "controlplane", Address: "10.0.0.1", State: "ours", Wipes: []string{"EPHEMERAL", "/dev/sdb"}, Graceful: true},
+			{Name: "w1", Role: "worker", Address: "10.0.0.2", State: "maintenance"},
+		},
+		Risks: []bootstrap.Risk{{Name: "data-loss", Why: "it is wiped"}},
+	})
+	require.Regexp(t, `(?m)^cp1 .* drained, leaves etcd +EPHEMERAL, /dev/sdb$`, text)
+	require.Regexp(t, `(?m)^w1 .* nothing$`, text)
+	require.Contains(t, text, "Risk data-loss: it is wiped\n")
+	require.Contains(t, resetText(bootstrap.ResetResult{Ended: true}), "up --until install, then etcd restore")
+}
+
+func TestEtcdRestoreTakesNoSnapshotThatIsNone(t *testing.T) {
+	file, work := keptSite(t)
+	path := filepath.Join(t.TempDir(), "etcd.db")
+	require.NoError(t, os.WriteFile(path, []byte("<html>"), 0o600))
+	code, _, said := run(t, "etcd", "restore", path, "-f", file, "--work-dir", work)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, said, "not a whole etcd snapshot")
+	code, _, said = run(t, "etcd", "restore", path, "-f", file, "--work-dir", work, "--accept-risk", "quorum-loss")
+	require.Equal(t, exitUsage, code, said)
+	code, _, said = run(t, "etcd", "restore", path+".none", "-f", file, "--work-dir", work)
+	require.Equal(t, exitFailed, code, said)
+}
