@@ -38,6 +38,8 @@ type bringup struct {
 	late []LateNode
 	// applied is, by node, what became of giving it its config in this run.
 	applied map[string]Applied
+	// bootstrapped is the boot of the chosen node in which it took the call to bootstrap etcd, see bootOf. Empty: none.
+	bootstrapped string
 	// turns has room for as many nodes as are talked to side by side.
 	turns chan struct{}
 }

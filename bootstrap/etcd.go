@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
@@ -173,20 +174,48 @@ func (b *bringup) callBootstrap(ctx context.Context, node site.Node) error {
 	if journal.EtcdStarted {
 		return &LostEtcdError{Node: node.Name}
 	}
+	boot, err := b.bootOf(ctx, node)
+	if err != nil {
+		return err
+	}
+	starting := fmt.Errorf("etcd on %s is starting", node.Name)
+	if b.bootstrapped == boot {
+		return starting // a second call would begin anew, with fetching etcd's image
+	}
 	client, err := b.dial(ctx, node)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	// Written before the call, whose answer may be lost: nobody else may be chosen from now on.
-	if err := b.dir.UpdateJournal(ctx, func(j *workdir.Journal) { j.BootstrapCalled = true }); err != nil {
-		return err
+	if !journal.BootstrapCalled {
+		if err := b.dir.UpdateJournal(ctx, func(j *workdir.Journal) { j.BootstrapCalled = true }); err != nil {
+			return err
+		}
 	}
 	b.log.Info("calling bootstrap", "node", node.Name)
-	err = client.Bootstrap(ctx)
-	if err == nil || errors.Is(err, talos.ErrAlreadyBootstrapped) {
-		// Success only when the members can be read: the next probe looks.
-		return fmt.Errorf("etcd on %s is starting", node.Name)
+	switch err := client.Bootstrap(ctx); {
+	case err == nil:
+		b.bootstrapped = boot
+	case !errors.Is(err, talos.ErrAlreadyBootstrapped):
+		return &NodeError{Node: node.Name, Err: err}
 	}
-	return err
+	return starting // success only when the members can be read: the next probe looks
+}
+
+// bootOf tells one boot of a node from the next, by the key that it makes anew at each. A bootstrap that has not founded
+// etcd yet is lost with the boot. Should the key change within a boot, the call is made once more, which does no harm.
+func (b *bringup) bootOf(ctx context.Context, node site.Node) (string, error) {
+	creds, err := b.credentials()
+	if err != nil {
+		return "", err
+	}
+	answer, err := talos.Probe(ctx, netip.AddrPortFrom(node.Address, talos.Port), creds)
+	if err == nil && answer.State != talos.Ours {
+		err = fmt.Errorf("%s is %s", node.Name, answer.State)
+	}
+	if err != nil {
+		return "", &NodeError{Node: node.Name, Err: err}
+	}
+	return answer.Fingerprint, nil
 }

@@ -74,8 +74,7 @@ type own struct{ time, config, bootstrap time.Duration }
 // marks are the moments at which a node waits for the program, or stops to.
 type marks struct{ maintenance, installing, configured, registered time.Time }
 
-// read takes the marks out of what happened, by machine, and when etcd was bootstrapped. Where a machine did something more
-// than once, the last time counts.
+// read takes the marks out of what happened, by machine, and when etcd was bootstrapped first.
 func read(events []fleet.Event) (nodes map[string]*marks, bootstrap time.Time) {
 	nodes = map[string]*marks{}
 
@@ -93,7 +92,7 @@ func read(events []fleet.Event) (nodes map[string]*marks, bootstrap time.Time) {
 			node.installing = e.Time
 		case e.Kind == "configured":
 			node.configured = e.Time
-		case e.Kind == "bootstrap":
+		case e.Kind == "bootstrap" && bootstrap.IsZero():
 			bootstrap = e.Time
 		case e.Kind == "node":
 			node.registered = e.Time

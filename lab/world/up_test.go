@@ -33,6 +33,7 @@ func (s *stage) becomesReady() {
 	}
 	require.NoError(t, json.Unmarshal([]byte(s.mustUp()), &outcome))
 	require.True(t, outcome.Complete)
+	require.Equal(t, 1, s.count("bootstrap"), "a second call would begin anew")
 	for _, p := range outcome.Phases {
 		t.Logf("%-12s %6.2f s", p.Phase, p.ElapsedSeconds)
 	}
