@@ -103,11 +103,12 @@ func (s *stage) survives(random *rand.Rand, faults ...fault) {
 		if mayKill {
 			mayKill = false
 			s.killAt(u, time.Duration(random.Int64N(int64(healthyRun))))
-			s.keepsWhatWasPromised()
+			s.keepsWhatWasPromised() // it may have left half a download behind, with which the next run goes on
 			continue
 		}
 		code, said := u.wait(s.t)
 		s.keepsWhatWasPromised()
+		requireWhole(s.t, s.work)
 		if code == 0 {
 			break
 		}
@@ -151,7 +152,6 @@ func (s *stage) keepsWhatWasPromised() {
 			require.Equal(s.t, "/dev/vda", e.Details["disk"], "%s was installed on a disk that was not asked for", e.Machine)
 		}
 	}
-	requireWhole(s.t, s.work)
 }
 
 // hasConverged checks that the machines are what up says they are, and that running it again changes nothing.
