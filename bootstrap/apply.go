@@ -43,7 +43,7 @@ func (b *bringup) applyConfigs() phase.Phase {
 }
 
 func (b *bringup) applyOnce(ctx context.Context, say phase.Say) error {
-	seen, err := b.observe(ctx, true)
+	seen, err := b.observeForApply(ctx)
 	if err != nil {
 		return err
 	}

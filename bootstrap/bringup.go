@@ -34,6 +34,8 @@ type bringup struct {
 	given map[string]string
 	// running holds the nodes that were written down as running in this run.
 	running map[string]bool
+	// recent is, by node, what was seen of machines in maintenance mode a moment ago.
+	recent map[string]recentSight
 	// late are the nodes that this run goes on without.
 	late []LateNode
 	// applied is, by node, what became of giving it its config in this run.

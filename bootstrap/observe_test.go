@@ -5,6 +5,7 @@ package bootstrap
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,4 +45,22 @@ func TestNodesThatAreOffAreNamed(t *testing.T) {
 	require.True(t, b.finder.due(), "nobody scanned the network to find out whether all is done, as plan does")
 	err = b.watch("have not appeared", talos.Ours).assert(t.Context())
 	require.EqualError(t, err, "nodes that have not appeared: cp1, cp2, cp3, w1")
+}
+
+func TestWhatWasSeenAMomentAgoIsUsedOnceToApply(t *testing.T) {
+	b := withSecrets(t, parseSite(t, "", ""))
+	b.remember("cp1", sight{state: talos.Maintenance, fingerprint: "a"})
+	b.remember("cp2", sight{state: talos.Ours})
+	b.remember("cp3", sight{state: talos.Maintenance, fingerprint: "c"})
+	b.recent["cp3"] = recentSight{sight: b.recent["cp3"].sight, at: time.Now().Add(-recentLimit)}
+	seen, err := b.observeForApply(t.Context())
+	require.NoError(t, err)
+	require.Len(t, seen, 4)
+	require.Equal(t, "a", seen["cp1"].fingerprint)
+	for _, name := range []string{"cp2", "cp3", "w1"} {
+		require.Equal(t, talos.Unreachable, seen[name].state, "%s is looked at again", name)
+	}
+	seen, err = b.observeForApply(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, talos.Unreachable, seen["cp1"].state)
 }

@@ -4,7 +4,9 @@ package bootstrap
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/talos"
@@ -32,6 +34,7 @@ func (w *watch) look(ctx context.Context) (map[string]sight, error) {
 	now, err := w.bringup.observeSome(ctx, pending, true)
 	for name, one := range now {
 		w.seen[name] = one
+		w.bringup.remember(name, one)
 		if slices.Contains(w.want, one.state) {
 			w.bringup.returned(name)
 		}
@@ -48,3 +51,42 @@ func (w *watch) assert(ctx context.Context) error {
 }
 
 func (w *watch) missing() error { return w.bringup.assertSeen(w.seen, w.what, w.want...) }
+
+// recentLimit is how long what was seen of a machine in maintenance mode may be used to give it its config. Should it have
+// rebooted since, the config does not reach it, for its fingerprint is pinned, and it is looked at again.
+const recentLimit = time.Minute
+
+// recentSight is what was seen of a machine in maintenance mode, and when.
+type recentSight struct {
+	sight
+
+	at time.Time
+}
+
+func (b *bringup) remember(name string, seen sight) {
+	if b.recent == nil {
+		b.recent = map[string]recentSight{}
+	}
+	delete(b.recent, name)
+	if seen.state == talos.Maintenance && seen.trouble == nil {
+		b.recent[name] = recentSight{sight: seen, at: time.Now()}
+	}
+}
+
+// observeForApply looks at every node of which nothing recent is known, since reading the hardware of hundreds of machines
+// twice in a row takes seconds. What was recent is used once.
+func (b *bringup) observeForApply(ctx context.Context) (map[string]sight, error) {
+	known := map[string]sight{}
+	var others []site.Node
+	for _, node := range b.site.Nodes {
+		if recent, ok := b.recent[node.Name]; ok && time.Since(recent.at) < recentLimit {
+			known[node.Name] = recent.sight
+			continue
+		}
+		others = append(others, node)
+	}
+	b.recent = nil
+	seen, err := b.observeSome(ctx, others, true)
+	maps.Copy(known, seen)
+	return known, err
+}
