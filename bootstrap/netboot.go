@@ -40,6 +40,9 @@ func (b *bringup) netbootMachines() phase.Phase {
 			if err := b.startNetboot(ctx, say); err != nil {
 				return err
 			}
+			if err := b.powerOn(ctx, say); err != nil {
+				return err
+			}
 			machines := b.watch("have not appeared", talos.Maintenance, talos.Ours)
 			return b.awaitMost(ctx, say, "the machines to appear", 0, func(ctx context.Context) error {
 				if err := b.netboot.failed(); err != nil {

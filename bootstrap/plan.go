@@ -3,9 +3,9 @@
 // Package bootstrap takes a site from bare servers to a Ready tenant-root. It is the only package that knows the order of
 // things: it translates the site file into the input of each domain package, introduces them to each other, and waits.
 //
-// Still missing in this version: the hosted bundles, most of the distro ones, netboot modes other than proxy and off, BMC power control,
-// the choice of a link for machines known by serial or UUID only, the services of tenant-root and the
-// probe of its URL, upgrades of Kubernetes and support bundles.
+// Still missing in this version: the hosted bundles, most of the distro ones, netboot modes other than proxy and off, the
+// choice of a link for machines known by serial or UUID only, the services of tenant-root, the probe of its URL, and
+// upgrades of Kubernetes.
 package bootstrap
 
 import "github.com/cozystack/cozy-install/bootstrap/phase"

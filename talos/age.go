@@ -43,6 +43,22 @@ func Encrypt(plain []byte, recipients []string) ([]byte, error) {
 	return sealed.Bytes(), nil
 }
 
+// EncryptTo seals what is written to it to age recipients and passes it on to w as it goes, without armour. Close seals
+// the end; it does not close w.
+func EncryptTo(w io.Writer, recipients []string) (io.WriteCloser, error) {
+	keys, err := age.ParseRecipients(strings.NewReader(strings.Join(recipients, "\n")))
+	if err != nil {
+		return nil, fmt.Errorf("encrypt: recipients: %w", err)
+	}
+
+	sealed, err := age.Encrypt(w, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("encrypt: %w", err)
+	}
+
+	return sealed, nil
+}
+
 // Encrypted reports whether data is armoured age text, as [Encrypt] writes it.
 func Encrypted(data []byte) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(data), []byte(armor.Header))

@@ -28,12 +28,15 @@ const (
 	// maxMessage and maxStream bound what one answer can make us hold. A node in maintenance is anybody's.
 	maxMessage = 4 << 20
 	maxStream  = 16 << 20
+	// messageOverhead is what a message of a stream counts even when it is empty, for it takes memory all the same.
+	messageOverhead = 256
 )
 
 // Client speaks to one node, never through another one. Close it after use. Safe for concurrent use.
 type Client struct {
-	api  *client.Client
-	addr netip.AddrPort
+	api    *client.Client
+	addr   netip.AddrPort
+	config *tls.Config // of further connections to the node
 }
 
 // DialMaintenance prepares a client for a node in maintenance mode. It speaks only to the machine whose key has the
@@ -62,24 +65,35 @@ func Dial(ctx context.Context, addr netip.AddrPort, creds *Credentials) (*Client
 }
 
 func dial(ctx context.Context, addr netip.AddrPort, config *tls.Config) (*Client, error) {
+	api, err := connect(ctx, addr, config, grpc.WithChainStreamInterceptor(boundStream))
+	if err != nil {
+		return nil, err
+	}
+
+	return &Client{api, addr, config}, nil
+}
+
+// connect prepares a connection with further options of gRPC.
+func connect(
+	ctx context.Context, addr netip.AddrPort, config *tls.Config, more ...grpc.DialOption,
+) (*client.Client, error) {
 	api, err := client.New(ctx,
 		client.WithEndpoints(addr.String()),
 		client.WithTLSConfig(config),
-		client.WithGRPCDialOptions(
+		client.WithGRPCDialOptions(append([]grpc.DialOption{
 			grpc.WithNoProxy(), // nodes are on our own network, whatever HTTPS_PROXY says
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
-			grpc.WithChainStreamInterceptor(boundStream),
 			// gRPC's own back-off grows to two minutes, long after a rebooted node is back.
 			grpc.WithConnectParams(grpc.ConnectParams{
 				Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.5, MaxDelay: 3 * time.Second},
 				MinConnectTimeout: 5 * time.Second,
 			}),
-		))
+		}, more...)...))
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", addr, err)
 	}
 
-	return &Client{api, addr}, nil
+	return api, nil
 }
 
 // Addr is the address the client was made for.
@@ -121,10 +135,7 @@ func (s *boundedStream) RecvMsg(message any) error {
 		return err
 	}
 
-	// A message takes memory even when it is empty.
-	const overhead = 256
-
-	s.left -= overhead
+	s.left -= messageOverhead
 	if sized, ok := message.(proto.Message); ok {
 		s.left -= int64(proto.Size(sized))
 	}

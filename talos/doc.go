@@ -5,8 +5,8 @@
 // It makes a cluster's secrets once, writes one machine config per node (the same bytes on every run), names the boot
 // image a set of system extensions needs, tells a node in maintenance from one of ours and from somebody else's, reads
 // a node's hardware and how it was started, applies configs, bootstraps etcd, anew or from a snapshot, takes snapshots,
-// resets nodes, and fetches the kubeconfig. Every call asks one node once: it never retries, waits, or moves to another
-// node, and it keeps no files.
+// resets nodes, fetches the kubeconfig, and collects what a node tells about itself for a support bundle, without secrets.
+// Every call asks one node once: it never retries, waits, or moves to another node, and it keeps no files.
 //
 // It refuses to know where nodes come from, in which order a cluster is built, and which packages will run on it: what
 // a bundle needs from Talos arrives as [Requirements], as data.

@@ -48,4 +48,11 @@ type BMC struct {
 	Username string `json:"username,omitempty"`
 	// PasswordFile holds the password: it never stands in the site file itself.
 	PasswordFile string `json:"passwordFile,omitempty"`
+	// Fingerprint is the SHA-256 of the controller's certificate in hexadecimal. Empty: an authority that this host trusts
+	// must have signed it.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	// PowerOn lets up switch the machine on when it does not answer and is off. A machine that is on is left alone.
+	PowerOn bool `json:"powerOn,omitempty"`
+	// Legacy boots from the network as a BIOS does. IPMI only: with Redfish the firmware's own mode stays.
+	Legacy bool `json:"legacy,omitempty"`
 }

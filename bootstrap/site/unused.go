@@ -9,7 +9,7 @@ import (
 )
 
 // Unused names the fields that the site file sets although the stage behind them is not built yet, in the file's order
-// and without list indexes: nodes[].bmc. Empty for a site that was not read from a file.
+// and without list indexes: nodes[].storage. Empty for a site that was not read from a file.
 func (s *Site) Unused() []string {
 	var unused []string
 	add := func(field string) {
@@ -33,7 +33,7 @@ func (s *Site) Unused() []string {
 func unbuilt() []string {
 	return []string{
 		"network.podSubnet", "network.joinSubnet", "network.loadBalancer", // Kube-OVN and address pools
-		"nodes[].storage", "nodes[].bmc", "nodes[].disk.wipe",
+		"nodes[].storage", "nodes[].disk.wipe",
 		"cluster", "storage", "exposure", // the hosted bundles
 		"certificates", "access", "backup", "tenantRoot",
 	}

@@ -3,6 +3,7 @@
 package site
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net"
 	"path"
@@ -176,10 +177,17 @@ func (c *checker) patches(at string, patches []Patch) {
 
 func (c *checker) bmc(at string, bmc BMC) {
 	c.url(at+".address", bmc.Address, "redfish+https", "redfish+http", "ipmi")
+	c.optional(at+".fingerprint", bmc.Fingerprint, certificateSum, "not the SHA-256 of a certificate", "write it in hexadecimal, as openssl x509 -fingerprint -sha256 prints it")
 	if bmc.PasswordFile != "" && bmc.Username == "" {
 		c.fail(at+".username", "", missing, "")
 	}
 	if bmc.Username != "" && bmc.PasswordFile == "" {
 		c.fail(at+".passwordFile", "", missing, "passwords stand in files of their own")
 	}
+}
+
+// certificateSum reports whether text is a SHA-256 in hexadecimal, with or without colons.
+func certificateSum(text string) bool {
+	sum, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
+	return err == nil && len(sum) == 32
 }

@@ -40,9 +40,10 @@ func importRules() []rule {
 		{of: "bootstrap/kube", why: "assertions on a cluster are the same for every phase, so they know no phase"},
 		{of: "bootstrap/workdir", why: "files on disk: what is in them is not its business"},
 		{of: "bootstrap", may: []string{
-			"bootstrap/...", "talos", "pxe", "pxe/assets", "bundles", "manifests", "tenant", "tenant/api/...",
+			"bootstrap/...", "talos", "talos/power", "pxe", "pxe/assets", "bundles", "manifests", "tenant", "tenant/api/...",
 		}, why: "the one place that introduces the others to each other, and that knows their order"},
 
+		{of: "talos/power", why: "it switches whatever machine it is told to"},
 		{of: "talos", why: "what a bundle asks of Talos arrives as a value of talos's own type"},
 		{of: "pxe/dhcp", why: oneProtocol},
 		{of: "pxe/lease", why: oneProtocol},

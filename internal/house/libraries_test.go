@@ -45,6 +45,9 @@ func libraries() []library {
 			why: "only talos speaks Talos; the lab plays the other side",
 		},
 
+		{path: "github.com/stmcginnis/gofish", in: []string{"talos/power"}, why: "power is talos/power's concern"},
+		{path: "github.com/bougou/go-ipmi", in: []string{"talos/power"}, why: "power is talos/power's concern"},
+
 		{
 			path: "helm.sh/helm", in: []string{"bundles"}, oneFile: true,
 			why: "the Helm SDK is large and its cancelling is unsafe: one adapter holds what we know about it",

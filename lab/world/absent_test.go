@@ -21,6 +21,7 @@ func TestANodeThatNeverComesIsNamedAndTheSiteIsFinishedLater(t *testing.T) {
 	secrets := s.hash(workdir.SecretsFile)
 	t.Run("going on when it came, with a lost answer of bootstrap", func(t *testing.T) { s.in(t).goesOnAndServesNoSecret() })
 	t.Run("what the commands say of a finished site", func(t *testing.T) { s.in(t).describesTheFinishedSite() })
+	t.Run("a support bundle of it", func(t *testing.T) { s.in(t).makesASupportBundleOfTheFinishedSite() })
 	t.Run("up again changes nothing", func(t *testing.T) { s.in(t).changesNothingWhenRunAgain() })
 	t.Run("a kubeconfig that leads nowhere", func(t *testing.T) { s.in(t).survivesALostKubeconfig() })
 	t.Run("a cluster that went away", func(t *testing.T) { s.in(t).saysThatTheClusterIsGone() })

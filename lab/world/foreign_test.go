@@ -22,6 +22,7 @@ func TestAForeignNodeIsNeverTouched(t *testing.T) {
 	require.NotEmpty(t, foreign)
 	t.Run("at the node's own address", func(t *testing.T) { s.in(t).refusesAForeignNodeAtItsAddress() })
 	t.Run("at the address it netboots from", func(t *testing.T) { s.in(t).refusesAForeignNodeThatNetboots() })
+	t.Run("a support bundle beside it", func(t *testing.T) { s.in(t).makesASupportBundleBesideAForeignNode() })
 	require.Equal(t, string(foreign), string(s.Fleet.InstalledConfig("cp2")), "its disk is as it was")
 	require.Zero(t, s.count("config-changed", "cp2"))
 	require.Zero(t, s.count("install"), "and no other machine is touched before that is settled")
@@ -33,7 +34,17 @@ func (s *stage) refusesAForeignNodeAtItsAddress() {
 	configured := s.when("cp2", "configured", always, func() error { return nil })
 	require.NoError(s.t, s.Fleet.PowerOn("cp2"))
 	configured()
-	var at string
+	at := s.expectAForeignNode()
+	start := time.Now()
+	said := s.fails()
+	require.Contains(s.t, said, "node cp2 ("+at+":50000) belongs to another Talos cluster")
+	require.Contains(s.t, said, "hint: if this is the right machine, wipe it")
+	require.Less(s.t, time.Since(start), 30*time.Second, "waiting would not help")
+}
+
+// expectAForeignNode writes into the site file where cp2 is.
+func (s *stage) expectAForeignNode() (at string) {
+	s.t.Helper()
 	for _, e := range s.Fleet.Events() {
 		if e.Kind == "configured" && e.Machine == "cp2" {
 			at = e.Details["address"]
@@ -41,11 +52,7 @@ func (s *stage) refusesAForeignNodeAtItsAddress() {
 	}
 	require.True(s.t, s.site.Network.NodeSubnet.Contains(netip.MustParseAddr(at)))
 	s.edit("address: 10.77.0.12", "address: "+at)
-	start := time.Now()
-	said := s.fails()
-	require.Contains(s.t, said, "node cp2 ("+at+":50000) belongs to another Talos cluster")
-	require.Contains(s.t, said, "hint: if this is the right machine, wipe it")
-	require.Less(s.t, time.Since(start), 30*time.Second, "waiting would not help")
+	return at
 }
 
 func (s *stage) refusesAForeignNodeThatNetboots() {

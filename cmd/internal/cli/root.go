@@ -33,6 +33,7 @@ func newRoot(streams Streams, version string) *cobra.Command {
 		newUpCommand(streams),
 		newPlanCommand(streams),
 		newStatusCommand(streams),
+		newSupportCommand(streams, version),
 		newConfigCommand(streams),
 		newTalosCommand(streams),
 		newPXECommand(streams),

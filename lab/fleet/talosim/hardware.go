@@ -65,7 +65,7 @@ func (o *osRun) publishHardware(ctx context.Context) error {
 	synced.TypedSpec().Synced = true
 
 	errs := []error{
-		o.resources.Create(ctx, system), o.resources.Create(ctx, version), o.resources.Create(ctx, security),
+		o.defineResources(ctx), o.resources.Create(ctx, system), o.resources.Create(ctx, version), o.resources.Create(ctx, security),
 		o.resources.Create(ctx, synced),
 	}
 	for _, link := range o.links() {
