@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -59,6 +60,14 @@ func TestApplyErrorsSayWhatToDecide(t *testing.T) {
 		require.ErrorIs(t, err, want)
 		require.ErrorContains(t, err, "apply config on "+client.Addr().String()+": the node's reason")
 	}
+}
+
+// The maintenance service of Talos 1.11 and 1.12 answers so to a key that it does not know.
+func TestAConfigThatAnOldNodeCannotReadIsInvalid(t *testing.T) {
+	client := dialFake(t, &fakeNode{apply: func(*machine.ApplyConfigurationRequest) (*machine.ApplyConfigurationResponse, error) {
+		return nil, fmt.Errorf("failed to parse config: unknown keys found during decoding:\nmachine:\n  colour: green")
+	}})
+	require.ErrorIs(t, client.Apply(t.Context(), []byte("config")), talos.ErrInvalidConfig)
 }
 
 // A node quotes configs in diffs and in refusals; the secrets in them end here.

@@ -52,6 +52,16 @@ func hardwareOf(t *testing.T) []resource.Resource {
 		SELinuxState: runtime.SELinuxStatePermissive, ModuleSignatureEnforced: true,
 	}
 
+	socket := hardware.NewProcessorInfo("CPU-0")
+	*socket.TypedSpec() = hardware.ProcessorSpec{ProductName: "Xeon\t6 ", CoreCount: 16, ThreadCount: 32}
+
+	module := func(id string, mib uint32) resource.Resource {
+		item := hardware.NewMemoryModuleInfo(id)
+		item.TypedSpec().Size = mib
+
+		return item
+	}
+
 	disk := block.NewDisk(block.NamespaceName, "sda")
 	*disk.TypedSpec() = block.DiskSpec{
 		DevPath: "/dev/sda", Size: 240e9, Model: "M", Serial: "S", WWID: "naa.1", BusPath: "/pci", Transport: "sata", Rotational: true,
@@ -69,9 +79,10 @@ func hardwareOf(t *testing.T) []resource.Resource {
 	mac := func(last byte) nethelpers.HardwareAddr { return nethelpers.HardwareAddr{0x52, 0x54, 0, 0x77, 0, last} }
 
 	return []resource.Resource{
-		system, version, security, cdrom, disk,
-		link("eno2", network.LinkStatusSpec{Type: nethelpers.LinkEther, HardwareAddr: mac(2)}),
-		link("eno1", network.LinkStatusSpec{Type: nethelpers.LinkEther, HardwareAddr: mac(9), PermanentAddr: mac(1), LinkState: true}),
+		system, version, security, cdrom, disk, socket, hardware.NewProcessorInfo("CPU-1"),
+		module("DIMM-0", 16<<10), module("DIMM-1", 16<<10), module("DIMM-2", 0),
+		link("eno2", network.LinkStatusSpec{Type: nethelpers.LinkEther, HardwareAddr: mac(2), SpeedMegabits: -1}),
+		link("eno1", network.LinkStatusSpec{Type: nethelpers.LinkEther, HardwareAddr: mac(9), PermanentAddr: mac(1), LinkState: true, SpeedMegabits: 25_000}),
 		link("bond0", network.LinkStatusSpec{Type: nethelpers.LinkEther, Kind: "bond", HardwareAddr: mac(9)}),
 		link("lo", network.LinkStatusSpec{Type: nethelpers.LinkLoopbck, HardwareAddr: mac(0)}),
 	}
@@ -84,8 +95,9 @@ func TestInventoryReadsHardware(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, talos.Inventory{
 		UUID: "4c4c4544-0001", Serial: "SN-1", Manufacturer: "ACME\uFFFD[31m Corp", Product: "Rack 1",
+		Processors: []talos.Processor{{Model: "Xeon 6", Cores: 16, Threads: 32}}, Memory: 32 << 30,
 		Links: []talos.Link{
-			{Name: "eno1", MAC: net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, 1}, Up: true},
+			{Name: "eno1", MAC: net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, 1}, Up: true, Speed: 25_000},
 			{Name: "eno2", MAC: net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, 2}},
 		},
 		Disks: []talos.Disk{
@@ -111,7 +123,7 @@ func TestInventoryDoesWithoutWhatANodeWithholds(t *testing.T) {
 	got, err := client.Inventory(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, talos.Inventory{
-		TalosVersion: "v1.13.9",
+		TalosVersion: "v1.13.9", Processors: []talos.Processor{{Model: "Xeon 6", Cores: 16, Threads: 32}}, Memory: 32 << 30,
 		Withheld: []string{
 			hardware.SystemInformationType, network.LinkStatusType, block.DiskType, runtime.SecurityStateType,
 		},

@@ -111,8 +111,11 @@ type Node struct {
 	// Network is what the node has beside one link with one address. Zero: nothing.
 	Network Network
 	// Disk selects the install disk. It is never defaulted.
-	Disk    DiskSelector
-	Volumes Volumes
+	Disk DiskSelector
+	// WipeDisk says in the config that the install disk may be wiped. Talos 1.11 to 1.13 wipe it in any case (machined
+	// runs its installer with --force): what is on a disk has to be looked at before the config is sent.
+	WipeDisk bool
+	Volumes  Volumes
 	// Running is the version of Talos that will read the config: that of the netbooted system, before Cluster.TalosVersion
 	// is installed. The config has the form of the lower of the two. Empty: the same.
 	Running string

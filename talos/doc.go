@@ -11,8 +11,9 @@
 // It refuses to know where nodes come from, in which order a cluster is built, and which packages will run on it: what
 // a bundle needs from Talos arrives as [Requirements], as data.
 //
-// Still missing: the maintenance service of Talos 1.11 and 1.12, which is another, smaller server ([DialMaintenance]
-// and [Client.Inventory] expect the anonymous reader of 1.13; configs are written for 1.11 to 1.13, and for a node that
-// boots an older one than it installs); bridges, VRFs and client certificates of registries but by patches; OIDC; disk
+// Maintenance mode is spoken in its two forms: the small server of Talos 1.11 and 1.12, and the anonymous reader of 1.13.
+// Configs are written for 1.11 to 1.13, and for a node that boots an older one than it installs.
+//
+// Still missing: bridges, VRFs and client certificates of registries but by patches; OIDC; disk
 // encryption; event streams; day-2 health.
 package talos

@@ -79,9 +79,14 @@ func mainDocument(c Cluster, n Node) (*v1alpha1.Config, error) {
 		return nil, fmt.Errorf("kubelet config of the bundle: %w", err)
 	}
 
+	install := &v1alpha1.InstallConfig{InstallDiskSelector: disk}
+	if n.WipeDisk {
+		install.InstallWipe = new(true)
+	}
+
 	document := &v1alpha1.Config{
 		MachineConfig: &v1alpha1.MachineConfig{
-			MachineInstall: &v1alpha1.InstallConfig{InstallDiskSelector: disk},
+			MachineInstall: install,
 			MachineKubelet: &v1alpha1.KubeletConfig{
 				// A node with several addresses would else register with any of them.
 				KubeletNodeIP:      &v1alpha1.KubeletNodeIPConfig{KubeletNodeIPValidSubnets: []string{c.NodeSubnet.String()}},

@@ -26,6 +26,8 @@ var (
 	ErrAlreadyBootstrapped = errors.New("etcd has already been bootstrapped")
 	// ErrNotReady: the node cannot be bootstrapped yet: it is still booting, or its clock is not synchronised.
 	ErrNotReady = errors.New("the node is not ready for bootstrap")
+	// ErrDiskInUse: the disk is read-only, mounted, or a part of a RAID or LVM.
+	ErrDiskInUse = errors.New("the disk can't be wiped")
 )
 
 // maxErrorText bounds what a node can make us print.

@@ -3,15 +3,11 @@
 package talos
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"net"
-	"slices"
 	"strings"
 
 	"github.com/cosi-project/runtime/pkg/resource"
-	"github.com/cosi-project/runtime/pkg/safe"
 	"github.com/cosi-project/runtime/pkg/state"
 	"github.com/siderolabs/talos/pkg/machinery/client"
 	"github.com/siderolabs/talos/pkg/machinery/resources/block"
@@ -28,57 +24,40 @@ type Inventory struct {
 	Serial       string
 	Manufacturer string
 	Product      string
-	Links        []Link    // physical Ethernet only, by name
-	Disks        []Disk    // by device path
+	Processors   []Processor // one a socket, by socket
+	Memory       uint64      // bytes, of all modules
+	Links        []Link      // physical Ethernet only, by name
+	Disks        []Disk      // by device path
+	// SystemDisk is the device path of the disk with Talos's META partition. Empty: no disk has one.
+	SystemDisk string
+	// Installed: Talos found a META partition when it started. Given a config, it does not install again in this boot,
+	// also when the partition has been erased since (VolumeStatus META stays ready).
+	Installed    bool
 	TalosVersion string    // of the running system: v1.13.9
 	Security     *Security // nil when withheld
 	// Withheld names the resource types that the node did not have or did not let us read; their fields are zero.
 	Withheld []string
 }
 
+// Processor is what is in one socket.
+type Processor struct {
+	Model   string
+	Cores   int // 0: not told
+	Threads int // 0: not told
+}
+
 // Link is a physical network link.
 type Link struct {
 	Name string
 	// MAC is the permanent address, or the current one where the driver knows no other.
-	MAC net.HardwareAddr
-	Up  bool // has a carrier
+	MAC   net.HardwareAddr
+	Up    bool // has a carrier
+	Speed int  // megabits a second; 0: unknown, as without a carrier
 }
 
-// Disk is a disk of a node.
-type Disk struct {
-	DevPath    string // /dev/sda: changes between boots
-	Size       uint64 // bytes
-	Model      string
-	Serial     string
-	WWID       string
-	BusPath    string
-	Transport  string // nvme, sata, virtio ...; empty for devices that are no disks
-	Rotational bool
-	Readonly   bool
-	CDROM      bool
-}
-
-// String is one line for a person.
-func (d Disk) String() string {
-	return fmt.Sprintf("%s (%d bytes, model %q, serial %q, wwid %q, %s)",
-		d.DevPath, d.Size, d.Model, d.Serial, d.WWID, d.Transport)
-}
-
-// Selector chooses this disk again by the most stable of its names: the WWID, else the serial, else where it is
-// plugged in. It is empty when the disk has none of them.
-func (d Disk) Selector() DiskSelector {
-	switch {
-	case d.WWID != "":
-		return DiskSelector{WWID: d.WWID}
-	case d.Serial != "":
-		return DiskSelector{Serial: d.Serial}
-	default:
-		return DiskSelector{BusPath: d.BusPath}
-	}
-}
-
-// Inventory reads the node's hardware. It works in maintenance mode and after. What the node has not, or does not let
-// us read, is left out and named in Withheld: which resources exist differs between Talos versions.
+// Inventory reads the node's hardware. It works in maintenance mode of Talos 1.11 to 1.13 and after: none of these
+// resources is sensitive in any of them (access.go of Talos's internal/app/resources). What the node has not, or does
+// not let us read, is left out and named in Withheld.
 func (c *Client) Inventory(ctx context.Context) (Inventory, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -90,8 +69,13 @@ func (c *Client) Inventory(ctx context.Context) (Inventory, error) {
 		from func(context.Context, state.State, *Inventory) error
 	}{
 		{hardware.SystemInformationType, readSystem},
+		{hardware.ProcessorType, readProcessors},
+		{hardware.MemoryModuleType, readMemory},
 		{network.LinkStatusType, readLinks},
 		{block.DiskType, readDisks},
+		{block.DiscoveredVolumeType, readContents}, // after the disks
+		{block.SystemDiskType, readSystemDisk},
+		{block.VolumeStatusType, readInstalled},
 		{runtime.VersionType, readVersion},
 		{runtime.SecurityStateType, readSecurity},
 	} {
@@ -115,76 +99,6 @@ func withheld(err error) bool {
 	default:
 		return state.IsNotFoundError(err)
 	}
-}
-
-func readSystem(ctx context.Context, from state.State, into *Inventory) error {
-	system, err := safe.StateGetByID[*hardware.SystemInformation](ctx, from, hardware.SystemInformationID)
-	if err != nil {
-		return err
-	}
-
-	spec := system.TypedSpec()
-	into.UUID = strings.ToLower(field(spec.UUID))
-	into.Serial = field(spec.SerialNumber)
-	into.Manufacturer = field(spec.Manufacturer)
-	into.Product = field(spec.ProductName)
-
-	return nil
-}
-
-func readLinks(ctx context.Context, from state.State, into *Inventory) error {
-	links, err := safe.StateListAll[*network.LinkStatus](ctx, from)
-	if err != nil {
-		return err
-	}
-
-	for status := range links.All() {
-		spec := status.TypedSpec()
-
-		mac := net.HardwareAddr(spec.PermanentAddr)
-		if len(mac) == 0 {
-			mac = net.HardwareAddr(spec.HardwareAddr)
-		}
-
-		if spec.Physical() && len(mac) == 6 {
-			into.Links = append(into.Links, Link{Name: field(status.Metadata().ID()), MAC: mac, Up: spec.LinkState})
-		}
-	}
-
-	slices.SortFunc(into.Links, func(a, b Link) int { return cmp.Compare(a.Name, b.Name) })
-
-	return nil
-}
-
-func readDisks(ctx context.Context, from state.State, into *Inventory) error {
-	disks, err := safe.StateListAll[*block.Disk](ctx, from)
-	if err != nil {
-		return err
-	}
-
-	for disk := range disks.All() {
-		spec := disk.TypedSpec()
-		into.Disks = append(into.Disks, Disk{
-			DevPath: field(spec.DevPath), Size: spec.Size, Model: field(spec.Model), Serial: field(spec.Serial),
-			WWID: field(spec.WWID), BusPath: field(spec.BusPath), Transport: field(spec.Transport),
-			Rotational: spec.Rotational, Readonly: spec.Readonly, CDROM: spec.CDROM,
-		})
-	}
-
-	slices.SortFunc(into.Disks, func(a, b Disk) int { return cmp.Compare(a.DevPath, b.DevPath) })
-
-	return nil
-}
-
-func readVersion(ctx context.Context, from state.State, into *Inventory) error {
-	version, err := safe.StateGetByID[*runtime.Version](ctx, from, runtime.NewVersion().Metadata().ID())
-	if err != nil {
-		return err
-	}
-
-	into.TalosVersion = field(version.TypedSpec().Version)
-
-	return nil
 }
 
 // field makes one fact of a node fit for tables and comparisons: one line, no blanks around it, bounded.

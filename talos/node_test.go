@@ -19,6 +19,7 @@ import (
 	cosi "github.com/cosi-project/runtime/pkg/state/protobuf/server"
 	"github.com/siderolabs/crypto/x509"
 	"github.com/siderolabs/talos/pkg/machinery/api/machine"
+	"github.com/siderolabs/talos/pkg/machinery/api/storage"
 	"github.com/siderolabs/talos/pkg/machinery/config/generate/secrets"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -51,6 +52,8 @@ type fakeNode struct {
 	reset        func(*machine.ResetRequest) error
 	bootstrapped func(*machine.BootstrapRequest) // nil: nobody looks
 	etcdStatus   *machine.EtcdMemberStatus
+	wiped        []*storage.BlockDeviceWipeDescriptor
+	wipeError    error
 }
 
 func (n *fakeNode) ApplyConfiguration(
@@ -100,6 +103,7 @@ func (n *fakeNode) serve(t *testing.T, config *tls.Config) netip.AddrPort {
 
 	server := grpc.NewServer(grpc.Creds(credentials.NewTLS(config)))
 	machine.RegisterMachineServiceServer(server, n)
+	storage.RegisterStorageServiceServer(server, &storageService{node: n})
 	cosiv1alpha1.RegisterStateServer(server, cosi.NewState(filtered))
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
