@@ -105,7 +105,7 @@ func (o *osRun) installDisk(ctx context.Context, provider config.Provider) (stri
 
 	if expression == nil {
 		named := provider.Machine().Install().Disk()
-		for _, disk := range o.Hardware.Disks {
+		for _, disk := range o.disks() {
 			if disk.Path == named {
 				return named, nil
 			}
@@ -172,7 +172,7 @@ func (o *osRun) accept(ctx context.Context, provider config.Provider, boot *conf
 		return err
 	}
 
-	o.Disks.Install(data, o.Disks.systemDisk())
+	o.Disks.Install(data, o.systemDisk())
 	o.report("config-changed", nil)
 
 	old := configres.NewMachineConfig(provider)

@@ -5,11 +5,11 @@ package talosim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"path"
 	"strings"
 
-	"github.com/cosi-project/runtime/pkg/resource"
 	"github.com/siderolabs/talos/pkg/machinery/nethelpers"
 	"github.com/siderolabs/talos/pkg/machinery/resources/block"
 	"github.com/siderolabs/talos/pkg/machinery/resources/hardware"
@@ -28,9 +28,17 @@ type Hardware struct {
 	Serial       string
 	Manufacturer string
 	Product      string
+	Processors   []Processor
+	Memory       uint64 // bytes, in one module
 	Disks        []Disk
 	// Security is how the firmware started the system. The zero value is a kernel and initramfs without any signature.
 	Security runtime.SecurityStateSpec
+}
+
+// Processor is what is in one socket.
+type Processor struct {
+	Model          string
+	Cores, Threads uint32
 }
 
 // Disk is one block device.
@@ -43,8 +51,8 @@ type Disk struct {
 	Transport  string // virtio, nvme, sata; empty for devices that are no disks
 	Rotational bool
 	ReadOnly   bool
-	// Content is what is on it: empty for a blank disk, "gpt" for a partitioned one.
-	Content string
+	// Holds is what is on it before anybody writes to it.
+	Holds Contents
 }
 
 // publishHardware fills the resources that everybody may read, before and after there is a config.
@@ -66,22 +74,28 @@ func (o *osRun) publishHardware(ctx context.Context) error {
 
 	errs := []error{
 		o.defineResources(ctx), o.resources.Create(ctx, system), o.resources.Create(ctx, version), o.resources.Create(ctx, security),
-		o.resources.Create(ctx, synced),
+		o.resources.Create(ctx, synced), o.publishContents(ctx),
 	}
 	for _, link := range o.links() {
 		errs = append(errs, o.resources.Create(ctx, link))
 	}
 
-	for _, disk := range o.Hardware.Disks {
-		for _, r := range diskResources(disk) {
-			errs = append(errs, o.resources.Create(ctx, r))
-		}
+	for _, disk := range o.disks() {
+		errs = append(errs, o.resources.Create(ctx, diskResource(disk)))
 	}
 
-	if path := o.Disks.systemDisk(); path != "" {
-		system := block.NewSystemDisk(block.NamespaceName, block.SystemDiskID)
-		*system.TypedSpec() = block.SystemDiskSpec{DiskID: diskID(path), DevPath: path}
-		errs = append(errs, o.resources.Create(ctx, system))
+	for i, p := range o.Hardware.Processors {
+		socket := hardware.NewProcessorInfo(fmt.Sprintf("CPU-%d", i))
+		*socket.TypedSpec() = hardware.ProcessorSpec{
+			Socket: fmt.Sprintf("CPU %d", i), ProductName: p.Model, CoreCount: p.Cores, CoreEnabled: p.Cores, ThreadCount: p.Threads,
+		}
+		errs = append(errs, o.resources.Create(ctx, socket))
+	}
+
+	if o.Hardware.Memory > 0 {
+		module := hardware.NewMemoryModuleInfo("DIMM-0")
+		*module.TypedSpec() = hardware.MemoryModuleSpec{DeviceLocator: "DIMM 0", Size: uint32(o.Hardware.Memory >> 20)}
+		errs = append(errs, o.resources.Create(ctx, module))
 	}
 
 	return errors.Join(errs...)
@@ -113,7 +127,7 @@ func (o *osRun) links() []*network.LinkStatus {
 	return []*network.LinkStatus{lo, card}
 }
 
-func diskResources(d Disk) []resource.Resource {
+func diskResource(d Disk) *block.Disk {
 	disk := block.NewDisk(block.NamespaceName, diskID(d.Path))
 	*disk.TypedSpec() = block.DiskSpec{
 		DevPath: d.Path, IOSize: 512, SectorSize: 512, Readonly: d.ReadOnly, Model: d.Model, Serial: d.Serial,
@@ -122,13 +136,7 @@ func diskResources(d Disk) []resource.Resource {
 	}
 	disk.TypedSpec().SetSize(d.Size)
 
-	volume := block.NewDiscoveredVolume(block.NamespaceName, diskID(d.Path))
-	*volume.TypedSpec() = block.DiscoveredVolumeSpec{
-		DevPath: d.Path, Type: "disk", DevicePath: "/simulated/" + diskID(d.Path), SectorSize: 512, Name: d.Content,
-	}
-	volume.TypedSpec().SetSize(d.Size)
-
-	return []resource.Resource{disk, volume}
+	return disk
 }
 
 func diskID(devPath string) string { return strings.TrimPrefix(path.Clean(devPath), "/dev/") }

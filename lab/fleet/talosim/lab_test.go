@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -92,7 +93,8 @@ type testLab struct {
 	bundle     *secrets.Bundle
 	timing     talosim.Timing
 	security   runtime.SecurityStateSpec
-	version    string // that was netbooted
+	version    string                // that was netbooted
+	change     func(*talosim.Config) // of each machine's next boot; nil: nothing
 }
 
 // oneBundle is shared by most tests: its RSA key takes a second to make.
@@ -135,7 +137,9 @@ type testMachine struct {
 	faults  *testFaults
 	cut     context.CancelFunc
 	stopped chan struct{}
-	stages  []talosim.Stage
+
+	mu     sync.Mutex
+	stages []talosim.Stage
 }
 
 type testFaults struct {
@@ -197,7 +201,7 @@ func (m *testMachine) off() {
 }
 
 func (m *testMachine) config() talosim.Config {
-	return talosim.Config{
+	config := talosim.Config{
 		Hardware: talosim.Hardware{
 			MAC:  net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, m.number},
 			UUID: fmt.Sprintf("11111111-2222-3333-4444-0000000000%02x", m.number), Serial: fmt.Sprintf("SN%d", m.number),
@@ -212,6 +216,25 @@ func (m *testMachine) config() talosim.Config {
 		Peers: m.lab.peers, Kubernetes: m.lab.kubernetes, Version: m.lab.version,
 		NodeAddress: func(own netip.Addr) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, own.As4()[3]}) },
 		Clock:       clock.Clock{Speed: 100}, Timing: m.lab.timing, Faults: m.faults,
-		OnStage: func(s talosim.Stage) { m.stages = append(m.stages, s) },
+		OnStage: m.enters,
 	}
+	if m.lab.change != nil {
+		m.lab.change(&config)
+	}
+
+	return config
+}
+
+func (m *testMachine) enters(stage talosim.Stage) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.stages = append(m.stages, stage)
+}
+
+func (m *testMachine) seenStages() []talosim.Stage {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	return slices.Clone(m.stages)
 }

@@ -39,12 +39,18 @@ func (o *osRun) runMaintenance(ctx context.Context) (Outcome, error) {
 		return "", err
 	}
 
+	o.logToConsole(lease.Addr(), identity.fingerprint)
 	o.report("maintenance", map[string]string{
 		"address": lease.Addr().String(), "fingerprint": identity.fingerprint,
 	})
 
 	select {
 	case provider := <-o.applied:
+		if o.hasSmallMaintenance() {
+			// The answer is still given; then nobody listens until the installed system does.
+			go server.GracefulStop()
+		}
+
 		if err := o.install(ctx, provider); err != nil {
 			return "", err
 		}
@@ -67,11 +73,25 @@ func (o *osRun) maintenanceService() machine.MachineServiceServer {
 	return &api{osRun: o}
 }
 
-// install takes the time of an installation, during which the API goes on answering, and ends with a bootable disk. The
-// loss of power before its end leaves nothing installed.
+// install takes the time of an installation, during which the API of 1.13 goes on answering, and ends with a bootable
+// disk. Like Talos's own it does not look at what is on the disk (machined runs the installer with --force), and it does
+// nothing when Talos found a META partition at its start, on whatever disk: then the config is kept there, and what is
+// installed runs. The loss of power before its end leaves nothing installed.
 func (o *osRun) install(ctx context.Context, provider config.Provider) error {
 	if err := o.setStage(ctx, StageInstalling); err != nil {
 		return err
+	}
+
+	data, err := provider.Bytes()
+	if err != nil {
+		return err
+	}
+
+	if o.meta != "" {
+		o.report("installed-already", map[string]string{"disk": o.meta})
+		o.Disks.Install(data, o.meta)
+
+		return nil
 	}
 
 	disk, err := o.installDisk(ctx, provider)
@@ -79,14 +99,17 @@ func (o *osRun) install(ctx context.Context, provider config.Provider) error {
 		return err
 	}
 
+	if o.InstallTo != nil {
+		disk = o.InstallTo(disk)
+	}
+
 	o.report("install", map[string]string{"disk": disk, "image": provider.Machine().Install().Image()})
 
 	if err := o.Clock.Wait(ctx, o.Timing.Install); err != nil {
-		return err
-	}
+		if o.InstallTorn != nil && o.InstallTorn() {
+			o.Disks.Write(disk, TornInstall())
+		}
 
-	data, err := provider.Bytes()
-	if err != nil {
 		return err
 	}
 

@@ -2,7 +2,7 @@
 
 // Package talosim simulates Talos Linux 1.13 as seen over its API, and the maintenance mode of older ones: taking and carrying out a machine
 // config (decoded and validated by Talos's own code), the boot into it, etcd's bootstrap and joining, and the node's
-// appearance in Kubernetes. It speaks real TLS and gRPC on the machine's own address, port 50000.
+// appearance in Kubernetes. Maintenance mode of 1.11 and 1.12 is its smaller server. It speaks real TLS and gRPC on the machine's own address, port 50000.
 //
 // It refuses to know how a machine boots or what its network is made of: those are given to it. Nothing is run: etcd is a
 // list of members, Kubernetes is whatever Config.Kubernetes leads to.
@@ -57,6 +57,16 @@ type Config struct {
 	Timing  Timing
 	// Faults are asked before each call. Nil: nothing goes wrong.
 	Faults Faults
+	// DiskMissing says that the kernel does not find a disk, by its path. Nil: it finds all.
+	DiskMissing func(path string) bool
+	// InstallTo gives another disk than the config's to the installer, by its path. Nil: it takes the right one.
+	InstallTo func(chosen string) string
+	// InstallTorn is asked when the power fails in an installation: true leaves a partition table without a system, false
+	// what was there. Nil: false.
+	InstallTorn func() bool
+	// KernelLog sends a record of the kernel's log from the machine's address, as with talos.logging.kernel=udp://. Nil:
+	// none is sent.
+	KernelLog func(from netip.Addr, record []byte)
 	// OnStage is told each new stage. Nil: nobody listens.
 	OnStage func(Stage)
 	// Report is told what happens. Nil: nobody listens.
@@ -125,6 +135,7 @@ type osRun struct {
 	bootID    string
 	upgrades  chan string   // gets the image of an upgrade
 	changed   chan struct{} // told of a new config of a configured node
+	meta      string        // path of the disk with META when this boot began, or empty
 
 	applying sync.Mutex // one ApplyConfiguration at a time
 

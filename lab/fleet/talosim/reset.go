@@ -45,7 +45,7 @@ func (o *osRun) checkUserDisks(in *machine.ResetRequest) error {
 			return fmt.Errorf("reset user disk failed: device %s wasn't found", path)
 		}
 
-		if path == o.Disks.systemDisk() {
+		if path == o.systemDisk() {
 			return fmt.Errorf("reset user disk failed: device %s is the system disk", path)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/cosi-project/runtime/pkg/state"
 	"github.com/cosi-project/runtime/pkg/state/protobuf/server"
 	"github.com/siderolabs/talos/pkg/machinery/api/machine"
+	"github.com/siderolabs/talos/pkg/machinery/api/storage"
 	"github.com/siderolabs/talos/pkg/machinery/constants"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -61,6 +62,7 @@ func (o *osRun) newServer(config *tls.Config, service machine.MachineServiceServ
 		grpc.StreamInterceptor(o.stream),
 	)
 	machine.RegisterMachineServiceServer(s, service)
+	storage.RegisterStorageServiceServer(s, &disksAPI{osRun: o})
 	v1alpha1.RegisterStateServer(s, server.NewState(state.Filter(o.resources, resourceAccess)))
 
 	return s

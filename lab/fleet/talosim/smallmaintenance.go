@@ -59,6 +59,10 @@ func (s smallMaintenance) ApplyConfiguration(
 	}
 
 	provider, err := configloader.NewFromBytes(in.GetData())
+	if err == nil {
+		err = s.checkKinds(provider)
+	}
+
 	if err != nil {
 		return nil, status.Error(codes.Unknown, "failed to parse config: "+err.Error())
 	}
@@ -70,6 +74,10 @@ func (s smallMaintenance) ApplyConfiguration(
 
 	more, err := provider.RuntimeValidate(ctx, s.resources, metal{})
 	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "runtime configuration validation failed: %s", err)
+	}
+
+	if _, err := s.installDisk(ctx, provider); err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "runtime configuration validation failed: %s", err)
 	}
 

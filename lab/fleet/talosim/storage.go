@@ -22,6 +22,9 @@ type Storage struct {
 	etcd   *member
 	upload []byte   // the snapshot that EtcdRecover brought: /var/lib/etcd.snapshot, on EPHEMERAL
 	blank  []string // user disks that a reset wiped
+	// written is, by path, what is on the disks that were written to; the others are as they were delivered.
+	written map[string]Contents
+	wiped   bool // all disks were, also of what they were delivered with
 }
 
 // Installed tells whether there is a system to boot from disk: also one without a config, after a reset.
@@ -42,6 +45,45 @@ func (s *Storage) Install(machineConfig []byte, disk string) {
 	}
 
 	s.config, s.disk = append([]byte{}, machineConfig...), disk
+	s.write(disk, installed())
+}
+
+// Write puts something else on a disk, as another system did that ran there. Talos's own installation is gone if it was
+// on that disk.
+func (s *Storage) Write(disk string, contents Contents) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.disk == disk {
+		s.config, s.disk, s.image, s.etcd = nil, "", "", nil
+	}
+
+	s.write(disk, contents)
+}
+
+// write needs the lock.
+func (s *Storage) write(disk string, contents Contents) {
+	if s.written == nil {
+		s.written = map[string]Contents{}
+	}
+
+	s.written[disk] = contents
+}
+
+// contents is what is on a disk now.
+func (s *Storage) contents(disk Disk) Contents {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if written, ok := s.written[disk.Path]; ok {
+		return written
+	}
+
+	if s.wiped {
+		return Contents{}
+	}
+
+	return disk.Holds
 }
 
 // installImage is the image of the installer that a config names.
@@ -84,6 +126,7 @@ func (s *Storage) Wipe() {
 	defer s.mu.Unlock()
 
 	s.config, s.disk, s.image, s.etcd, s.upload = nil, "", "", nil, nil
+	s.written, s.wiped = nil, true
 }
 
 // wipe makes partitions of the system disk blank, by their labels.
@@ -99,6 +142,17 @@ func (s *Storage) wipe(labels []string) {
 			s.etcd, s.upload = nil, nil
 		}
 	}
+
+	contents := s.written[s.disk]
+	contents.Partitions = slices.Clone(contents.Partitions)
+
+	for i, p := range contents.Partitions {
+		if slices.Contains(labels, p.Label) {
+			contents.Partitions[i] = Partition{Label: p.Label, Size: p.Size}
+		}
+	}
+
+	s.write(s.disk, contents)
 }
 
 // WipedUserDisks are the paths of the disks beside the system's that resets made blank.
@@ -114,6 +168,9 @@ func (s *Storage) wipeUserDisks(paths []string) {
 	defer s.mu.Unlock()
 
 	s.blank = append(s.blank, paths...)
+	for _, path := range paths {
+		s.write(path, Contents{})
+	}
 }
 
 // load is nil when nothing is installed.
@@ -129,13 +186,6 @@ func (s *Storage) load() (config.Provider, error) {
 	}
 
 	return provider, nil
-}
-
-func (s *Storage) systemDisk() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	return s.disk
 }
 
 // version is the tag of the installer's image: it, and not what was netbooted, decides what runs after an installation.
