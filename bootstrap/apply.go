@@ -26,10 +26,13 @@ func (b *bringup) applyConfigs() phase.Phase {
 			return steps, nil
 		},
 		Run: func(ctx context.Context, say phase.Say) error {
+			if err := b.listenToConsoles(ctx, say); err != nil { // when the run begins here
+				return err
+			}
 			var failed error
-			err := b.await(ctx, say, "a person to approve the control planes", 0, func(ctx context.Context) error {
+			err := b.await(ctx, say, "a person to approve the control planes, or to restart machines", 0, func(ctx context.Context) error {
 				failed = b.applyOnce(ctx, say)
-				if isUnapproved(failed) {
+				if needsAPerson(failed) {
 					return failed
 				}
 				return nil // nothing else is waited for
@@ -55,7 +58,7 @@ func (b *bringup) applyOnce(ctx context.Context, say phase.Say) error {
 func (b *bringup) awaitInstallation() phase.Phase {
 	return phase.Phase{
 		ID: "install", Title: "wait for the nodes to install and reboot",
-		Done: b.allOurs,
+		Done: b.allInstalled,
 		Run: func(ctx context.Context, say phase.Say) error {
 			nodes := b.watch("have not come back installed", talos.Ours)
 			return b.awaitMost(ctx, say, "the nodes to come back installed", 0, func(ctx context.Context) error {
@@ -76,5 +79,8 @@ func (b *bringup) assertInstalled(ctx context.Context, nodes *watch, say phase.S
 	if err := b.applyAll(ctx, now, say); err != nil && !b.onlyLate(err) {
 		return fmt.Errorf("%w; %w", err, missing) // the first one's hint is shown
 	}
-	return missing
+	if missing != nil {
+		return missing
+	}
+	return b.assertDisks(ctx, b.expected())
 }

@@ -42,7 +42,7 @@ func TestAMachineThatFallsSilentWhileItIsGivenItsConfigIsNoFailure(t *testing.T)
 // machineOf is the hardware that the site file says a node has.
 func machineOf(t *testing.T, node site.Node) talos.Inventory {
 	t.Helper()
-	out := talos.Inventory{Serial: node.Serial, Disks: []talos.Disk{{DevPath: "/dev/vda", Size: 100 << 30, Serial: node.Disk.Serial, Transport: "virtio"}}}
+	out := talos.Inventory{Serial: node.Serial, Disks: []talos.Disk{{DevPath: "/dev/vda", Size: 100 << 30, Serial: node.Disk.Serial, Transport: "virtio", Contents: blank()}}}
 	if node.MAC != "" {
 		mac, err := net.ParseMAC(node.MAC)
 		require.NoError(t, err)

@@ -63,6 +63,12 @@ func isUnapproved(err error) bool {
 	return errors.As(err, &unapproved) || errors.As(err, &unlike)
 }
 
+// needsAPerson says that a person must do something while the run waits: approve a machine or restart one.
+func needsAPerson(err error) bool {
+	var restart *RestartError
+	return isUnapproved(err) || errors.As(err, &restart)
+}
+
 // approved gives the nodes whose machines may have their configs. The error names the others.
 func (b *bringup) approved(ctx context.Context, nodes []site.Node, seen map[string]sight) ([]site.Node, error) {
 	if b.site.Netboot.Approve != site.ApproveFingerprint {

@@ -138,7 +138,7 @@ func TestNobodyApprovingEndsTheWaitWithTheNextStep(t *testing.T) {
 	b.opts.NodeTimeout = 1500 * time.Millisecond
 	err := b.applyConfigs().Run(t.Context(), func(string, ...any) {})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorContains(t, err, "waiting for a person to approve the control planes")
+	require.ErrorContains(t, err, "waiting for a person to approve the control planes, or to restart machines")
 	var hinting interface{ Hint() string }
 	require.ErrorAs(t, err, &hinting)
 	require.IsType(t, &UnapprovedError{}, hinting)

@@ -45,8 +45,9 @@ func isFinal(err error) bool {
 		taken        *kube.TakenError
 		secureBoot   *SecureBootError
 		restoring    *PendingRestoreError
+		wrongDisk    *WrongDiskError
 	)
 	return errors.As(err, &foreign) || errors.As(err, &noSecrets) || errors.As(err, &two) || errors.As(err, &broken) ||
 		errors.As(err, &noKubeconfig) || errors.As(err, &journal) || errors.As(err, &lost) || errors.As(err, &taken) ||
-		errors.As(err, &secureBoot) || errors.As(err, &restoring)
+		errors.As(err, &secureBoot) || errors.As(err, &restoring) || errors.As(err, &wrongDisk)
 }

@@ -30,6 +30,8 @@ type bringup struct {
 	cluster *kube.Client       // nil until the kubeconfig is there
 	netboot *netboot           // nil while nothing is served
 	finder  finder
+	// consoles hears the nodes' kernel logs; nil where they are not sent here.
+	consoles *consoleLog
 	// given holds, by node, the fingerprint of the machine that took its config in this run.
 	given map[string]string
 	// running holds the nodes that were written down as running in this run.
@@ -63,10 +65,11 @@ func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {
 
 // close ends what runs in the background.
 func (b *bringup) close() error {
+	err := b.consoles.end()
 	if b.netboot == nil {
-		return nil
+		return err
 	}
-	return b.netboot.stop()
+	return errors.Join(b.netboot.stop(), err)
 }
 
 // credentials are those of an administrator of the Talos API, signed with the cluster's own secrets.

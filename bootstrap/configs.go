@@ -22,7 +22,7 @@ func (b *bringup) generateConfigs() phase.Phase {
 			return []string{fmt.Sprintf("one config for each of %d nodes; write %s", len(b.site.Nodes), b.dir.Path(workdir.TalosconfigFile))}, nil
 		},
 		Run: func(ctx context.Context, _ phase.Say) error {
-			if _, err := b.machineConfigs(b.site.Nodes, nil); err != nil {
+			if _, err := b.configsFor(b.site.Nodes, nil, b.selectorOrStandIn); err != nil {
 				return err
 			}
 			config, err := b.talosconfig()
@@ -37,6 +37,12 @@ func (b *bringup) generateConfigs() phase.Phase {
 // machineConfigs are the whole Talos machine configs of nodes, in their order. They are secrets. Running holds, by node, the
 // version of Talos that will read the config, where it is known: an older one than the site's gets what it can read.
 func (b *bringup) machineConfigs(nodes []site.Node, running map[string]string) ([][]byte, error) {
+	return b.configsFor(nodes, running, b.selectorFor)
+}
+
+func (b *bringup) configsFor(
+	nodes []site.Node, running map[string]string, disk func(site.Node) (talos.DiskSelector, error),
+) ([][]byte, error) {
 	secrets, err := b.loadSecrets()
 	if err != nil {
 		return nil, err
@@ -54,6 +60,9 @@ func (b *bringup) machineConfigs(nodes []site.Node, running map[string]string) (
 			return nil, err
 		}
 		inputs[i].Running = running[node.Name]
+		if inputs[i].Disk, err = disk(node); err != nil {
+			return nil, err
+		}
 	}
 	return talos.GenerateAll(cluster, secrets, inputs)
 }

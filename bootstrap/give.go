@@ -22,6 +22,8 @@ const applyTimeout = 2 * time.Minute
 type delivery struct {
 	node    site.Node
 	machine sight
+	plan    installPlan
+	unfit   error // why there is no plan
 	config  []byte
 	Applied
 }
@@ -35,7 +37,10 @@ func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase
 	if len(nodes) == 0 {
 		return waiting
 	}
-	out := deliveries(nodes, seen)
+	out, err := b.deliveries(ctx, nodes, seen)
+	if err != nil {
+		return err
+	}
 	sideBySide(out, func(d *delivery) { d.become(b.check(ctx, d), "") })
 	for _, role := range []string{site.ControlPlane, site.Worker} {
 		sideBySide(out, func(d *delivery) {
@@ -68,7 +73,12 @@ func (b *bringup) without(seen map[string]sight) []site.Node {
 	})
 }
 
-func deliveries(nodes []site.Node, seen map[string]sight) []delivery {
+// deliveries plans the installation of each machine, and writes the plans down.
+func (b *bringup) deliveries(ctx context.Context, nodes []site.Node, seen map[string]sight) ([]delivery, error) {
+	journal, err := b.dir.Journal()
+	if err != nil {
+		return nil, err
+	}
 	out := make([]delivery, len(nodes))
 	for i, node := range nodes {
 		machine := seen[node.Name]
@@ -76,9 +86,13 @@ func deliveries(nodes []site.Node, seen map[string]sight) []delivery {
 			node: node, machine: machine,
 			Applied: Applied{Node: node.Name, Role: node.Role, Addr: machine.addr, fingerprint: machine.fingerprint},
 		}
+		out[i].plan, out[i].unfit = planFor(journal, node, machine.inventory)
 	}
-	return out
+	return out, b.notePlans(ctx, out)
 }
+
+// isFit says that the machine can be installed in this boot of it.
+func (d *delivery) isFit() bool { return d.unfit == nil && !d.plan.erase && !d.plan.restart }
 
 // sideBySide does something to each delivery, to a limited number of them at a time.
 func sideBySide(all []delivery, do func(*delivery)) {
@@ -111,27 +125,43 @@ func (b *bringup) check(ctx context.Context, d *delivery) error {
 	if err := assertSecureBoot(b.site, d.node, inventory.Security); err != nil {
 		return err
 	}
-	input, err := talosNode(b.site, d.node)
-	if err != nil {
+	if err := b.agreesWithConsole(d.node, d.machine); err != nil {
 		return err
 	}
-	if _, err := input.Disk.Pick(inventory.Disks); err != nil {
-		return err
+	if d.isFit() {
+		configs, err := b.machineConfigs([]site.Node{d.node}, map[string]string{d.Node: inventory.TalosVersion})
+		if err != nil {
+			return err
+		}
+		d.config = configs[0]
 	}
-	configs, err := b.machineConfigs([]site.Node{d.node}, map[string]string{d.Node: inventory.TalosVersion})
-	if err != nil {
-		return err
-	}
-	d.config = configs[0]
 	return d.call(ctx, func(ctx context.Context, client *talos.Client) error {
+		switch {
+		case installing(ctx, client):
+			return talos.ErrAlreadyApplying // what it shows on its disk is the installation that goes on there
+		case d.unfit != nil:
+			return d.unfit
+		case d.plan.restart:
+			return &RestartError{Node: d.Node, Disk: d.plan.disk}
+		case d.plan.erase:
+			return nil // before it is erased nothing can be said
+		}
 		_, err := client.DryRun(ctx, d.config)
 		return err
 	})
 }
 
-// give sends the config.
+// give sends the config. A machine with an installation of Talos on its disk loses that instead, and must restart.
 func (b *bringup) give(ctx context.Context, d *delivery) error {
-	return d.call(ctx, func(ctx context.Context, client *talos.Client) error { return client.Apply(ctx, d.config) })
+	return d.call(ctx, func(ctx context.Context, client *talos.Client) error {
+		if !d.plan.erase {
+			return client.Apply(ctx, d.config)
+		}
+		if err := b.eraseDisk(ctx, client, d.node, d.plan.disk); err != nil {
+			return err
+		}
+		return &RestartError{Node: d.Node, Disk: d.plan.disk}
+	})
 }
 
 // call speaks to the machine that was seen and to no other.

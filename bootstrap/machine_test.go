@@ -48,7 +48,8 @@ func machineSiteWith(t *testing.T, was, is string) *site.Site {
 
 // simulated is a machine with Talos on it, a hundred times as fast as a real one.
 type simulated struct {
-	disks *talosim.Storage
+	disks   *talosim.Storage
+	on, off func()
 
 	mu      sync.Mutex
 	console string // the fingerprint that it shows
@@ -71,10 +72,20 @@ func (loopback) Listen(ctx context.Context, at netip.AddrPort) (net.Listener, er
 // until all show their fingerprints.
 func machines(t *testing.T, with map[byte]runtime.SecurityStateSpec) map[byte]*simulated {
 	t.Helper()
+	change := map[byte]func(*talosim.Config){}
+	for number, security := range with {
+		change[number] = func(c *talosim.Config) { c.Hardware.Security = security }
+	}
+	return machinesWith(t, change)
+}
+
+// machinesWith is machines with anything changed.
+func machinesWith(t *testing.T, with map[byte]func(*talosim.Config)) map[byte]*simulated {
+	t.Helper()
 	peers := &talosim.Peers{}
 	out := map[byte]*simulated{}
-	for number, security := range with {
-		out[number] = startMachine(t, peers, number, security)
+	for number, change := range with {
+		out[number] = startMachine(t, peers, number, change)
 	}
 	for number, m := range out {
 		require.Eventually(t, func() bool { return m.shown() != "" }, 2*time.Minute, 10*time.Millisecond, "machine %d", number)
@@ -82,34 +93,46 @@ func machines(t *testing.T, with map[byte]runtime.SecurityStateSpec) map[byte]*s
 	return out
 }
 
-func startMachine(t *testing.T, peers *talosim.Peers, number byte, security runtime.SecurityStateSpec) *simulated {
+func startMachine(t *testing.T, peers *talosim.Peers, number byte, change func(*talosim.Config)) *simulated {
 	t.Helper()
 	m := &simulated{disks: &talosim.Storage{}}
 	config := talosim.Config{
 		Hardware: talosim.Hardware{
 			MAC: net.HardwareAddr{0x52, 0x54, 0, 0x12, 0, number}, UUID: fmt.Sprintf("11111111-2222-3333-4444-0000000000%02x", number),
-			Serial: fmt.Sprintf("SN%d", number), Manufacturer: "ACME", Product: "Rack", Security: security,
+			Serial: fmt.Sprintf("SN%d", number), Manufacturer: "ACME", Product: "Rack",
+			Processors: []talosim.Processor{{Model: "Simulated", Cores: 4, Threads: 8}}, Memory: 32 << 30,
 			Disks: []talosim.Disk{{Path: "/dev/vda", Size: 100 << 30, Serial: fmt.Sprintf("D%d", number), Transport: "virtio"}},
 		},
 		Disks: m.disks, Wire: loopback{address: netip.PrefixFrom(netip.AddrFrom4([4]byte{127, 212, 7, number}), 28)},
 		Peers: peers, Version: "v1.13.9", Clock: clock.Clock{Speed: 100}, Report: m.report,
 	}
-	ctx, cut := context.WithCancel(t.Context())
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for ctx.Err() == nil {
-			if _, err := talosim.Boot(ctx, config); err != nil && !errors.Is(err, context.Canceled) {
-				t.Errorf("machine %d: %v", number, err)
-				return
-			}
+	change(&config)
+	m.on = func() {
+		ctx, cut := context.WithCancel(t.Context())
+		stopped := make(chan struct{})
+		m.off = func() {
+			cut()
+			<-stopped
 		}
-	}()
-	t.Cleanup(func() {
-		cut()
-		<-stopped
-	})
+		go func() {
+			defer close(stopped)
+			for ctx.Err() == nil {
+				if _, err := talosim.Boot(ctx, config); err != nil && !errors.Is(err, context.Canceled) {
+					t.Errorf("machine %d: %v", number, err)
+					return
+				}
+			}
+		}()
+	}
+	m.on()
+	t.Cleanup(func() { m.off() })
 	return m
+}
+
+// restart is the reset button.
+func (m *simulated) restart() {
+	m.off()
+	m.on()
 }
 
 func (m *simulated) report(event string, details map[string]string) {

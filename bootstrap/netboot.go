@@ -37,6 +37,9 @@ func (b *bringup) netbootMachines() phase.Phase {
 			if _, err := b.credentials(); err != nil {
 				return err // before anything is served
 			}
+			if err := b.listenToConsoles(ctx, say); err != nil {
+				return err
+			}
 			if err := b.startNetboot(ctx, say); err != nil {
 				return err
 			}

@@ -5,6 +5,9 @@ package bootstrap
 import (
 	"context"
 	"errors"
+	"net/netip"
+	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,71 +16,8 @@ import (
 	"github.com/cozystack/cozy-install/talos"
 )
 
-// NodeView is one node of the site as its machine answers now. What the machine tells about itself is its claim.
-type NodeView struct {
-	Name string `json:"name"`
-	Role string `json:"role"`
-	// State is maintenance, ours, foreign or unreachable.
-	State string `json:"state"`
-	// Address is where the machine answers, or where it should.
-	Address string `json:"address"`
-	// Fingerprint is that of the certificate in maintenance mode, new at each boot.
-	Fingerprint string `json:"fingerprint,omitempty"`
-	// Machine is nil where nobody may look: the node is unreachable or foreign.
-	Machine *MachineView `json:"machine,omitempty"`
-	// Fault says what about the machine does not fit the site file; empty if nothing.
-	Fault string `json:"fault,omitempty"`
-	// Reason says why the machine cannot be looked at although it answers.
-	Reason string `json:"reason,omitempty"`
-
-	fault error
-}
-
-// MachineView is the hardware of a machine, and how it was started.
-type MachineView struct {
-	Manufacturer string        `json:"manufacturer,omitempty"`
-	Product      string        `json:"product,omitempty"`
-	Serial       string        `json:"serial,omitempty"`
-	UUID         string        `json:"uuid,omitempty"`
-	TalosVersion string        `json:"talosVersion,omitempty"`
-	Links        []LinkView    `json:"links"`
-	Disks        []DiskView    `json:"disks"`
-	Security     *SecurityView `json:"security,omitempty"` // nil: the machine does not tell
-	// Withheld names the Talos resources that the machine did not have or did not show.
-	Withheld []string `json:"withheld,omitempty"`
-}
-
-// LinkView is one physical network link.
-type LinkView struct {
-	Name string `json:"name"`
-	MAC  string `json:"mac"`
-	Up   bool   `json:"up"` // has a carrier
-}
-
-// DiskView is one disk.
-type DiskView struct {
-	Path       string `json:"path"` // changes between boots
-	Bytes      uint64 `json:"bytes"`
-	Model      string `json:"model,omitempty"`
-	Serial     string `json:"serial,omitempty"`
-	WWID       string `json:"wwid,omitempty"`
-	Transport  string `json:"transport,omitempty"`
-	Rotational bool   `json:"rotational,omitempty"`
-	ReadOnly   bool   `json:"readOnly,omitempty"`
-}
-
-// SecurityView is how a machine was started and what its kernel enforces.
-type SecurityView struct {
-	SecureBoot              bool   `json:"secureBoot"`
-	BootedWithUKI           bool   `json:"bootedWithUKI"`
-	UKISigningKey           string `json:"ukiSigningKeyFingerprint,omitempty"`
-	PCRSigningKey           string `json:"pcrSigningKeyFingerprint,omitempty"`
-	SELinux                 string `json:"selinux"`
-	FIPS                    string `json:"fips"`
-	ModuleSignatureEnforced bool   `json:"moduleSignatureEnforced"`
-}
-
-// Nodes looks at the named nodes of a site, or at all of them, without changing anything. A site whose secrets are not
+// Nodes looks at the named nodes of a site, or at all of them and at the machines with Talos on the node network that are of
+// none, without changing anything. A site whose secrets are not
 // there yet has no node that is ours.
 func Nodes(ctx context.Context, o Options, only ...string) ([]NodeView, error) {
 	dir, err := workdir.OpenForReading(o.WorkDir)
@@ -99,7 +39,73 @@ func Nodes(ctx context.Context, o Options, only ...string) ([]NodeView, error) {
 		}
 		nodes = append(nodes, node)
 	}
-	return b.viewNodes(ctx, nodes)
+	views, err := b.viewNodes(ctx, nodes)
+	if err != nil || len(only) > 0 {
+		return views, err
+	}
+	return append(views, b.viewStrangers(views)...), nil
+}
+
+// MachineAt looks at whoever answers at an address, of the site or not, without changing anything.
+func MachineAt(ctx context.Context, o Options, addr netip.Addr) (NodeView, error) {
+	dir, err := workdir.OpenForReading(o.WorkDir)
+	if err != nil {
+		return NodeView{}, err
+	}
+	b, err := newBringup(o, dir)
+	if err != nil {
+		return NodeView{}, err
+	}
+	for _, node := range b.site.Nodes {
+		if node.Address == addr {
+			views, err := b.viewNodes(ctx, []site.Node{node})
+			if err != nil {
+				return NodeView{}, err
+			}
+			return views[0], nil
+		}
+	}
+	seen, names := b.inspect(ctx, netip.AddrPortFrom(addr, talos.Port))
+	if len(names) != 1 {
+		return viewStranger(seen, names), ctx.Err()
+	}
+	node, err := nodeOf(b.site, names[0])
+	if err != nil {
+		return NodeView{}, err
+	}
+	return b.viewNode(ctx, node, seen), ctx.Err()
+}
+
+// viewStrangers are the machines of no node that the last scan found, but for those that nodes turned out to be meanwhile.
+func (b *bringup) viewStrangers(views []NodeView) []NodeView {
+	var out []NodeView
+	for _, seen := range b.finder.strangers() {
+		at := seen.addr.Addr().String()
+		if !slices.ContainsFunc(views, func(v NodeView) bool { return v.Address == at }) {
+			out = append(out, viewStranger(seen, nil))
+		}
+	}
+	return out
+}
+
+// viewStranger describes a machine that is of no node, or may be of several.
+func viewStranger(seen sight, names []string) NodeView {
+	out := NodeView{
+		Stranger: true, State: string(seen.state), Address: seen.addr.Addr().String(), Fingerprint: seen.fingerprint,
+	}
+	if seen.trouble != nil {
+		out.Reason = seen.trouble.Error()
+	}
+	if len(names) > 1 {
+		out.Reason = "it may be any of " + strings.Join(names, ", ") + ": they can't be told apart"
+	}
+	if seen.state == talos.Maintenance && seen.trouble == nil {
+		machine := machineView(seen.inventory)
+		out.Machine = &machine
+	} else {
+		out.Fingerprint = ""
+	}
+	return out
 }
 
 // Faults joins the faults of nodes: nil if there are none.
@@ -156,7 +162,15 @@ func (b *bringup) viewNode(ctx context.Context, node site.Node, seen sight) Node
 	}
 	machine := machineView(inventory)
 	out.Machine = &machine
-	if out.fault = assertSecureBoot(b.site, node, inventory.Security); out.fault != nil {
+	out.fault = assertSecureBoot(b.site, node, inventory.Security)
+	if seen.state == talos.Maintenance {
+		journal, err := b.dir.Journal()
+		if err == nil {
+			_, err = planFor(journal, node, inventory)
+		}
+		out.fault = errors.Join(out.fault, err)
+	}
+	if out.fault != nil {
 		out.Fault = out.fault.Error()
 	}
 	return out
@@ -171,25 +185,4 @@ func (b *bringup) inventoryOf(ctx context.Context, node site.Node) (talos.Invent
 	}
 	defer client.Close()
 	return client.Inventory(ctx)
-}
-
-func machineView(machine talos.Inventory) MachineView {
-	out := MachineView{
-		Manufacturer: machine.Manufacturer, Product: machine.Product, Serial: machine.Serial, UUID: machine.UUID,
-		TalosVersion: machine.TalosVersion, Withheld: machine.Withheld, Links: []LinkView{}, Disks: []DiskView{},
-	}
-	for _, l := range machine.Links {
-		out.Links = append(out.Links, LinkView{Name: l.Name, MAC: l.MAC.String(), Up: l.Up})
-	}
-	for _, d := range machine.Disks {
-		out.Disks = append(out.Disks, DiskView{
-			Path: d.DevPath, Bytes: d.Size, Model: d.Model, Serial: d.Serial, WWID: d.WWID, Transport: d.Transport,
-			Rotational: d.Rotational, ReadOnly: d.Readonly,
-		})
-	}
-	if machine.Security != nil {
-		security := SecurityView(*machine.Security)
-		out.Security = &security
-	}
-	return out
 }

@@ -73,8 +73,9 @@ func TestNodesSaysHowEachMachineAnswers(t *testing.T) {
 	require.Equal(t, fleet[2].shown(), cp1.Fingerprint)
 	require.Equal(t, &MachineView{
 		Manufacturer: "ACME", Product: "Rack", Serial: "SN2", UUID: "11111111-2222-3333-4444-000000000002", TalosVersion: "v1.13.9",
-		Links: []LinkView{{Name: "enp1s0", MAC: "52:54:00:12:00:02", Up: true}},
-		Disks: []DiskView{{Path: "/dev/vda", Bytes: 100 << 30, Serial: "D2", Transport: "virtio"}},
+		Processors: []SocketView{{Model: "Simulated", Cores: 4, Threads: 8}}, MemoryBytes: 32 << 30,
+		Links: []LinkView{{Name: "enp1s0", MAC: "52:54:00:12:00:02", Up: true, Mbit: 10_000}},
+		Disks: []DiskView{{Path: "/dev/vda", Bytes: 100 << 30, Serial: "D2", Transport: "virtio", Contents: &ContentsView{Blank: true}}},
 		Security: &SecurityView{
 			SecureBoot: true, BootedWithUKI: true, UKISigningKey: "aa:bb", SELinux: "enabled, permissive", FIPS: "disabled",
 		},

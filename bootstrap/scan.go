@@ -4,6 +4,7 @@ package bootstrap
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -31,6 +32,8 @@ type finder struct {
 	lock  sync.Mutex
 	last  time.Time
 	found map[string]netip.Addr // by node
+	// others are machines with Talos that are of no node of the site, by address, as of the last scan.
+	others map[netip.Addr]sight
 }
 
 func (f *finder) addr(node string) (netip.Addr, bool) {
@@ -48,6 +51,7 @@ func (f *finder) due() bool {
 		return false
 	}
 	f.last = time.Now()
+	f.others = map[netip.Addr]sight{}
 	return true
 }
 
@@ -60,6 +64,20 @@ func (f *finder) put(node string, addr netip.Addr) {
 	f.found[node] = addr
 }
 
+// putOther notes a machine that is of no node.
+func (f *finder) putOther(seen sight) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.others[seen.addr.Addr()] = seen
+}
+
+// strangers are the machines of no node, by address.
+func (f *finder) strangers() []sight {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return slices.SortedFunc(maps.Values(f.others), func(a, b sight) int { return a.addr.Compare(b.addr) })
+}
+
 // scan looks for the site's machines at all addresses of the node network: those that were started before this run, by an
 // earlier one that was killed or by somebody else, have an address of the site's DHCP server that nobody told us.
 func (b *bringup) scan(ctx context.Context) {
@@ -68,7 +86,7 @@ func (b *bringup) scan(ctx context.Context) {
 		b.log.Debug("the node network is too large to be scanned", "subnet", subnet)
 		return
 	}
-	known := addresses(b.site.Nodes)
+	known := append(addresses(b.site.Nodes), b.site.Network.VIP.String())
 	group := errgroup.Group{}
 	group.SetLimit(scanAtOnce)
 	for addr := subnet.Addr().Next(); subnet.Contains(addr); addr = addr.Next() {
@@ -96,28 +114,50 @@ func hasTalos(ctx context.Context, addr netip.Addr, patience time.Duration) bool
 	return true
 }
 
-// identify notes which node of the site a machine in maintenance mode is, if it is one.
+// identify notes which node of the site a machine in maintenance mode is. Machines that are of no node are noted too, with
+// what they let anybody see.
 func (b *bringup) identify(ctx context.Context, addr netip.Addr) {
+	seen, names := b.inspect(ctx, netip.AddrPortFrom(addr, talos.Port))
+	if seen.state == talos.Unreachable {
+		return
+	}
+	for _, name := range names {
+		b.finder.put(name, addr)
+	}
+	if len(names) == 0 {
+		b.finder.putOther(seen)
+	}
+}
+
+// inspect looks at whoever answers at an address, and says which nodes of the site it may be by what it tells. A machine that
+// is configured is not asked who it is.
+func (b *bringup) inspect(ctx context.Context, at netip.AddrPort) (sight, []string) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	at := netip.AddrPortFrom(addr, talos.Port)
-	answer, err := talos.Probe(ctx, at, nil)
-	if err != nil || answer.State != talos.Maintenance {
-		return
+	creds, err := b.credentials()
+	if err != nil {
+		creds = nil // there is no cluster yet: whoever is configured is foreign
+	}
+	answer, err := talos.Probe(ctx, at, creds)
+	seen := sight{state: answer.State, addr: at, fingerprint: answer.Fingerprint, trouble: err}
+	if seen.state != talos.Maintenance {
+		return seen, nil
 	}
 	client, err := talos.DialMaintenance(ctx, at, answer.Fingerprint)
 	if err != nil {
-		return
+		seen.trouble = err
+		return seen, nil
 	}
 	defer client.Close()
-	inventory, err := client.Inventory(ctx)
-	if err != nil {
-		b.log.Debug("a machine in maintenance mode does not say who it is", "addr", addr, "error", err)
-		return
+	if seen.inventory, seen.trouble = client.Inventory(ctx); seen.trouble != nil {
+		b.log.Debug("a machine in maintenance mode does not say who it is", "addr", at, "error", seen.trouble)
+		return seen, nil
 	}
+	var names []string
 	for _, node := range b.site.Nodes {
-		if isNode(node, inventory) == nil {
-			b.finder.put(node.Name, addr)
+		if isNode(node, seen.inventory) == nil {
+			names = append(names, node.Name)
 		}
 	}
+	return seen, names
 }

@@ -108,9 +108,7 @@ func talosNode(s *site.Site, n site.Node) (talos.Node, error) {
 	out := talos.Node{
 		Name: n.Name, Role: talos.Role(n.Role), Address: netip.PrefixFrom(n.Address, s.Network.NodeSubnet.Bits()),
 		Network: network,
-		Disk: talos.DiskSelector{
-			Serial: n.Disk.Serial, WWID: n.Disk.WWID, Model: n.Disk.Model, Size: n.Disk.Size, Transport: n.Disk.Transport,
-		},
+		Disk:    diskSelector(n), WipeDisk: n.Disk.Wipe,
 		Volumes: volumes(n.Volumes),
 		Patches: patches(placeOf(s, n)+".patches", n.Patches),
 	}

@@ -99,7 +99,7 @@ func TestUnusedNamesWhatTheFileSetsInVain(t *testing.T) {
 	s, err := Load(filepath.FromSlash("../../examples/paas-full/site.yaml"))
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"network.loadBalancer", "nodes[].storage", "nodes[].disk.wipe",
+		"network.loadBalancer", "nodes[].storage",
 		"certificates", "access", "backup", "tenantRoot",
 	}, s.Unused())
 

@@ -33,7 +33,7 @@ func (s *Site) Unused() []string {
 func unbuilt() []string {
 	return []string{
 		"network.podSubnet", "network.joinSubnet", "network.loadBalancer", // Kube-OVN and address pools
-		"nodes[].storage", "nodes[].disk.wipe",
+		"nodes[].storage",
 		"cluster", "storage", "exposure", // the hosted bundles
 		"certificates", "access", "backup", "tenantRoot",
 	}

@@ -38,6 +38,9 @@ type Journal struct {
 	Restore *RestoreMark `json:"restore,omitempty"`
 	// Replaced names the nodes whose former machine was taken out of the cluster, and whose new one is not in it yet.
 	Replaced map[string]bool `json:"replaced,omitempty"`
+	// Disks are, by node, the disks that the nodes' configs were written for: each held nothing that had to be kept, and its
+	// machine was about to be given its config.
+	Disks map[string]InstallDisk `json:"disks,omitempty"`
 }
 
 // UpgradeMark is what must be known of a node before it is asked for an upgrade, to tell later what became of it.
@@ -66,6 +69,17 @@ type RestoreMark struct {
 	Called bool `json:"called,omitempty"`
 }
 
+// InstallDisk is how an install disk was chosen, in the words of a selector.
+type InstallDisk struct {
+	// From is the site file's selector at that time, as text: the choice holds for no other.
+	From    string `json:"from"`
+	WWID    string `json:"wwid,omitempty"`
+	Serial  string `json:"serial,omitempty"`
+	Model   string `json:"model,omitempty"`
+	Size    string `json:"size,omitempty"`
+	BusPath string `json:"busPath,omitempty"`
+}
+
 // Journal reads the journal. A missing one is an empty one.
 func (d *Dir) Journal() (Journal, error) {
 	data, err := d.Read(JournalFile)
@@ -84,14 +98,17 @@ func (d *Dir) Journal() (Journal, error) {
 	return j, nil
 }
 
-// UpdateJournal reads the journal, changes it and writes it back before it returns.
+// UpdateJournal reads the journal, changes it and writes it back before it returns. It may be called concurrently.
 func (d *Dir) UpdateJournal(ctx context.Context, change func(*Journal)) error {
+	d.changing.Lock()
+	defer d.changing.Unlock()
 	j, err := d.Journal()
 	if err != nil {
 		return err
 	}
 	j.Applied, j.Installed, j.Approvals = maps.Clone(j.Applied), maps.Clone(j.Installed), maps.Clone(j.Approvals)
 	j.Replaced = maps.Clone(j.Replaced)
+	j.Disks = maps.Clone(j.Disks)
 	change(&j)
 	data, err := json.MarshalIndent(j, "", "  ")
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2"
@@ -44,6 +45,8 @@ const (
 type Dir struct {
 	path string
 	lock *flock.Flock // nil when opened for reading
+
+	changing sync.Mutex // one change of the journal at a time
 }
 
 // LockedError says that another program holds the work directory.

@@ -3,15 +3,15 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozy-install/bootstrap"
-	"github.com/cozystack/cozy-install/cmd/internal/ui"
 	"github.com/cozystack/cozy-install/talos"
 )
 
@@ -24,9 +24,10 @@ func newNodeListCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
 	var output outputFlag
 	c := &cobra.Command{
-		Use: "list", Short: "Show how each machine of the site answers", Args: usageArgs(cobra.NoArgs),
-		Long: "Show how each machine of the site answers: in maintenance mode, as ours, as a foreign one, or not at all. Machines in\n" +
-			"maintenance mode are also looked for on the node network. The exit code is 1 if a machine does not fit the site file.",
+		Use: "list", Short: "Show how each machine of the site answers, and others with Talos", Args: usageArgs(cobra.NoArgs),
+		Long: "Show how each machine of the site answers: in maintenance mode, as ours, as a foreign one, or not at all. The node\n" +
+			"network is looked through for machines that answer on the Talos port; those that are of no node of the site are listed\n" +
+			"too, and never touched. The exit code is 1 if a machine does not fit the site file.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := output.check(); err != nil {
 				return err
@@ -50,40 +51,15 @@ func newNodeListCommand(streams Streams) *cobra.Command {
 	return c
 }
 
-func nodeTable(nodes []bootstrap.NodeView) string {
-	rows := make([][]string, 0, len(nodes))
-	for _, n := range nodes {
-		reason := n.Reason
-		if n.Fault != "" {
-			reason = n.Fault
-		}
-		rows = append(rows, []string{n.Name, n.Role, n.State, n.Address, n.Fingerprint, secureBoot(n), reason})
-	}
-	return ui.Table([]string{"NODE", "ROLE", "STATE", "ADDRESS", "FINGERPRINT", "SECURE BOOT", "REASON"}, rows) + "\n"
-}
-
-// secureBoot is on, off, or empty where the machine does not tell.
-func secureBoot(n bootstrap.NodeView) string {
-	if n.Machine == nil || n.Machine.Security == nil {
-		return ""
-	}
-	return onOff(n.Machine.Security.SecureBoot)
-}
-
-func onOff(on bool) string {
-	if on {
-		return "on"
-	}
-	return "off"
-}
-
 func newNodeShowCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
 	var output outputFlag
+	var address string
 	c := &cobra.Command{
-		Use: "show NODE", Short: "Show a machine's hardware, and how it was started", Args: usageArgs(cobra.ExactArgs(1)),
-		Long: "Show a machine's hardware, and how it was started, as the machine itself tells it. The exit code is 1 if it does not\n" +
-			"fit the site file.",
+		Use: "show NODE | --address ADDRESS", Short: "Show a machine's hardware, and how it was started",
+		Args: usageArgs(cobra.MaximumNArgs(1)),
+		Long: "Show a machine's hardware, what is on its disks, and how it was started, as the machine itself tells it. With --address\n" +
+			"it is whoever answers there, also a machine of no node of the site. The exit code is 1 if it does not fit the site file.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := output.check(); err != nil {
 				return err
@@ -92,67 +68,38 @@ func newNodeShowCommand(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			nodes, err := bootstrap.Nodes(cmd.Context(), options, args[0])
+			node, err := oneMachine(cmd.Context(), options, args, address)
 			if err != nil {
 				return wrongNode(err)
 			}
-			if err := output.print(streams.Out, nodes[0], func() string { return nodeDescription(nodes[0]) }); err != nil {
+			if err := output.print(streams.Out, node, func() string { return nodeDescription(node) }); err != nil {
 				return err
 			}
-			return bootstrap.Faults(nodes)
+			return bootstrap.Faults([]bootstrap.NodeView{node})
 		},
 	}
 	flags.add(c)
 	output.add(c)
+	c.Flags().StringVar(&address, "address", "", "look at whoever answers at this address")
 	return c
 }
 
-func nodeDescription(n bootstrap.NodeView) string {
-	rows := [][]string{{"role", n.Role}, {"state", n.State}, {"address", n.Address}}
-	add := func(key, value string) {
-		if value != "" {
-			rows = append(rows, []string{key, value})
+func oneMachine(ctx context.Context, options bootstrap.Options, args []string, address string) (bootstrap.NodeView, error) {
+	if (len(args) == 1) == (address != "") {
+		return bootstrap.NodeView{}, &UsageError{Err: errors.New("name a node or give --address, one of them")}
+	}
+	if address == "" {
+		nodes, err := bootstrap.Nodes(ctx, options, args[0])
+		if err != nil {
+			return bootstrap.NodeView{}, err
 		}
+		return nodes[0], nil
 	}
-	add("fingerprint", n.Fingerprint)
-	add("reason", n.Reason)
-	add("fault", n.Fault)
-	m := n.Machine
-	if m == nil {
-		return ui.Table([]string{"NODE", n.Name}, rows) + "\n"
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return bootstrap.NodeView{}, &UsageError{Err: fmt.Errorf("--address %q: not an address such as 10.0.0.5", address)}
 	}
-	add("vendor", m.Manufacturer)
-	add("product", m.Product)
-	add("serial", m.Serial)
-	add("uuid", m.UUID)
-	add("talos", m.TalosVersion)
-	if s := m.Security; s != nil {
-		add("secure boot", onOff(s.SecureBoot))
-		add("booted with UKI", yesNo(s.BootedWithUKI))
-		add("UKI signing key", s.UKISigningKey)
-		add("PCR signing key", s.PCRSigningKey)
-		add("SELinux", s.SELinux)
-		add("FIPS", s.FIPS)
-		add("signed modules only", yesNo(s.ModuleSignatureEnforced))
-	}
-	add("withheld", strings.Join(m.Withheld, ", "))
-	return ui.Table([]string{"NODE", n.Name}, rows) + "\n\n" + linkTable(m.Links) + "\n\n" + diskTable(m.Disks) + "\n"
-}
-
-func linkTable(links []bootstrap.LinkView) string {
-	rows := make([][]string, 0, len(links))
-	for _, l := range links {
-		rows = append(rows, []string{l.Name, l.MAC, yesNo(l.Up)})
-	}
-	return ui.Table([]string{"LINK", "MAC", "UP"}, rows)
-}
-
-func diskTable(disks []bootstrap.DiskView) string {
-	rows := make([][]string, 0, len(disks))
-	for _, d := range disks {
-		rows = append(rows, []string{d.Path, humanize.Bytes(d.Bytes), d.Transport, d.Model, d.Serial, d.WWID})
-	}
-	return ui.Table([]string{"DISK", "SIZE", "TRANSPORT", "MODEL", "SERIAL", "WWID"}, rows)
+	return bootstrap.MachineAt(ctx, options, addr)
 }
 
 func newNodeApproveCommand(streams Streams) *cobra.Command {

@@ -49,6 +49,17 @@ func TestNodeListAndShowWorkWithDeadNodes(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(out), &node))
 	require.Equal(t, map[string]any{"name": "w1", "role": "worker", "state": "unreachable", "address": "127.213.7.5"}, node)
 
+	code, out, text = run(t, "node", "show", "--address", "127.213.7.9", "-f", file, "--work-dir", work, "-o", "json")
+	require.Zero(t, code, text)
+	node = nil
+	require.NoError(t, json.Unmarshal([]byte(out), &node))
+	require.Equal(t, "unreachable", node["state"])
+	require.Equal(t, true, node["stranger"])
+	for _, args := range [][]string{{}, {"cp1", "--address", "127.213.7.9"}, {"--address", "nowhere"}} {
+		code, _, text = run(t, append([]string{"node", "show", "-f", file, "--work-dir", work}, args...)...)
+		require.Equal(t, exitUsage, code, "%v: %s", args, text)
+	}
+
 	code, _, text = run(t, "node", "show", "w9", "-f", file, "--work-dir", work)
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, text, "cp1, w1")
@@ -83,19 +94,32 @@ func TestNodeTextsShowWhatTheMachineTells(t *testing.T) {
 		Name: "cp1", Role: "controlplane", State: "maintenance", Address: "10.0.0.1", Fingerprint: "F=", Fault: "runs without",
 		Machine: &bootstrap.MachineView{
 			Manufacturer: "ACME", Product: "no \x1b[2J", Serial: "SN1", UUID: "1111", TalosVersion: "v1.13.9",
-			Links:    []bootstrap.LinkView{{Name: "eno1", MAC: "52:54:00:00:00:01", Up: true}},
-			Disks:    []bootstrap.DiskView{{Path: "/dev/sda", Bytes: 240e9, Model: "M", Serial: "S", WWID: "naa.1", Transport: "sata"}},
+			Processors:  []bootstrap.SocketView{{Model: "Xeon", Cores: 8, Threads: 16}, {Model: "Xeon", Cores: 8, Threads: 16}},
+			MemoryBytes: 64 << 30,
+			Links:       []bootstrap.LinkView{{Name: "eno1", MAC: "52:54:00:00:00:01", Up: true, Mbit: 25_000}},
+			Disks: []bootstrap.DiskView{
+				{Path: "/dev/sda", Bytes: 240e9, Model: "M", Serial: "S", WWID: "naa.1", Transport: "sata", Contents: &bootstrap.ContentsView{
+					Format: "gpt", Partitions: []bootstrap.PartitionView{{Index: 1, Label: "data", Bytes: 1e9, Format: "ext4", FilesystemLabel: "photos"}},
+				}},
+				{Path: "/dev/sdb", Bytes: 240e9, Contents: &bootstrap.ContentsView{Blank: true}}, {Path: "/dev/sdc"},
+			},
 			Security: &bootstrap.SecurityView{UKISigningKey: "aa:bb", SELinux: "enabled, permissive", FIPS: "disabled"},
 		},
 	}
-	require.Regexp(t, `(?m)^cp1 +controlplane +maintenance +10\.0\.0\.1 +F= +off +runs without$`, nodeTable([]bootstrap.NodeView{node}))
+	require.Regexp(t, `(?m)^cp1 +controlplane +maintenance +10\.0\.0\.1 +ACME no .*, SN1, 32 threads, 64 GiB +F= +off +runs without$`, nodeTable([]bootstrap.NodeView{node}))
 	text := nodeDescription(node)
 	for _, want := range []string{
 		`(?m)^fault +runs without$`, `(?m)^serial +SN1$`, `(?m)^secure boot +off$`, `(?m)^UKI signing key +aa:bb$`,
-		`(?m)^SELinux +enabled, permissive$`, `(?m)^eno1 +52:54:00:00:00:01 +yes$`, `(?m)^/dev/sda +240 GB +sata +M +S +naa\.1$`,
+		`(?m)^SELinux +enabled, permissive$`, `(?m)^eno1 +52:54:00:00:00:01 +yes +25000 Mbit/s$`, `(?m)^/dev/sda +240 GB +sata +M +S +naa\.1 +gpt$`,
+		`(?m)^/dev/sdb +240 GB +nothing$`, `(?m)^/dev/sdc +0 B +not told$`, `(?m)^/dev/sda +1 +data +1\.0 GB +ext4 +photos$`,
+		`(?m)^processor +Xeon, 8 cores, 16 threads$`, `(?m)^memory +64 GiB$`,
 	} {
 		require.Regexp(t, want, text)
 	}
 	require.NotContains(t, text, "\x1b")
 	require.NotContains(t, text, "PCR signing key", "what the machine does not tell is left out")
+
+	stranger := bootstrap.NodeView{Stranger: true, State: "foreign", Address: "10.0.0.9"}
+	require.Regexp(t, `(?m)^- +not of the site +foreign +10\.0\.0\.9$`, nodeTable([]bootstrap.NodeView{stranger}))
+	require.Regexp(t, `(?m)^role +not of the site: it is never touched$`, nodeDescription(stranger))
 }
