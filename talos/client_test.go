@@ -240,15 +240,3 @@ func TestStatusSaysWhatTheNodeWaitsFor(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, talos.Status{Stage: talos.StageUnknown}, got)
 }
-
-func TestStagesAreTalossOwnWords(t *testing.T) {
-	for theirs, ours := range map[runtime.MachineStage]talos.Stage{
-		runtime.MachineStageUnknown: talos.StageUnknown, runtime.MachineStageBooting: talos.StageBooting,
-		runtime.MachineStageInstalling: talos.StageInstalling, runtime.MachineStageMaintenance: talos.StageMaintenance,
-		runtime.MachineStageRunning: talos.StageRunning, runtime.MachineStageRebooting: talos.StageRebooting,
-		runtime.MachineStageShuttingDown: talos.StageShuttingDown, runtime.MachineStageResetting: talos.StageResetting,
-		runtime.MachineStageUpgrading: talos.StageUpgrading,
-	} {
-		require.Equal(t, theirs.String(), string(ours))
-	}
-}

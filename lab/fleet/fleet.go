@@ -35,6 +35,10 @@ type (
 	Clock = clock.Clock
 	// Disk is one block device of a machine.
 	Disk = talosim.Disk
+	// Contents is what is on a disk.
+	Contents = talosim.Contents
+	// Partition is a part of it.
+	Partition = talosim.Partition
 	// KubernetesLink leads to the cluster in which the nodes appear.
 	KubernetesLink = talosim.Kubernetes
 	// KubernetesNode is what a simulated kubelet says of itself.

@@ -230,7 +230,8 @@ func machinesOf(s *site.Site, dataDisk bool) ([]fleet.MachineSpec, error) {
 		}
 		if dataDisk {
 			m.Disks = append(m.Disks, fleet.Disk{
-				Path: "/dev/vdb", Size: 200 << 30, Model: "DATA", Serial: n.Disk.Serial + "-DATA", Transport: "virtio", Content: "xfs",
+				Path: "/dev/vdb", Size: 200 << 30, Model: "DATA", Serial: n.Disk.Serial + "-DATA", Transport: "virtio",
+				Holds: fleet.Contents{Format: "xfs", Label: "data"},
 			})
 		}
 		out = append(out, m)
