@@ -98,9 +98,7 @@ func inContainers() map[string]difference {
 		"list SystemInformations.hardware.talos.dev": {none, some, "a container has no SMBIOS"},
 		"list Disks.block.talos.dev":                 {none, some, "nor disks"},
 		"list DiscoveredVolumes.block.talos.dev":     {none, some, "nor disks"},
-		"list VolumeStatuses.block.talos.dev":        {some, none, "volumes are not simulated"},
 		"list RouteStatuses.net.talos.dev":           {some, none, "routes are not simulated"},
 		"list PlatformMetadatas.talos.dev":           {some, none, "clouds are not simulated"},
-		"Disks":                                      {"OK: 1", "Unimplemented: unknown service storage.StorageService", "an old way to read disks, for which there are resources"},
 	}
 }
