@@ -29,6 +29,7 @@ type bringup struct {
 	creds   *talos.Credentials // nil until made of the secrets
 	cluster *kube.Client       // nil until the kubeconfig is there
 	netboot *netboot           // nil while nothing is served
+	only    string             // the one node that the run is about; empty: all
 	finder  finder
 	// consoles hears the nodes' kernel logs; nil where they are not sent here.
 	consoles *consoleLog

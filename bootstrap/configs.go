@@ -47,11 +47,8 @@ func (b *bringup) configsFor(
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := b.talosCluster()
+	cluster, err := b.surroundedCluster()
 	if err != nil {
-		return nil, err
-	}
-	if err := addSurroundings(b.site, &cluster); err != nil {
 		return nil, err
 	}
 	inputs := make([]talos.Node, len(nodes))
@@ -65,6 +62,15 @@ func (b *bringup) configsFor(
 		}
 	}
 	return talos.GenerateAll(cluster, secrets, inputs)
+}
+
+// surroundedCluster is what all machine configs share, with what stands around the cluster.
+func (b *bringup) surroundedCluster() (talos.Cluster, error) {
+	cluster, err := b.talosCluster()
+	if err != nil {
+		return talos.Cluster{}, err
+	}
+	return cluster, addSurroundings(b.site, &cluster)
 }
 
 // GenerateConfigs gives the machine config of every node by its name, and the talosconfig. Both are secrets. The secrets

@@ -8,16 +8,14 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/cozystack/cozy-install/bootstrap/kube"
@@ -56,6 +54,8 @@ type rack struct {
 	nodes   *fakeNodes
 	units   map[string]*unit
 
+	cluster dynamic.Interface // nil: no objects but nodes are asked for
+
 	mu     sync.Mutex
 	events []string // "cp1 upgrade"
 }
@@ -65,6 +65,7 @@ type unit struct {
 	rack    *rack
 	name    string
 	number  byte
+	card    byte // in its hardware address
 	disks   *talosim.Storage
 	cut     context.CancelFunc
 	stopped chan struct{}
@@ -81,7 +82,7 @@ func newRack(t *testing.T, network byte) *rack {
 		T: t, text: strings.ReplaceAll(runningSite, "NET", fmt.Sprint(network)), workDir: t.TempDir(), peers: &talosim.Peers{},
 		nodes: &fakeNodes{client: fake.NewClientset()}, units: map[string]*unit{},
 	}
-	b := r.bringup("", "")
+	b := r.bringup()
 	_, err := phase.Runner{}.Run(t.Context(), []phase.Phase{b.createSecrets()})
 	require.NoError(t, err)
 	configs, err := b.machineConfigs(b.site.Nodes, nil)
@@ -100,18 +101,22 @@ func newRack(t *testing.T, network byte) *rack {
 	return r
 }
 
-// bringup is a new run on the site, with a text of its file replaced by another.
-func (r *rack) bringup(was, is string) *bringup {
+// bringup is a new run on the site, with texts of its file replaced by others.
+func (r *rack) bringup(wasIs ...string) *bringup {
 	r.Helper()
-	require.Contains(r, r.text, was)
-	s, err := site.Parse("site.yaml", []byte(strings.Replace(r.text, was, is, 1)))
+	text := r.text
+	for i := 0; i < len(wasIs); i += 2 {
+		require.Contains(r, text, wasIs[i])
+		text = strings.Replace(text, wasIs[i], wasIs[i+1], 1)
+	}
+	s, err := site.Parse("site.yaml", []byte(text))
 	require.NoError(r, err)
 	dir, err := workdir.Open(r.workDir)
 	require.NoError(r, err)
 	r.Cleanup(func() { _ = dir.Close() }) // it may be closed already
 	b, err := newBringup(Options{Site: s, WorkDir: r.workDir, NodeTimeout: time.Minute}, dir)
 	require.NoError(r, err)
-	b.cluster = &kube.Client{Typed: r.nodes.client}
+	b.cluster = &kube.Client{Typed: r.nodes.client, Dynamic: r.cluster}
 	return b
 }
 
@@ -137,6 +142,7 @@ func (r *rack) happened(kinds ...string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := []string{}
+	defer func() { r.events = nil }()
 	for _, event := range r.events {
 		for _, kind := range kinds {
 			if strings.Contains(event+" ", " "+kind+" ") {
@@ -144,8 +150,28 @@ func (r *rack) happened(kinds ...string) []string {
 			}
 		}
 	}
-	r.events = nil
 	return out
+}
+
+// killedAt gives a context that ends when an event has happened, as a run does whose bastion loses its power. Call stop when
+// the run has ended.
+func (r *rack) killedAt(ctx context.Context, event string) (killed context.Context, stop func()) {
+	killed, kill := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for killed.Err() == nil {
+			r.mu.Lock()
+			if slices.Contains(r.events, event) {
+				kill()
+			}
+			r.mu.Unlock()
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+	return killed, func() {
+		kill()
+		watching.Wait()
+	}
 }
 
 func (u *unit) on(network byte) {
@@ -153,7 +179,7 @@ func (u *unit) on(network byte) {
 	u.cut, u.stopped = cut, make(chan struct{})
 	config := talosim.Config{
 		Hardware: talosim.Hardware{
-			MAC: net.HardwareAddr{0x52, 0x54, 0, 0x14, 0, u.number}, UUID: fmt.Sprintf("11111111-2222-3333-4444-0000000000%02x", u.number),
+			MAC: net.HardwareAddr{0x52, 0x54, 0, 0x14, u.card, u.number}, UUID: fmt.Sprintf("11111111-2222-3333-4444-0000000000%02x", u.number),
 			Disks: []talosim.Disk{{Path: "/dev/vda", Size: 100 << 30, Serial: fmt.Sprintf("D%d", u.number), Transport: "virtio"}},
 		},
 		Disks: u.disks, Wire: loopback{address: netip.PrefixFrom(netip.AddrFrom4([4]byte{127, network, 7, u.number}), 28)},
@@ -201,45 +227,4 @@ func (u *unit) TimeSynced() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return !u.behind
-}
-
-// fakeNodes is a cluster in which the machines' nodes appear.
-type fakeNodes struct{ client kubernetes.Interface }
-
-func (*fakeNodes) Kubeconfig(string) ([]byte, error) { return nil, errors.New("there is no API") }
-
-func (*fakeNodes) Dial(context.Context) (net.Conn, error) { return nil, errors.New("there is no API") }
-
-func (k *fakeNodes) RegisterNode(ctx context.Context, node talosim.KubernetesNode) error {
-	object := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node.Name}}
-	_, err := k.client.CoreV1().Nodes().Create(ctx, object, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return err
-	}
-	return k.set(ctx, node.Name, func(object *corev1.Node) {
-		object.Status.NodeInfo.KubeletVersion = node.KubeletVersion
-		object.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
-	})
-}
-
-func (k *fakeNodes) SetDown(ctx context.Context, name string) error {
-	err := k.set(ctx, name, func(object *corev1.Node) {
-		object.Status.Conditions = []corev1.NodeCondition{{
-			Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown", Message: "Kubelet stopped posting node status.",
-		}}
-	})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
-}
-
-func (k *fakeNodes) set(ctx context.Context, name string, change func(*corev1.Node)) error {
-	object, err := k.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	change(object)
-	_, err = k.client.CoreV1().Nodes().Update(ctx, object, metav1.UpdateOptions{})
-	return err
 }

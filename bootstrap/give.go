@@ -65,7 +65,7 @@ func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase
 // without gives the nodes whose machines are in maintenance mode and did not take a config in this boot of theirs. One that
 // the run went on without because it refused is not asked again in the same boot.
 func (b *bringup) without(seen map[string]sight) []site.Node {
-	return slices.DeleteFunc(slices.Clone(b.site.Nodes), func(node site.Node) bool {
+	return slices.DeleteFunc(slices.Clone(b.nodes()), func(node site.Node) bool {
 		machine := seen[node.Name]
 		last := b.applied[node.Name]
 		hasRefused := last.Result == Refused && last.fingerprint == machine.fingerprint && b.isLate(node.Name)

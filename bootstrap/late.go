@@ -192,7 +192,7 @@ func (b *bringup) returned(names ...string) {
 
 // expected are the nodes of the site that the run has not gone on without.
 func (b *bringup) expected() []site.Node {
-	return slices.DeleteFunc(slices.Clone(b.site.Nodes), func(n site.Node) bool { return b.isLate(n.Name) })
+	return slices.DeleteFunc(slices.Clone(b.nodes()), func(n site.Node) bool { return b.isLate(n.Name) })
 }
 
 // expectedPlanes are the control planes among them.

@@ -30,7 +30,7 @@ func (b *bringup) netbootMachines() phase.Phase {
 			}
 			return []string{
 				fmt.Sprintf("serve DHCP (%s), TFTP and HTTP on %s", b.site.Netboot.Mode, strings.Join(b.site.Netboot.On(), ", ")),
-				fmt.Sprintf("wait for %d machines in maintenance mode", len(b.site.Nodes)),
+				fmt.Sprintf("wait for %d machines in maintenance mode", len(b.nodes())),
 			}, nil
 		},
 		Run: func(ctx context.Context, say phase.Say) error {

@@ -17,7 +17,7 @@ import (
 
 // netbootConfig is a site in the words of package pxe.
 func (b *bringup) netbootConfig(boot assets.Assets, say func(string)) (pxe.Config, error) {
-	machines, err := pxeMachines(b.site)
+	machines, err := pxeMachines(b.nodes())
 	if err != nil {
 		return pxe.Config{}, err
 	}
@@ -41,10 +41,10 @@ func (b *bringup) netbootConfig(boot assets.Assets, say func(string)) (pxe.Confi
 	}, nil
 }
 
-// pxeMachines are the site's nodes as the netboot server knows them.
-func pxeMachines(s *site.Site) ([]pxe.Machine, error) {
-	out := make([]pxe.Machine, 0, len(s.Nodes))
-	for _, n := range s.Nodes {
+// pxeMachines are nodes as the netboot server knows them.
+func pxeMachines(nodes []site.Node) ([]pxe.Machine, error) {
+	out := make([]pxe.Machine, 0, len(nodes))
+	for _, n := range nodes {
 		m := pxe.Machine{
 			Name: n.Name, Serial: n.Serial, UUID: n.UUID, Arch: n.Arch, Address: n.Address,
 			Loader: n.Netboot.Loader, DiskBoot: pxe.DiskBoot(n.Netboot.DiskBoot),

@@ -43,7 +43,7 @@ type sight struct {
 // error beside the result names nodes that answer and are not to be had: a foreign one, one that refuses us. With search,
 // the node network is scanned from time to time for machines in maintenance mode at addresses nobody told us.
 func (b *bringup) observe(ctx context.Context, search bool) (map[string]sight, error) {
-	return b.observeSome(ctx, b.site.Nodes, search)
+	return b.observeSome(ctx, b.nodes(), search)
 }
 
 // observeSome looks at some nodes of the site.

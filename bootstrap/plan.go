@@ -4,8 +4,8 @@
 // things: it translates the site file into the input of each domain package, introduces them to each other, and waits.
 //
 // Still missing in this version: the hosted bundles, most of the distro ones, netboot modes other than proxy and off, the
-// choice of a link for machines known by serial or UUID only, the services of tenant-root, the probe of its URL, and
-// upgrades of Kubernetes.
+// choice of a link for machines known by serial or UUID only, the services of tenant-root, the probe of its URL, and the
+// steps that storage and network packages want before a node is removed, which are shown only.
 package bootstrap
 
 import "github.com/cozystack/cozy-install/bootstrap/phase"

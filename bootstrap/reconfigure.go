@@ -24,7 +24,7 @@ func (b *bringup) configWith(node site.Node, components talos.Components) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := b.talosCluster()
+	cluster, err := b.surroundedCluster()
 	if err != nil {
 		return nil, err
 	}

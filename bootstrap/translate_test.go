@@ -64,7 +64,7 @@ func TestANodeOfTheSiteIsANodeOfTalos(t *testing.T) {
 }
 
 func TestNetbootKnowsMachinesByAllTheirIdentifiers(t *testing.T) {
-	got, err := pxeMachines(parseSite(t, "", ""))
+	got, err := pxeMachines(parseSite(t, "", "").Nodes)
 	require.NoError(t, err)
 	require.Len(t, got, 4)
 	require.Equal(t, pxe.Machine{Name: "cp1", Arch: "amd64", Address: netip.MustParseAddr("127.211.7.2"), MACs: []net.HardwareAddr{{0x52, 0x54, 0, 0, 0, 1}}}, got[0])

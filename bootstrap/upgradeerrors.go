@@ -33,18 +33,6 @@ func (e *UnsteadyError) Hint() string {
 	return "nothing was changed: look at cozy-install status, mend what it shows, and run this again"
 }
 
-// FewMembersError says that etcd has so few members that it loses its quorum when one is away.
-type FewMembersError struct{ Members int }
-
-func (e *FewMembersError) Error() string {
-	return fmt.Sprintf("etcd has %d members: it loses its quorum while one of them reboots", e.Members)
-}
-
-// Hint says how to get there.
-func (e *FewMembersError) Hint() string {
-	return "add a third control plane (cozy-install node add) or remove one (cozy-install node remove), then upgrade"
-}
-
 // RolledBackError says that a node was to come up with another system and came up with what it had.
 type RolledBackError struct {
 	Node, Want string

@@ -41,7 +41,7 @@ func (b *bringup) preflightTalos(target talosTarget) phase.Phase {
 			if err != nil || len(behind) == 0 && journal.Upgrade == nil {
 				return err
 			}
-			return b.assertUpgradable(ctx, behind, journal.Upgrade)
+			return b.assertUpgradable(ctx, journal.Upgrade)
 		},
 	}
 }
@@ -75,13 +75,10 @@ func (b *bringup) checkTalosJumps(ctx context.Context, nodes []site.Node, target
 	return behind, errors.Join(errs...)
 }
 
-// assertUpgradable checks what must hold while nodes go away one by one. While one that an earlier run asked is still away,
-// the site is looked at when it is back.
-func (b *bringup) assertUpgradable(ctx context.Context, behind []site.Node, asked *workdir.UpgradeMark) error {
-	planes := len(b.controlPlanes())
-	if planes == 2 && slices.ContainsFunc(behind, func(n site.Node) bool { return n.Role == site.ControlPlane }) {
-		return &FewMembersError{Members: planes} // Talos refuses it as well
-	}
+// assertUpgradable checks what must hold while nodes go away one by one: with all control planes of the site file in etcd,
+// whose number is odd, it stands the loss of one or was alone from the start. While one that an earlier run asked is still
+// away, the site is looked at when it is back.
+func (b *bringup) assertUpgradable(ctx context.Context, asked *workdir.UpgradeMark) error {
 	if asked != nil {
 		return nil
 	}

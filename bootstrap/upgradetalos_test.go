@@ -4,9 +4,7 @@ package bootstrap
 
 import (
 	"context"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -25,7 +23,6 @@ func TestTalosIsUpgradedOneNodeAtATime(t *testing.T) {
 	}
 
 	t.Run("a jump is refused before any node is touched", func(t *testing.T) {
-		r.T = t
 		var jump *talos.JumpError
 		_, err := upgrade(t.Context(), old, "version: v1.11.9")
 		require.ErrorAs(t, err, &jump)
@@ -34,7 +31,6 @@ func TestTalosIsUpgradedOneNodeAtATime(t *testing.T) {
 		require.Empty(t, r.happened("upgrade"))
 	})
 	t.Run("a site at the target is left alone", func(t *testing.T) {
-		r.T = t
 		results, err := upgrade(t.Context(), old, old)
 		require.NoError(t, err)
 		for _, result := range results[1:] {
@@ -43,14 +39,13 @@ func TestTalosIsUpgradedOneNodeAtATime(t *testing.T) {
 		require.Empty(t, r.happened("upgrade", "config-changed"))
 	})
 	t.Run("a rolled back node is named", func(t *testing.T) {
-		r.T = t
 		r.units["cp1"].order("Upgrade", talosim.Fault{RollBack: true})
 		_, err := upgrade(t.Context(), old, target)
 		var back *RolledBackError
 		require.ErrorAs(t, err, &back)
 		require.EqualError(t, back, "node cp1 came back with Talos v1.12.4: the upgrade to v1.13.9 was rolled back")
 		require.Equal(t, []string{"cp1 upgrade"}, r.happened("upgrade"), "and the others are not touched")
-		b := r.bringup("", "")
+		b := r.bringup()
 		journal, err := b.dir.Journal()
 		require.NoError(t, err)
 		require.Nil(t, journal.Upgrade)
@@ -58,25 +53,10 @@ func TestTalosIsUpgradedOneNodeAtATime(t *testing.T) {
 		require.NoError(t, b.dir.Close())
 	})
 	t.Run("killed in the middle, with a lost answer", func(t *testing.T) {
-		r.T = t
 		r.units["cp1"].order("Upgrade", talosim.Fault{LoseAnswer: true})
-		ctx, kill := context.WithCancel(t.Context())
-		watched := make(chan struct{})
-		go func() { // the power of the bastion fails when the second node is upgrading
-			defer close(watched)
-			for ctx.Err() == nil {
-				r.mu.Lock()
-				now := strings.Join(r.events, ",")
-				r.mu.Unlock()
-				if strings.Contains(now, "cp2 upgrade") {
-					kill()
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
-		}()
+		ctx, stop := r.killedAt(t.Context(), "cp2 upgrade")
 		_, err := upgrade(ctx, old, target)
-		kill()
-		<-watched
+		stop()
 		require.ErrorIs(t, err, context.Canceled)
 		require.Equal(t, []string{"cp1 upgrade", "cp2 upgrade"}, r.happened("upgrade"))
 
@@ -90,7 +70,6 @@ func TestTalosIsUpgradedOneNodeAtATime(t *testing.T) {
 		require.Equal(t, []string{"cp3 upgrade", "w1 upgrade"}, r.happened("upgrade"), "the node that was asked is not asked again")
 	})
 	t.Run("every node has the new system and a config for it", func(t *testing.T) {
-		r.T = t
 		b := r.bringup(old, target)
 		wanted, err := b.talosTarget()
 		require.NoError(t, err)
@@ -107,7 +86,6 @@ func TestTalosIsUpgradedOneNodeAtATime(t *testing.T) {
 		require.NoError(t, b.dir.Close())
 	})
 	t.Run("not while a member is away", func(t *testing.T) {
-		r.T = t
 		r.units["cp3"].off()
 		_, err := upgrade(t.Context(), old, "version: v1.13.10")
 		var absent *AbsentNodesError

@@ -28,7 +28,7 @@ func (b *bringup) watch(what string, want ...talos.State) *watch {
 // look looks at the nodes that are not yet as they should be, also at those that the run went on without: one that is
 // there after all is in the run again. It gives what was seen of them now.
 func (w *watch) look(ctx context.Context) (map[string]sight, error) {
-	pending := slices.DeleteFunc(slices.Clone(w.bringup.site.Nodes), func(n site.Node) bool {
+	pending := slices.DeleteFunc(slices.Clone(w.bringup.nodes()), func(n site.Node) bool {
 		return slices.Contains(w.want, w.seen[n.Name].state)
 	})
 	now, err := w.bringup.observeSome(ctx, pending, true)

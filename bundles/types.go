@@ -39,7 +39,9 @@ type Package struct {
 
 	Talos          TalosRequirements `json:"talos,omitzero"`
 	NeedsKubeProxy bool              `json:"needsKubeProxy,omitempty"` // conflicts with talos.disableKubeProxy
-	Images         []string          `json:"images,omitempty"`         // every image of the release as it is by default
+	// NodeRemoval says in words what a person must do before a node is taken out, such as moving its replicas of storage.
+	NodeRemoval []string `json:"nodeRemoval,omitempty"`
+	Images      []string `json:"images,omitempty"` // every image of the release as it is by default
 }
 
 // Chart says where a package's chart is: either Embedded, or Repository, Name and Version.

@@ -58,6 +58,7 @@ func libraries() []library {
 			"tenant/api/...", // its scheme package registers the types: every client needs that, and it drags in no more
 			"lab/...",
 		}, why: "the bastion's program is not a controller, and its start-up is measured"},
+		{path: "k8s.io/kubectl", in: []string{"bootstrap/kube"}, why: "nodes are drained in one place, and the rest of kubectl is a command line"},
 		{path: "k8s.io/client-go", in: []string{
 			"bootstrap/kube", "bundles", "tenant/controller", "cmd/...", "lab/...",
 		}, why: "clients are made in bootstrap/kube and handed on"},

@@ -17,7 +17,8 @@ import (
 
 func newNodeCommand(streams Streams) *cobra.Command {
 	return newGroup("node", "Look at the machines of a site, and approve them",
-		newNodeListCommand(streams), newNodeShowCommand(streams), newNodeApproveCommand(streams), newNodePowerCommand(streams))
+		newNodeListCommand(streams), newNodeShowCommand(streams), newNodeApproveCommand(streams), newNodePowerCommand(streams),
+		newNodeAddCommand(streams), newNodeRemoveCommand(streams), newNodeReplaceCommand(streams))
 }
 
 func newNodeListCommand(streams Streams) *cobra.Command {

@@ -9,7 +9,7 @@ import (
 )
 
 func newUpgradeCommand(streams Streams) *cobra.Command {
-	return newGroup("upgrade", "Upgrade a running site, one node at a time", newUpgradeTalosCommand(streams))
+	return newGroup("upgrade", "Upgrade a running site, one node at a time", newUpgradeTalosCommand(streams), newUpgradeKubernetesCommand(streams))
 }
 
 func newUpgradeTalosCommand(streams Streams) *cobra.Command {
@@ -23,6 +23,22 @@ func newUpgradeTalosCommand(streams Streams) *cobra.Command {
 			"Kubernetes keeps its version: see upgrade kubernetes.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return flags.do(cmd, streams, change{run: bootstrap.UpgradeTalos, plan: bootstrap.PlanUpgradeTalos}, nil)
+		},
+	}
+	flags.add(c)
+	return c
+}
+
+func newUpgradeKubernetesCommand(streams Streams) *cobra.Command {
+	var flags changeFlags
+	c := &cobra.Command{
+		Use: "kubernetes", Short: "Upgrade Kubernetes to the version in the site file, one part and node at a time", Args: usageArgs(cobra.NoArgs),
+		Long: "Upgrade Kubernetes to kubernetes.version, one minor version at a time, without a reboot: the API server, the controller\n" +
+			"manager and the scheduler, each on one control plane after the other, then kube-proxy and the kubelets, and what Talos\n" +
+			"furnishes a cluster with. The whole machine config of the site file is applied with it. Killed at any moment and run\n" +
+			"again, it goes on where it was. Objects of APIs that the new version no longer serves are not looked for.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return flags.do(cmd, streams, change{run: bootstrap.UpgradeKubernetes, plan: bootstrap.PlanUpgradeKubernetes}, nil)
 		},
 	}
 	flags.add(c)
