@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cosi-project/runtime/pkg/resource"
 	"github.com/siderolabs/talos/pkg/machinery/api/machine"
@@ -91,8 +92,9 @@ func listAll(ctx context.Context, c *client.Client) answers {
 }
 
 // callAll makes the calls whose answers do not depend on what the node has been told.
-func callAll(ctx context.Context, c *client.Client) answers {
+func callAll(base context.Context, c *client.Client) answers {
 	out := answers{}
+	var ctx context.Context // of the call that is being made
 	for name, do := range map[string]func() (string, error){
 		"Version": func() (string, error) { r, err := c.Version(ctx); return fmt.Sprint(len(r.GetMessages())), err },
 		"Hostname": func() (string, error) {
@@ -129,13 +131,14 @@ func callAll(ctx context.Context, c *client.Client) answers {
 			}
 			return "an event", err
 		},
-		"Rollback": func() (string, error) { return "", c.Rollback(ctx) },
-		"Upgrade": func() (string, error) {
-			_, err := c.Upgrade(ctx, "example.org/installer:v9", false, false) //nolint:staticcheck // what 1.12 has
-			return "", err
-		},
 	} {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(base, patience)
 		out[name] = said(do())
+		cancel()
 	}
 	return out
 }
+
+// patience bounds each call: some wait for what will not come.
+const patience = 5 * time.Second

@@ -16,6 +16,7 @@ type parts struct {
 	debian   string // folder of packages.sh
 	programs build.NodeSet
 	sources  string // folder of Talos's own module, for the files that its image has as they are
+	version  string // of Talos
 	nodeinit string
 }
 
@@ -106,7 +107,7 @@ func placeFiles(p parts, root string) error {
 	}
 	for name, text := range map[string]string{
 		"usr/etc/in-container": "true\n", // Talos's mark of its container image
-		"etc/os-release":       "NAME=\"Talos\"\nID=talos\nPRETTY_NAME=\"Talos (lab)\"\n",
+		"etc/os-release":       fmt.Sprintf("NAME=\"Talos\"\nID=talos\nVERSION_ID=%[1]s\nPRETTY_NAME=\"Talos (%[1]s)\"\n", p.version),
 	} {
 		if err := writeNew(filepath.Join(root, name), []byte(text)); err != nil {
 			return err

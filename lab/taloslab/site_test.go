@@ -94,3 +94,19 @@ func (s testSite) generate(t *testing.T) (configs map[string][]byte, talosconfig
 	require.NoError(t, err)
 	return configs, talosconfig
 }
+
+// configure gives a node in maintenance its config as the product does, and waits until it is ours.
+func configure(t *testing.T, addr netip.AddrPort, fingerprint string, config []byte, creds *talos.Credentials) {
+	t.Helper()
+	client, err := talos.DialMaintenance(t.Context(), addr, fingerprint)
+	require.NoError(t, err)
+	defer client.Close()
+	details, err := client.DryRun(t.Context(), config)
+	require.NoError(t, err)
+	require.Contains(t, strings.ToLower(details), "dry run", "the node says what it would do")
+	still, err := talos.Probe(t.Context(), addr, creds)
+	require.NoError(t, err)
+	require.Equal(t, talos.Answer{State: talos.Maintenance, Fingerprint: fingerprint}, still, "a dry run changes nothing")
+	require.NoError(t, client.Apply(t.Context(), config))
+	awaitState(t, addr, talos.Ours, creds)
+}

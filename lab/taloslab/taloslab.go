@@ -126,7 +126,7 @@ func (l *Lab) makeRoot(ctx context.Context, cfg Config) error {
 		return err
 	}
 	return makeRoot(parts{
-		debian: debian, programs: l.programs, sources: sources, nodeinit: l.nodeinit,
+		debian: debian, programs: l.programs, sources: sources, version: l.TalosVersion, nodeinit: l.nodeinit,
 	}, l.root)
 }
 
