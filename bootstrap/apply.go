@@ -80,7 +80,7 @@ func (b *bringup) assertInstalled(ctx context.Context, nodes *watch, say phase.S
 		return fmt.Errorf("%w; %w", err, missing) // the first one's hint is shown
 	}
 	if missing != nil {
-		return missing
+		return b.withReasons(ctx, missing, now)
 	}
 	return b.assertDisks(ctx, b.expected())
 }

@@ -20,10 +20,10 @@ func TestAMachineThatFallsSilentWhileItIsGivenItsConfigIsNoFailure(t *testing.T)
 	_, err := b.observe(t.Context(), true)
 	require.NoError(t, err)
 	seen := map[string]sight{}
-	for _, node := range b.site.Nodes {
+	for i, node := range b.site.Nodes {
 		seen[node.Name] = sight{
 			state: talos.Maintenance, addr: netip.AddrPortFrom(node.Address, talos.Port),
-			fingerprint: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", inventory: machineOf(t, node),
+			fingerprint: string(rune('A'+i)) + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", inventory: machineOf(t, node),
 		}
 	}
 	var said []string

@@ -37,6 +37,9 @@ func (b *bringup) bootstrapEtcd() phase.Phase {
 			if err := b.assertAllAsked(ctx); err != nil {
 				return err
 			}
+			if err := b.awaitClocks(ctx, say, b.expectedPlanes(), b.dial); err != nil {
+				return err
+			}
 			if err := b.chooseBootstrapNode(ctx); err != nil {
 				return err
 			}

@@ -37,6 +37,9 @@ func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase
 	if len(nodes) == 0 {
 		return waiting
 	}
+	if err := b.preflight(ctx, say, nodes, seen); err != nil {
+		return err
+	}
 	out, err := b.deliveries(ctx, nodes, seen)
 	if err != nil {
 		return err

@@ -63,30 +63,32 @@ func (b *bringup) assertKubernetes(ctx context.Context) error {
 	return client.AssertAnswering(ctx)
 }
 
-// awaitRegistration waits until Kubernetes knows every node that the run has not gone on without.
+// awaitRegistration waits until the control plane answers and knows every node that the run has not gone on without: the
+// first gate.
 func (b *bringup) awaitRegistration() phase.Phase {
-	return b.awaitInKubernetes("register", "wait for the nodes to register in Kubernetes", "the nodes to register", (*kube.Client).AssertRegistered)
+	return b.awaitInKubernetes("register", "wait for the nodes to register in Kubernetes", "the nodes to register",
+		(*kube.Client).AssertRegistered, controlPlaneAnswers())
 }
 
-// awaitNodes waits until every node is Ready, which takes the CNI of the core.
+// awaitNodes waits until every node is Ready, which takes the CNI of the core: the second gate.
 func (b *bringup) awaitNodes() phase.Phase {
-	return b.awaitInKubernetes("nodes", "wait for the nodes to be Ready", "the nodes to be Ready", (*kube.Client).AssertReady)
+	return b.awaitInKubernetes("nodes", "wait for the nodes to be Ready", "the nodes to be Ready",
+		(*kube.Client).AssertReady, nodesReady())
 }
 
-// awaitInKubernetes is a phase that waits until an assertion about all nodes, by name, holds in the cluster.
-func (b *bringup) awaitInKubernetes(id, title, what string, assert func(*kube.Client, context.Context, []string) error) phase.Phase {
-	check := func(ctx context.Context) error {
-		client, err := b.kube()
-		if err != nil {
-			return err
-		}
-		return assert(client, ctx, names(b.expected()))
-	}
+// awaitInKubernetes is a phase that waits until an assertion about all nodes, by name, holds in the cluster, and the checks
+// of a gate with it.
+func (b *bringup) awaitInKubernetes(
+	id, title, what string, assert func(*kube.Client, context.Context, []string) error, checks []nodeCheck,
+) phase.Phase {
+	check := b.gate(assert, checks)
 	return phase.Phase{
 		ID: id, Title: title,
 		Done: func(ctx context.Context) (bool, error) { return b.holds(check(ctx)) },
 		Run: func(ctx context.Context, say phase.Say) error {
-			return b.awaitMost(ctx, say, what, askTimeout, check)
+			return b.awaitMost(ctx, say, what, askTimeout, func(ctx context.Context) error {
+				return b.withReasons(ctx, check(ctx), nil)
+			})
 		},
 	}
 }

@@ -162,6 +162,8 @@ func blamed(err error) (nodes []string, onlyNodes bool) {
 	switch e := err.(type) { //nolint:errorlint // the tree is walked here
 	case *MissingNodesError:
 		return e.Nodes, true
+	case *UnhealthyError:
+		return e.nodes(), true
 	case *NodeError:
 		return []string{e.Node}, true
 	case *NoEtcdError:

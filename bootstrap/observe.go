@@ -65,7 +65,7 @@ func (b *bringup) observeNodes(ctx context.Context, nodes []site.Node, search bo
 	scanning.Wait()
 	var found []site.Node
 	for _, node := range nodes {
-		if _, ok := b.finder.addr(node.Name); ok && out[node.Name].state == talos.Unreachable {
+		if len(b.finder.addrs(node.Name)) > 0 && out[node.Name].state == talos.Unreachable {
 			found = append(found, node)
 		}
 	}
@@ -158,9 +158,7 @@ func (b *bringup) candidates(node site.Node) []netip.AddrPort {
 	if seen, ok := b.netboot.lastAddr(node.Name); ok {
 		addrs = append(addrs, seen)
 	}
-	if seen, ok := b.finder.addr(node.Name); ok {
-		addrs = append(addrs, seen)
-	}
+	addrs = append(addrs, b.finder.addrs(node.Name)...)
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	out := []netip.AddrPort{}
 	for _, addr := range slices.Compact(addrs) {

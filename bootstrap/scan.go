@@ -31,16 +31,15 @@ const (
 type finder struct {
 	lock  sync.Mutex
 	last  time.Time
-	found map[string]netip.Addr // by node
+	found map[string][]netip.Addr // by node, the last one found first: two machines may say to be one node
 	// others are machines with Talos that are of no node of the site, by address, as of the last scan.
 	others map[netip.Addr]sight
 }
 
-func (f *finder) addr(node string) (netip.Addr, bool) {
+func (f *finder) addrs(node string) []netip.Addr {
 	f.lock.Lock()
 	defer f.lock.Unlock()
-	addr, ok := f.found[node]
-	return addr, ok
+	return slices.Clone(f.found[node])
 }
 
 // due says whether it is time for a scan, and takes it for begun.
@@ -59,9 +58,10 @@ func (f *finder) put(node string, addr netip.Addr) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	if f.found == nil {
-		f.found = map[string]netip.Addr{}
+		f.found = map[string][]netip.Addr{}
 	}
-	f.found[node] = addr
+	others := slices.DeleteFunc(f.found[node], func(known netip.Addr) bool { return known == addr })
+	f.found[node] = append([]netip.Addr{addr}, others...)
 }
 
 // putOther notes a machine that is of no node.

@@ -4,12 +4,9 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/cozystack/cozy-install/bootstrap/kube"
-	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/talos"
 )
@@ -17,13 +14,16 @@ import (
 // Status is how a site is now. What could not be asked says why in its own field, so that one dead part does not hide
 // the others.
 type Status struct {
-	Site     string          `json:"site"`
-	Bundle   string          `json:"bundle"`
-	Nodes    []NodeStatus    `json:"nodes"`
+	Site   string       `json:"site"`
+	Bundle string       `json:"bundle"`
+	Nodes  []NodeStatus `json:"nodes"`
+	// Checks are those of the cluster as a whole.
+	Checks   []CheckResult   `json:"checks"`
 	Packages []PackageStatus `json:"packages"`
 	// Root is the root tenant.
 	Root RootStatus `json:"tenantRoot"`
-	// Healthy says that every node, package and the root tenant are as they should be.
+	// Healthy says that every node, package and the root tenant are as they should be, and that no check failed or could
+	// not be made.
 	Healthy bool `json:"healthy"`
 }
 
@@ -37,6 +37,8 @@ type NodeStatus struct {
 	// Ready is Kubernetes's word, and Reason why not.
 	Ready  bool   `json:"ready"`
 	Reason string `json:"reason,omitempty"`
+	// Checks are the node's row of the health matrix, always all of them and in one order.
+	Checks []CheckResult `json:"checks"`
 }
 
 // PackageStatus is one package of the bundle.
@@ -66,58 +68,37 @@ func Look(ctx context.Context, o Options) (Status, error) {
 		return Status{}, err
 	}
 	out := Status{Site: o.Site.Metadata.Name, Bundle: o.Site.Bundle}
-	client, clusterErr := b.kube()
-	if clusterErr == nil {
-		clusterErr = client.AssertAnswering(ctx)
+	facts, err := b.examine(ctx, b.site.Nodes, nodeChecks())
+	if err != nil {
+		return Status{}, err
 	}
-	out.Nodes = b.nodeStatuses(ctx, client, clusterErr)
-	out.Packages = b.packageStatuses(ctx, client, clusterErr)
-	out.Root = b.rootStatus(ctx, clusterErr)
-	out.Healthy = out.Root.Ready
-	for _, n := range out.Nodes {
-		out.Healthy = out.Healthy && n.Ready
+	out.Healthy = true
+	for _, node := range facts.nodes {
+		one := facts.nodeStatus(node)
+		out.Nodes = append(out.Nodes, one)
+		out.Healthy = out.Healthy && one.Ready && allWell(one.Checks)
 	}
+	out.Checks = clusterChecks(facts.cluster)
+	out.Packages = b.packageStatuses(ctx, b.cluster, facts.cluster.err)
+	out.Root = b.rootStatus(ctx, facts.cluster.err)
+	out.Healthy = out.Healthy && allWell(out.Checks) && out.Root.Ready
 	for _, p := range out.Packages {
 		out.Healthy = out.Healthy && p.Ready
 	}
-	return out, nil
+	return out, ctx.Err()
 }
 
-func (b *bringup) nodeStatuses(ctx context.Context, client *kube.Client, clusterErr error) []NodeStatus {
-	states := map[string]kube.NodeState{}
-	if clusterErr == nil {
-		var list []kube.NodeState
-		list, clusterErr = client.NodeStates(ctx)
-		for _, s := range list {
-			states[s.Name] = s
-		}
+func (s siteFacts) nodeStatus(facts *nodeFacts) NodeStatus {
+	node := facts.node
+	out := NodeStatus{
+		Name: node.Name, Role: node.Role, Address: node.Address.String(), Talos: facts.stage(), Checks: s.judge(facts, nodeChecks()),
 	}
-	creds, credsErr := b.credentials()
-	out := make([]NodeStatus, len(b.site.Nodes))
-	group := errgroup.Group{}
-	group.SetLimit(nodesAtOnce)
-	for i, node := range b.site.Nodes {
-		group.Go(func() error {
-			stage := "unknown: " + fmt.Sprint(credsErr)
-			if credsErr == nil {
-				stage = b.stage(ctx, node, creds)
-			}
-			out[i] = nodeStatus(node, stage, states, clusterErr)
-			return nil
-		})
-	}
-	_ = group.Wait() // no member returns an error
-	return out
-}
-
-func nodeStatus(node site.Node, stage string, states map[string]kube.NodeState, clusterErr error) NodeStatus {
-	out := NodeStatus{Name: node.Name, Role: node.Role, Address: node.Address.String(), Talos: stage}
-	state, known := states[node.Name]
+	state, known := s.cluster.health.Nodes[node.Name]
 	switch {
-	case clusterErr != nil:
-		out.Reason = clusterErr.Error()
+	case s.cluster.err != nil:
+		out.Reason = s.cluster.err.Error()
 	case !known:
-		out.Reason = "not registered in Kubernetes"
+		out.Reason = notRegistered
 	default:
 		out.Ready, out.Reason = state.Ready, state.Reason
 	}
@@ -125,26 +106,19 @@ func nodeStatus(node site.Node, stage string, states map[string]kube.NodeState, 
 }
 
 // stage is what Talos on the node says it is doing, or how it answers if it does not talk to us.
-func (b *bringup) stage(ctx context.Context, node site.Node, creds *talos.Credentials) string {
-	seen, err := b.look(ctx, node, creds)
+func (f *nodeFacts) stage() string {
+	notOurs := (*notOursError)(nil)
 	switch {
-	case err != nil && seen.state != talos.Foreign:
-		return "unknown: " + err.Error()
-	case seen.state != talos.Ours:
-		return string(seen.state)
+	case errors.As(f.deaf, &notOurs):
+		return string(notOurs.state)
+	case f.seen.state == talos.Foreign:
+		return string(talos.Foreign)
+	case f.deaf != nil:
+		return "unknown: " + f.deaf.Error()
+	case f.statusErr != nil:
+		return f.statusErr.Error()
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-	defer cancel()
-	client, err := b.dial(ctx, node)
-	if err != nil {
-		return err.Error()
-	}
-	defer client.Close()
-	status, err := client.Status(ctx)
-	if err != nil {
-		return err.Error()
-	}
-	return string(status.Stage)
+	return string(f.status.Stage)
 }
 
 func (b *bringup) rootStatus(ctx context.Context, clusterErr error) RootStatus {

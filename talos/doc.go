@@ -4,7 +4,7 @@
 //
 // It makes a cluster's secrets once, writes one machine config per node (the same bytes on every run), names the boot
 // image a set of system extensions needs, tells a node in maintenance from one of ours and from somebody else's, reads
-// a node's hardware and how it was started, applies configs, bootstraps etcd, anew or from a snapshot, takes snapshots,
+// a node's hardware, how it was started, its health and its clock, applies configs, bootstraps etcd, anew or from a snapshot, takes snapshots,
 // resets nodes, fetches the kubeconfig, and collects what a node tells about itself for a support bundle, without secrets.
 // Every call asks one node once: it never retries, waits, or moves to another node, and it keeps no files.
 //
@@ -15,5 +15,5 @@
 // Configs are written for 1.11 to 1.13, and for a node that boots an older one than it installs.
 //
 // Still missing: bridges, VRFs and client certificates of registries but by patches; OIDC; disk
-// encryption; event streams; day-2 health.
+// encryption; event streams.
 package talos

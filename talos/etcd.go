@@ -90,18 +90,7 @@ func (c *Client) EtcdServiceState(ctx context.Context) (ServiceState, error) {
 		return ServiceState{}, nil
 	}
 
-	service := services[0].Service
-
-	found := ServiceState{
-		State:   field(service.GetState()),
-		Healthy: service.GetHealth().GetHealthy() && !service.GetHealth().GetUnknown(),
-		Message: field(service.GetHealth().GetLastMessage()),
-	}
-	if events := service.GetEvents().GetEvents(); found.Message == "" && len(events) > 0 {
-		found.Message = field(events[len(events)-1].GetMsg())
-	}
-
-	return found, nil
+	return serviceState(services[0].Service), nil
 }
 
 func fields(texts []string) []string {

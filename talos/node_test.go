@@ -20,6 +20,7 @@ import (
 	"github.com/siderolabs/crypto/x509"
 	"github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/api/storage"
+	timeapi "github.com/siderolabs/talos/pkg/machinery/api/time"
 	"github.com/siderolabs/talos/pkg/machinery/config/generate/secrets"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -41,6 +42,10 @@ type fakeNode struct {
 	members    func(*machine.EtcdMemberListRequest) (*machine.EtcdMemberListResponse, error)
 	services   []*machine.ServiceInfo
 	kubeconfig func(machine.MachineService_KubeconfigServer) error
+	memory     uint64                    // KiB
+	mode       string                    // of its platform
+	clock      timeapi.TimeServiceServer // nil: there is no such service
+	changing   func(state.State)         // runs beside the server; nil: nothing changes
 	resources  []resource.Resource
 	denied     map[resource.Type]codes.Code
 
@@ -104,6 +109,11 @@ func (n *fakeNode) serve(t *testing.T, config *tls.Config) netip.AddrPort {
 	server := grpc.NewServer(grpc.Creds(credentials.NewTLS(config)))
 	machine.RegisterMachineServiceServer(server, n)
 	storage.RegisterStorageServiceServer(server, &storageService{node: n})
+
+	if n.clock != nil {
+		timeapi.RegisterTimeServiceServer(server, n.clock)
+	}
+
 	cosiv1alpha1.RegisterStateServer(server, cosi.NewState(filtered))
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -111,6 +121,10 @@ func (n *fakeNode) serve(t *testing.T, config *tls.Config) netip.AddrPort {
 
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
+
+	if n.changing != nil {
+		go n.changing(resources)
+	}
 
 	t.Cleanup(func() {
 		server.Stop()

@@ -18,14 +18,15 @@ type StaticPod struct {
 	Ready     bool
 }
 
-// StaticPods lists the components that the node's kubelet runs. It is empty while the kubelet does not answer.
+// StaticPods lists the components that the node's kubelet runs. It is empty while the kubelet does not answer, and
+// [ErrWithheld] where the node does not tell.
 func (c *Client) StaticPods(ctx context.Context) ([]StaticPod, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 
 	list, err := safe.StateListAll[*k8s.StaticPodStatus](ctx, c.api.COSI)
 	if err != nil {
-		return nil, c.fail(ctx, "list the static pods", err, nil)
+		return nil, c.withhold(ctx, "list the static pods", err)
 	}
 
 	var out []StaticPod

@@ -82,6 +82,8 @@ type NodeState struct {
 	Reason  string `json:"reason,omitempty"`
 	Address string `json:"address,omitempty"`
 	Version string `json:"version,omitempty"`
+	// Cordoned: no new pods are put there.
+	Cordoned bool `json:"cordoned,omitempty"`
 }
 
 // NodeStates lists the cluster's nodes by name.
@@ -93,7 +95,7 @@ func (c *Client) NodeStates(ctx context.Context) ([]NodeState, error) {
 	out := make([]NodeState, 0, len(nodes))
 	for name, node := range nodes {
 		reason := notReady(node)
-		s := NodeState{Name: name, Ready: reason == "", Reason: reason, Version: node.Status.NodeInfo.KubeletVersion}
+		s := NodeState{Name: name, Ready: reason == "", Reason: reason, Version: node.Status.NodeInfo.KubeletVersion, Cordoned: node.Spec.Unschedulable}
 		for _, a := range node.Status.Addresses {
 			if a.Type == corev1.NodeInternalIP {
 				s.Address = a.Address

@@ -113,7 +113,7 @@ func (m *machine) system(ctx context.Context) (talosim.Outcome, error) {
 		Disks: m.disks,
 		Wire:  &wire{Port: m.port, clock: cfg.Clock, drop: m.orders.drop},
 		Peers: m.fleet.peers, Kubernetes: cfg.Kubernetes, NodeAddress: cfg.Network.NodeAddress,
-		Version: cfg.TalosVersion, Clock: cfg.Clock, Timing: cfg.Timing.OS, Faults: m.orders,
+		Version: cfg.TalosVersion, Clock: cfg.Clock, Timing: cfg.Timing.OS, Faults: m.orders, Ailing: m.orders.ailments,
 		OnStage: func(stage talosim.Stage) {
 			if state, ok := ofStage(stage); ok {
 				m.enter(ctx, state)

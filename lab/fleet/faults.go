@@ -38,6 +38,7 @@ func (f *Fleet) Clear(name string) error {
 		defer m.orders.mu.Unlock()
 
 		m.orders.lost, m.orders.calls, m.orders.hang, m.orders.behind = nil, nil, nil, false
+		m.orders.ailing = talosim.Ailments{}
 	})
 }
 
@@ -109,6 +110,7 @@ type orders struct {
 	calls  map[string][]talosim.Fault // of the next calls, by method
 	hang   map[State]bool
 	behind bool
+	ailing talosim.Ailments
 }
 
 func (o *orders) drop(protocol string) bool {

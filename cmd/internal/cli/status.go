@@ -18,13 +18,22 @@ var errUnhealthy = errors.New("the site is not healthy")
 func newStatusCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
 	var output outputFlag
+	var watch watchFlags
 	c := &cobra.Command{
 		Use: "status", Short: "Show how the site's nodes, packages and root tenant are", Args: usageArgs(cobra.NoArgs),
-		Long: "Show how the site's nodes, packages and root tenant are. The exit code is 1 if anything is not as it should be.",
+		Long: "Show how the site's nodes, packages and root tenant are, with a check of each node in each column. Nothing is changed.\n" +
+			"The exit code is 1 if anything is not as it should be, or could not be asked.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := errors.Join(output.check(), watch.check()); err != nil {
+				return err
+			}
 			options, err := flags.load(streams)
 			if err != nil {
 				return err
+			}
+			if watch.wanted() {
+				show := watch.view(streams.Out, output)
+				return bootstrap.WatchStatus(cmd.Context(), options, watch.interval, show)
 			}
 			status, err := bootstrap.Look(cmd.Context(), options)
 			if err != nil {
@@ -41,6 +50,7 @@ func newStatusCommand(streams Streams) *cobra.Command {
 	}
 	flags.add(c)
 	output.add(c)
+	watch.add(c)
 	return c
 }
 
@@ -51,6 +61,7 @@ func statusText(s bootstrap.Status) string {
 		nodes = append(nodes, []string{n.Name, n.Role, n.Address, n.Talos, yesNo(n.Ready), n.Reason})
 	}
 	b.WriteString(ui.Table([]string{"NODE", "ROLE", "ADDRESS", "TALOS", "READY", "REASON"}, nodes) + "\n\n")
+	b.WriteString(healthText(s))
 	packages := make([][]string, 0, len(s.Packages))
 	for _, p := range s.Packages {
 		packages = append(packages, []string{p.Name, p.State, p.Message})

@@ -4,13 +4,11 @@ package lan
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -36,17 +34,7 @@ func (p *netnsPort) OpenDHCP(context.Context) (DHCPConn, error) {
 }
 
 func (p *netnsPort) Release(address netip.Prefix) error {
-	link, err := p.handle.LinkByName(linkName)
-	if err != nil {
-		return err
-	}
-
-	err = p.handle.AddrDel(link, &netlink.Addr{IPNet: ipNet(address)})
-	if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
-		return fmt.Errorf("release %s: %w", address, err)
-	}
-
-	return nil
+	return p.Withdraw(address)
 }
 
 func (p *netnsPort) Announce(address netip.Addr) error {

@@ -133,6 +133,21 @@ func (s *Space) Assign(address netip.Prefix) error {
 	return nil
 }
 
+// Withdraw takes an address of the namespace's link away. Taking one that is not there is no error.
+func (s *Space) Withdraw(address netip.Prefix) error {
+	link, err := s.handle.LinkByName(linkName)
+	if err != nil {
+		return err
+	}
+
+	err = s.handle.AddrDel(link, &netlink.Addr{IPNet: ipNet(address)})
+	if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+		return fmt.Errorf("withdraw %s: %w", address, err)
+	}
+
+	return nil
+}
+
 // Listen accepts TCP connections inside the namespace.
 func (s *Space) Listen(ctx context.Context, at netip.AddrPort) (l net.Listener, err error) {
 	err = s.do(func() error {

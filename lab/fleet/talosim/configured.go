@@ -142,7 +142,7 @@ func (c *configured) publish(ctx context.Context) error {
 
 	return errors.Join(
 		c.resources.Create(ctx, kind), c.resources.Create(ctx, host), c.resources.Create(ctx, addresses),
-		c.resources.Create(ctx, configres.NewMachineConfig(c.provider)), c.publishSecrets(ctx),
+		c.resources.Create(ctx, configres.NewMachineConfig(c.provider)), c.publishSecrets(ctx), c.publishOwnVitals(ctx),
 	)
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/resources/hardware"
 	"github.com/siderolabs/talos/pkg/machinery/resources/network"
 	"github.com/siderolabs/talos/pkg/machinery/resources/runtime"
-	timeres "github.com/siderolabs/talos/pkg/machinery/resources/time"
 )
 
 // linkName is the name of the machine's one network link. It is not eth0, so that nothing gets used to that.
@@ -69,12 +68,9 @@ func (o *osRun) publishHardware(ctx context.Context) error {
 	security := runtime.NewSecurityStateSpec(runtime.NamespaceName)
 	*security.TypedSpec() = o.Hardware.Security
 
-	synced := timeres.NewStatus()
-	synced.TypedSpec().Synced = true
-
 	errs := []error{
 		o.defineResources(ctx), o.resources.Create(ctx, system), o.resources.Create(ctx, version), o.resources.Create(ctx, security),
-		o.resources.Create(ctx, synced), o.publishContents(ctx),
+		o.publishContents(ctx), o.publishVitals(ctx), o.publishTimeServers(ctx, nil),
 	}
 	for _, link := range o.links() {
 		errs = append(errs, o.resources.Create(ctx, link))

@@ -146,6 +146,7 @@ type testFaults struct {
 	mu     sync.Mutex
 	next   map[string]talosim.Fault
 	behind bool // the time is not synced
+	ailing talosim.Ailments
 }
 
 func (f *testFaults) Call(method string) talosim.Fault {
@@ -216,6 +217,7 @@ func (m *testMachine) config() talosim.Config {
 		Peers: m.lab.peers, Kubernetes: m.lab.kubernetes, Version: m.lab.version,
 		NodeAddress: func(own netip.Addr) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, own.As4()[3]}) },
 		Clock:       clock.Clock{Speed: 100}, Timing: m.lab.timing, Faults: m.faults,
+		Ailing:  m.faults.ailments,
 		OnStage: m.enters,
 	}
 	if m.lab.change != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/resources/runtime"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/cozystack/cozy-install/lab/fleet/talosim"
 )
@@ -75,7 +76,7 @@ func TestMaintenanceIsOpenToReadAndToNothingElse(t *testing.T) {
 	require.Equal(t, codes.PermissionDenied, client.StatusCode(c.Bootstrap(t.Context(), &machine.BootstrapRequest{})))
 	_, err = c.Kubeconfig(t.Context())
 	require.Equal(t, codes.PermissionDenied, client.StatusCode(err))
-	_, err = c.Memory(t.Context())
+	_, err = c.MachineClient.CPUFreqStats(t.Context(), &emptypb.Empty{})
 	require.Equal(t, codes.Unimplemented, client.StatusCode(err), "what is not simulated says so")
 }
 

@@ -57,6 +57,8 @@ type Config struct {
 	Timing  Timing
 	// Faults are asked before each call. Nil: nothing goes wrong.
 	Faults Faults
+	// Ailing says what else is wrong with the machine, whenever somebody looks. Nil: nothing.
+	Ailing func() Ailments
 	// DiskMissing says that the kernel does not find a disk, by its path. Nil: it finds all.
 	DiskMissing func(path string) bool
 	// InstallTo gives another disk than the config's to the installer, by its path. Nil: it takes the right one.
@@ -138,15 +140,17 @@ type osRun struct {
 	meta      string        // path of the disk with META when this boot began, or empty
 
 	applying sync.Mutex // one ApplyConfiguration at a time
+	vitals   sync.Mutex // one publishVitals at a time
 
-	mu       sync.Mutex
-	stage    Stage
-	services []*service
-	accepted bool // a config was taken in maintenance
-	boot     *configured
-	present  config.Provider // the config of a configured boot, as it was changed last
-	rollBack bool            // the next image will not come up
-	wipe     func()          // what a reset does when everything is stopped; nil: nothing
+	mu        sync.Mutex
+	stage     Stage
+	services  []*service
+	accepted  bool // a config was taken in maintenance
+	boot      *configured
+	present   config.Provider // the config of a configured boot, as it was changed last
+	rollBack  bool            // the next image will not come up
+	wipe      func()          // what a reset does when everything is stopped; nil: nothing
+	wasSynced bool            // the time, when last looked at
 }
 
 // Boot runs the operating system until it reboots, powers off, or the context ends (the power fails): then the error is

@@ -16,6 +16,7 @@ import (
 	"github.com/cosi-project/runtime/pkg/state/protobuf/server"
 	"github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/api/storage"
+	timeapi "github.com/siderolabs/talos/pkg/machinery/api/time"
 	"github.com/siderolabs/talos/pkg/machinery/constants"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -63,6 +64,7 @@ func (o *osRun) newServer(config *tls.Config, service machine.MachineServiceServ
 	)
 	machine.RegisterMachineServiceServer(s, service)
 	storage.RegisterStorageServiceServer(s, &disksAPI{osRun: o})
+	timeapi.RegisterTimeServiceServer(s, &timeAPI{osRun: o}) // also in maintenance mode before 1.13, where Talos has none
 	v1alpha1.RegisterStateServer(s, server.NewState(state.Filter(o.resources, resourceAccess)))
 
 	return s
@@ -135,6 +137,10 @@ func (o *osRun) guard(ctx context.Context, fullMethod string, call func() error)
 		o.mu.Lock()
 		o.rollBack = true
 		o.mu.Unlock()
+	}
+
+	if err := o.publishVitals(ctx); err != nil {
+		return status.Error(codes.Internal, err.Error())
 	}
 
 	err := call()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cosi-project/runtime/pkg/safe"
@@ -89,14 +90,29 @@ func (o *osRun) setStage(ctx context.Context, stage Stage) error {
 	return nil
 }
 
-// unmet are the services that are not healthy. Maintenance has no such conditions.
+// unmet is what keeps the machine from being ready, in the words of Talos. Only a boot with a config has conditions.
 func (o *osRun) unmet() []runtime.UnmetCondition {
-	var unmet []runtime.UnmetCondition
+	if o.stage != StageBooting && o.stage != StageRunning {
+		return nil
+	}
+
+	var (
+		unmet    []runtime.UnmetCondition
+		services []string
+	)
+
+	if !o.timeSynced() {
+		unmet = append(unmet, runtime.UnmetCondition{Name: "time", Reason: "time is not synced"})
+	}
 
 	for _, s := range o.services {
 		if !s.healthy {
-			unmet = append(unmet, runtime.UnmetCondition{Name: "services", Reason: s.id + " is " + s.state})
+			services = append(services, s.id+" not running")
 		}
+	}
+
+	if len(services) > 0 {
+		unmet = append(unmet, runtime.UnmetCondition{Name: "services", Reason: strings.Join(services, ", ")})
 	}
 
 	return unmet
