@@ -30,6 +30,7 @@ type bringup struct {
 	cluster *kube.Client       // nil until the kubeconfig is there
 	netboot *netboot           // nil while nothing is served
 	only    string             // the one node that the run is about; empty: all
+	apart   []string           // control planes that are not in the cluster, and that a run about one node leaves alone
 	finder  finder
 	// consoles hears the nodes' kernel logs; nil where they are not sent here.
 	consoles *consoleLog

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
 
 	"github.com/cozystack/cozy-install/bootstrap/kube"
 	"github.com/cozystack/cozy-install/bootstrap/phase"
@@ -116,7 +117,7 @@ func (r *rack) bringup(wasIs ...string) *bringup {
 	r.Cleanup(func() { _ = dir.Close() }) // it may be closed already
 	b, err := newBringup(Options{Site: s, WorkDir: r.workDir, NodeTimeout: time.Minute}, dir)
 	require.NoError(r, err)
-	b.cluster = &kube.Client{Typed: r.nodes.client, Dynamic: r.cluster}
+	b.cluster = &kube.Client{Config: &rest.Config{Host: "https://fake"}, Typed: readyCluster{r.nodes.client}, Dynamic: r.cluster}
 	return b
 }
 

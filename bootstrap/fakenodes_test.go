@@ -5,18 +5,44 @@ package bootstrap
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
+	discoveryfake "k8s.io/client-go/discovery/fake"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	restfake "k8s.io/client-go/rest/fake"
 
 	"github.com/cozystack/cozy-install/lab/fleet/talosim"
 )
 
 // fakeNodes is a cluster in which the machines' nodes appear.
 type fakeNodes struct{ client kubernetes.Interface }
+
+// readyCluster is a cluster whose API server says that it is ready.
+type readyCluster struct{ kubernetes.Interface }
+
+func (c readyCluster) Discovery() discovery.DiscoveryInterfaces {
+	return readyDiscovery{c.Interface.Discovery().(*discoveryfake.FakeDiscovery)}
+}
+
+type readyDiscovery struct{ *discoveryfake.FakeDiscovery }
+
+func (readyDiscovery) RESTClient() rest.Interface {
+	return &restfake.RESTClient{
+		NegotiatedSerializer: scheme.Codecs,
+		Client: restfake.CreateHTTPClient(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("ok"))}, nil
+		}),
+	}
+}
 
 func (*fakeNodes) Kubeconfig(string) ([]byte, error) { return nil, errors.New("there is no API") }
 

@@ -42,6 +42,7 @@ func (b *bringup) forget(ctx context.Context, node site.Node, more func(*workdir
 		delete(j.Installed, node.Name)
 		delete(j.Approvals, node.Name)
 		delete(j.Replaced, node.Name)
+		delete(j.Disks, node.Name)
 		if j.BootstrapNode == node.Name && j.EtcdStarted {
 			j.BootstrapNode = others.planes[0].Name
 		}

@@ -199,7 +199,7 @@ func (b *bringup) expected() []site.Node {
 
 // expectedPlanes are the control planes among them.
 func (b *bringup) expectedPlanes() []site.Node {
-	return slices.DeleteFunc(b.controlPlanes(), func(n site.Node) bool { return b.isLate(n.Name) })
+	return slices.DeleteFunc(b.controlPlanes(), func(n site.Node) bool { return b.isLate(n.Name) || slices.Contains(b.apart, n.Name) })
 }
 
 // lateError names the nodes that the run went on without, but for those that another error names: nil if there are none.

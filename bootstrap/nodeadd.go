@@ -47,7 +47,23 @@ func (b *bringup) joining(node site.Node) []phase.Phase {
 	if node.Role == site.ControlPlane {
 		phases = append(phases, b.awaitMember(node))
 	}
-	return append(phases, b.awaitRegistration(), b.awaitNodes(), b.noteJoined(node))
+	phases = append(phases, b.awaitRegistration(), b.awaitNodes(), b.noteJoined(node))
+	for i := range phases {
+		phases[i] = b.withoutLeaving(phases[i])
+	}
+	return phases
+}
+
+// withoutLeaving ends the run where Up would go on without the node: nothing is left to do without it.
+func (b *bringup) withoutLeaving(p phase.Phase) phase.Phase {
+	run := p.Run
+	p.Run = func(ctx context.Context, say phase.Say) error {
+		if err := run(ctx, say); err != nil {
+			return err
+		}
+		return b.lateError(nil)
+	}
+	return p
 }
 
 // preflightAdd checks that the site can take a node in: every other member of etcd has a vote, so that control planes join one
@@ -81,14 +97,11 @@ func (b *bringup) awaitMember(node site.Node) phase.Phase {
 	}
 }
 
-// noteJoined says so if the node was left behind, and forgets that it replaces another.
+// noteJoined forgets that the node replaces another.
 func (b *bringup) noteJoined(node site.Node) phase.Phase {
 	return phase.Phase{
 		ID: "joined", Title: "note that the node is in the site",
 		Run: func(ctx context.Context, _ phase.Say) error {
-			if err := b.lateError(nil); err != nil {
-				return err
-			}
 			return b.dir.UpdateJournal(ctx, func(j *workdir.Journal) { delete(j.Replaced, node.Name) })
 		},
 	}

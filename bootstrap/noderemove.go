@@ -8,6 +8,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/talos"
 )
 
@@ -204,6 +205,10 @@ func (b *bringup) askWipe(ctx context.Context, node site.Node) error {
 		return err
 	}
 	defer client.Close()
+	// What is on its disk afterwards is ours, so that the node can be added again.
+	if err := b.noteReset(ctx, node.Name, workdir.ResetAsked); err != nil {
+		return err
+	}
 	// It is drained and out of etcd: being graceful would only repeat that, and give up where it cannot.
 	return client.Reset(ctx, talos.Reset{})
 }

@@ -134,6 +134,7 @@ func (b *bringup) removeFormer(node site.Node) phase.Phase {
 				return err
 			}
 			return b.forget(ctx, node, func(j *workdir.Journal) {
+				delete(j.Resets, node.Name)
 				if j.Replaced == nil {
 					j.Replaced = map[string]bool{}
 				}

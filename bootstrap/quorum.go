@@ -84,6 +84,12 @@ func (b *bringup) beside(ctx context.Context, node site.Node, alive bool) (etcdB
 			out.planes = append(out.planes, plane)
 		}
 	}
+	b.apart = nil
+	for _, plane := range b.otherPlanes(node) {
+		if _, isMember := memberNamed(out.members, plane.Name); !isMember {
+			b.apart = append(b.apart, plane.Name)
+		}
+	}
 	if votes := votingMembers(out.members); !alive && 2*len(out.planes) <= votes {
 		return out, &LostQuorumError{Node: node.Name, Members: votes, Well: len(out.planes)}
 	}

@@ -75,6 +75,9 @@ const vipTimeout = 4 * time.Second
 // refuseTakenVIP refuses a virtual address that somebody has although no control plane of ours does. The holder of ours
 // answers the Talos API there, with our certificate.
 func (b *bringup) refuseTakenVIP(ctx context.Context, seen map[string]sight) error {
+	if b.only != "" {
+		return nil // the site runs, and the address is its own
+	}
 	vip := b.site.Network.VIP
 	if !vip.IsValid() {
 		return nil

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"testing"
 
 	"github.com/siderolabs/talos/pkg/machinery/api/common"
@@ -29,7 +28,7 @@ func etcdSnapshot(pages int) []byte {
 	binary.LittleEndian.PutUint32(database[20:], 2)
 	sum := sha256.Sum256(database)
 
-	return slices.Concat(database, sum[:])
+	return append(database, sum[:]...)
 }
 
 func changed(data []byte, change func([]byte) []byte) []byte { return change(bytes.Clone(data)) }

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/siderolabs/talos/pkg/machinery/api/common"
 	"github.com/siderolabs/talos/pkg/machinery/api/machine"
@@ -53,7 +52,7 @@ func encodeSnapshot(content snapshotContent) ([]byte, error) {
 
 	sum := sha256.Sum256(database)
 
-	return slices.Concat(database, sum[:]), nil
+	return append(database, sum[:]...), nil
 }
 
 // decodeSnapshot checks a snapshot as etcd does before it restores one.
