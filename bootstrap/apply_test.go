@@ -17,7 +17,7 @@ import (
 // killed after its own call. The next phase waits for it.
 func TestAMachineThatFallsSilentWhileItIsGivenItsConfigIsNoFailure(t *testing.T) {
 	b := withSecrets(t, parseSite(t, "", ""))
-	_, err := b.observe(t.Context(), true)
+	_, err := b.observe(t.Context())
 	require.NoError(t, err)
 	seen := map[string]sight{}
 	for i, node := range b.site.Nodes {

@@ -151,7 +151,7 @@ func TestApproveAnyConfiguresOnlyMachinesOfTheSiteFile(t *testing.T) {
 	fleet := machines(t, map[byte]runtime.SecurityStateSpec{5: {}})
 	b := withSecrets(t, machineSiteWith(t, "mode: off}\nnodes:", "mode: off, approve: any}\nnodes:"))
 	b.site.Nodes[1].MAC = "52:54:00:12:00:99" // the machine at w1's address is somebody else's
-	seen, err := b.observe(t.Context(), true)
+	seen, err := b.observe(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, talos.Unreachable, seen["w1"].state)
 	require.NoError(t, b.applyConfigs().Run(t.Context(), func(format string, args ...any) { t.Errorf(format, args...) }))

@@ -68,7 +68,7 @@ func TestAMachineWithAnOlderTalosGetsAConfigThatItReads(t *testing.T) {
 	machines(t, map[byte]runtime.SecurityStateSpec{2: {}})
 	s := machineSiteWith(t, "talos: {", "talos: {rolePatches: {controlplane: [{apiVersion: v1alpha1, kind: BlackholeRouteConfig, name: 10.9.0.0/16}]}, ")
 	b := withSecrets(t, s)
-	seen, err := b.observe(t.Context(), true)
+	seen, err := b.observe(t.Context())
 	require.NoError(t, err)
 	machine := seen["cp1"]
 	machine.inventory.TalosVersion = "v1.12.6"

@@ -16,7 +16,7 @@ func nodeNetwork(n *site.NodeNetwork) (talos.Network, error) {
 		return talos.Network{}, nil
 	}
 	out := talos.Network{
-		VLAN: uint16(n.VLAN), LinkSettings: linkSettings(n.MTU, n.Routes), VLANs: nodeVLANs(n.VLANs), //nolint:gosec // checked by site
+		VLAN: uint16(n.VLAN), LinkSettings: linkSettings(n.MTU, n.Routes), VLANs: nodeVLANs(n.VLANs),
 	}
 	out.Addresses = n.Addresses
 	if n.Bond != nil {
@@ -44,7 +44,7 @@ func nodeNetwork(n *site.NodeNetwork) (talos.Network, error) {
 func nodeVLANs(vlans []site.VLAN) []talos.VLAN {
 	var out []talos.VLAN
 	for _, vlan := range vlans {
-		one := talos.VLAN{ID: uint16(vlan.ID), LinkSettings: linkSettings(vlan.MTU, vlan.Routes)} //nolint:gosec // checked by site
+		one := talos.VLAN{ID: uint16(vlan.ID), LinkSettings: linkSettings(vlan.MTU, vlan.Routes)}
 		one.Addresses = vlan.Addresses
 		out = append(out, one)
 	}
@@ -52,9 +52,9 @@ func nodeVLANs(vlans []site.VLAN) []talos.VLAN {
 }
 
 func linkSettings(mtu int, routes []site.Route) talos.LinkSettings {
-	out := talos.LinkSettings{MTU: uint32(mtu)} //nolint:gosec // checked by site
+	out := talos.LinkSettings{MTU: uint32(mtu)}
 	for _, r := range routes {
-		out.Routes = append(out.Routes, talos.Route{Destination: r.Network, Gateway: r.Gateway, Metric: uint32(r.Metric)}) //nolint:gosec // checked by site
+		out.Routes = append(out.Routes, talos.Route{Destination: r.Network, Gateway: r.Gateway, Metric: uint32(r.Metric)})
 	}
 	return out
 }

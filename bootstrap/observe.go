@@ -40,19 +40,19 @@ type sight struct {
 }
 
 // observe looks at every node of the site, side by side. A node that does not answer is in the result as unreachable. An
-// error beside the result names nodes that answer and are not to be had: a foreign one, one that refuses us. With search,
-// the node network is scanned from time to time for machines in maintenance mode at addresses nobody told us.
-func (b *bringup) observe(ctx context.Context, search bool) (map[string]sight, error) {
-	return b.observeSome(ctx, b.nodes(), search)
+// error beside the result names nodes that answer and are not to be had: a foreign one, one that refuses us. The node
+// network is scanned from time to time for machines in maintenance mode at addresses nobody told us.
+func (b *bringup) observe(ctx context.Context) (map[string]sight, error) {
+	return b.observeSome(ctx, b.nodes())
 }
 
 // observeSome looks at some nodes of the site.
-func (b *bringup) observeSome(ctx context.Context, nodes []site.Node, search bool) (map[string]sight, error) {
+func (b *bringup) observeSome(ctx context.Context, nodes []site.Node) (map[string]sight, error) {
 	creds, err := b.credentials()
 	if err != nil {
 		return nil, err
 	}
-	seen, err := b.observeNodes(ctx, nodes, search, creds)
+	seen, err := b.observeNodes(ctx, nodes, true, creds)
 	return seen, errors.Join(err, b.noteInstalled(ctx, seen), b.noteResets(ctx, seen))
 }
 

@@ -29,7 +29,7 @@ func TestCandidatesAreTheOwnAddressAndWhereAScanFoundIt(t *testing.T) {
 // The credentials are made at the first look, which is at several nodes at once: run it with -race.
 func TestNodesAreLookedAtSideBySide(t *testing.T) {
 	b := withSecrets(t, parseSite(t, "", ""))
-	seen, err := b.observe(t.Context(), true)
+	seen, err := b.observe(t.Context())
 	require.NoError(t, err)
 	require.Len(t, seen, 4)
 	for name, sight := range seen {

@@ -118,7 +118,7 @@ func (b *bringup) planReset(ctx context.Context, r ResetOptions) (ResetPlan, err
 	if len(r.Nodes) == 0 {
 		facts.chosen = b.site.Nodes
 	}
-	seen, err := b.observe(ctx, true)
+	seen, err := b.observe(ctx)
 	if isFinal(err) {
 		return ResetPlan{}, err
 	}

@@ -103,7 +103,7 @@ func (b *bringup) askReset(ctx context.Context, node ResetNode, r ResetOptions) 
 // assertReset checks that a node is back and has lost what it was to lose.
 func (b *bringup) assertReset(ctx context.Context, node site.Node, before beforeReset, keptConfig bool) error {
 	if !keptConfig {
-		seen, err := b.observeSome(ctx, []site.Node{node}, true)
+		seen, err := b.observeSome(ctx, []site.Node{node})
 		if err != nil {
 			return err
 		}

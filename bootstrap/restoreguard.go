@@ -29,7 +29,7 @@ type planeView struct {
 // planeViews asks every control plane, side by side.
 func (b *bringup) planeViews(ctx context.Context) ([]planeView, error) {
 	planes := b.controlPlanes()
-	seen, err := b.observeSome(ctx, planes, true)
+	seen, err := b.observeSome(ctx, planes)
 	if isFinal(err) {
 		return nil, err
 	}

@@ -56,7 +56,8 @@ func TestSnapshotsComeFromAFollowerThatIsUpToDate(t *testing.T) {
 				member("cp4", 4, 1, 9, func(v *memberView) { v.service = talos.ServiceState{State: "Preparing"} }),
 				member("cp5", 5, 1, 9, func(v *memberView) { v.service.Healthy, v.service.Message = false, "timeout" }),
 				{node: site.Node{Name: "cp6"}},
-			}, nil,
+			},
+			nil,
 			"no control plane has a healthy etcd: cp1: etcd knows no leader: there is no quorum; cp2: it does not answer; " +
 				"cp3: etcd has the alarm memberID:3 alarm:CORRUPT; cp4: etcd is Preparing; cp5: etcd is not healthy: timeout; cp6: it has no etcd",
 		},

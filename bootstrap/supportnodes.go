@@ -49,7 +49,7 @@ func (b *bringup) collectNodes(ctx context.Context, a *archive, secretsErr error
 			out[i] = supportNode(node, machine, secretsErr)
 			if machine.trouble != nil || machine.state != talos.Ours && machine.state != talos.Maintenance {
 				say(fmt.Sprintf("%s is %s: nothing is collected from it", node.Name, out[i].State))
-				return nil
+				return nil //nolint:nilerr // it is in the node's record
 			}
 			say(fmt.Sprintf("collecting from %s, which is %s", node.Name, out[i].State))
 			out[i].Files = b.collectNode(ctx, a, node, machine)

@@ -117,7 +117,7 @@ func (b *bringup) pullKubernetes() phase.Phase {
 		Plan: func(context.Context) ([]string, error) {
 			return []string{"on every node at once: the images that its parts are changed to"}, nil
 		},
-		Run: func(ctx context.Context, say phase.Say) error {
+		Run: func(ctx context.Context, _ phase.Say) error {
 			return b.eachNode(b.inOrder(), func(node site.Node) error {
 				client, err := b.dial(ctx, node)
 				if err != nil {

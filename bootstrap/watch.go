@@ -31,7 +31,7 @@ func (w *watch) look(ctx context.Context) (map[string]sight, error) {
 	pending := slices.DeleteFunc(slices.Clone(w.bringup.nodes()), func(n site.Node) bool {
 		return slices.Contains(w.want, w.seen[n.Name].state)
 	})
-	now, err := w.bringup.observeSome(ctx, pending, true)
+	now, err := w.bringup.observeSome(ctx, pending)
 	for name, one := range now {
 		w.seen[name] = one
 		w.bringup.remember(name, one)
@@ -86,7 +86,7 @@ func (b *bringup) observeForApply(ctx context.Context) (map[string]sight, error)
 		others = append(others, node)
 	}
 	b.recent = nil
-	seen, err := b.observeSome(ctx, others, true)
+	seen, err := b.observeSome(ctx, others)
 	maps.Copy(known, seen)
 	return known, err
 }

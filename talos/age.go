@@ -121,7 +121,7 @@ func Sealed(head []byte) bool { return Encrypted(head) || bytes.HasPrefix(head, 
 
 // Unseal reads what [Seal] or [Encrypt] wrote, in constant memory. What it gives is authentic up to where it was read; an
 // error at the end means that data is missing.
-func Unseal(from io.Reader, identities io.Reader) (io.Reader, error) {
+func Unseal(from, identities io.Reader) (io.Reader, error) {
 	keys, err := age.ParseIdentities(identities)
 	if err != nil {
 		// The library's text may quote the malformed line, which may be a key.

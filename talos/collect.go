@@ -54,7 +54,7 @@ func (c *Client) Collect(ctx context.Context, keep func(Found)) error {
 	if err != nil {
 		return err
 	}
-	defer api.Close() //nolint:errcheck // nothing was written
+	defer api.Close()
 
 	list, err := tap.list(ctx, api)
 	if err != nil {

@@ -73,7 +73,7 @@ func TestTheProxyIsNotForTheClusterItself(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"https_proxy": "http://u:p%40ss%2Fword@proxy.example.org:3128",
 		"no_proxy":    "localhost,127.0.0.0/8,10.77.0.10,10.77.0.0/24,10.244.0.0/16,10.96.0.0/16,.svc,.cozy.local,10.9.0.0/16",
-	}, map[string]string(variables))
+	}, variables)
 }
 
 func TestPasswordsAreHidden(t *testing.T) {

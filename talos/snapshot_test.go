@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/siderolabs/talos/pkg/machinery/api/common"
@@ -28,7 +29,7 @@ func etcdSnapshot(pages int) []byte {
 	binary.LittleEndian.PutUint32(database[20:], 2)
 	sum := sha256.Sum256(database)
 
-	return append(database, sum[:]...)
+	return slices.Concat(database, sum[:])
 }
 
 func changed(data []byte, change func([]byte) []byte) []byte { return change(bytes.Clone(data)) }

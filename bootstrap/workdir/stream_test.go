@@ -35,7 +35,7 @@ func TestCreateWritesWholeFilesOnly(t *testing.T) {
 
 	var exists *ExistsError
 	second := filepath.Join(dir, "b.db")
-	require.ErrorAs(t, Create(second, func(w io.Writer) error { return os.WriteFile(second, []byte("another's"), 0o600) }), &exists)
+	require.ErrorAs(t, Create(second, func(io.Writer) error { return os.WriteFile(second, []byte("another's"), 0o600) }), &exists)
 	data, err := os.ReadFile(second)
 	require.NoError(t, err)
 	require.Equal(t, "another's", string(data))

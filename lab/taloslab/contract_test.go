@@ -133,7 +133,7 @@ func callAll(base context.Context, c *client.Client) answers {
 		},
 	} {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(base, patience)
+		ctx, cancel = context.WithTimeout(base, patience) //nolint:fatcontext // made of base, not of the last one
 		out[name] = said(do())
 		cancel()
 	}

@@ -72,7 +72,7 @@ func (s *simulatedBMC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var body struct{ ResetType string }
 		_ = json.NewDecoder(r.Body).Decode(&body)
 		s.orders = append(s.orders, body.ResetType)
-		w.WriteHeader(204)
+		w.WriteHeader(http.StatusNoContent)
 	default:
 		action := map[string]any{"target": r.URL.Path + "/Actions/ComputerSystem.Reset"}
 		if s.resets != nil {
@@ -115,7 +115,9 @@ func TestRedfishSwitchesAsTheControllerAllows(t *testing.T) {
 		"on, by a controller that says nothing of itself": {&simulatedBMC{power: "Off"}, on, []string{"boot Once Pxe", "On"}, ""},
 		"on, by one without On and PXE": {
 			&simulatedBMC{power: "Off", resets: []string{"ForceOff", "PushPowerButton"}, targets: []string{"Hdd", "UefiHttp"}},
-			on, []string{"boot Once UefiHttp", "PushPowerButton"}, "",
+			on,
+			[]string{"boot Once UefiHttp", "PushPowerButton"},
+			"",
 		},
 		"on, which it is":                 {&simulatedBMC{power: "On"}, on, nil, ""},
 		"on, without network boot":        {&simulatedBMC{power: "Off", targets: []string{"Hdd"}}, on, nil, "it knows only [Hdd]"},

@@ -101,7 +101,8 @@ func TestNodeTextsShowWhatTheMachineTells(t *testing.T) {
 				{Path: "/dev/sda", Bytes: 240e9, Model: "M", Serial: "S", WWID: "naa.1", Transport: "sata", Contents: &bootstrap.ContentsView{
 					Format: "gpt", Partitions: []bootstrap.PartitionView{{Index: 1, Label: "data", Bytes: 1e9, Format: "ext4", FilesystemLabel: "photos"}},
 				}},
-				{Path: "/dev/sdb", Bytes: 240e9, Contents: &bootstrap.ContentsView{Blank: true}}, {Path: "/dev/sdc"},
+				{Path: "/dev/sdb", Bytes: 240e9, Contents: &bootstrap.ContentsView{Blank: true}},
+				{Path: "/dev/sdc"},
 			},
 			Security: &bootstrap.SecurityView{UKISigningKey: "aa:bb", SELinux: "enabled, permissive", FIPS: "disabled"},
 		},

@@ -188,5 +188,5 @@ func nodeObject(node talosim.KubernetesNode, down bool) corev1.Node {
 
 func answer(w http.ResponseWriter, object any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(object) // the client may be gone
+	_ = json.NewEncoder(w).Encode(object) //nolint:errchkjson // the client may be gone; the objects are Kubernetes's own
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4/server4"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
-	"golang.org/x/sys/unix"
 )
 
 // linkName is the name of the one link in every space but the bridge's, and secondLink that of the other one of a bastion
@@ -112,41 +111,6 @@ func (s *Space) Path() string {
 
 // Start starts a command inside the namespace.
 func (s *Space) Start(cmd *exec.Cmd) error { return s.do(cmd.Start) }
-
-// Assign gives the namespace's link an address. Giving it twice is no error. An IPv6 address is usable at once: nobody
-// else is on this network who could have it too.
-func (s *Space) Assign(address netip.Prefix) error {
-	link, err := s.handle.LinkByName(linkName)
-	if err != nil {
-		return err
-	}
-
-	given := &netlink.Addr{IPNet: ipNet(address)}
-	if address.Addr().Is6() {
-		given.Flags = unix.IFA_F_NODAD
-	}
-
-	if err := s.handle.AddrReplace(link, given); err != nil {
-		return fmt.Errorf("assign %s: %w", address, err)
-	}
-
-	return nil
-}
-
-// Withdraw takes an address of the namespace's link away. Taking one that is not there is no error.
-func (s *Space) Withdraw(address netip.Prefix) error {
-	link, err := s.handle.LinkByName(linkName)
-	if err != nil {
-		return err
-	}
-
-	err = s.handle.AddrDel(link, &netlink.Addr{IPNet: ipNet(address)})
-	if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
-		return fmt.Errorf("withdraw %s: %w", address, err)
-	}
-
-	return nil
-}
 
 // Listen accepts TCP connections inside the namespace.
 func (s *Space) Listen(ctx context.Context, at netip.AddrPort) (l net.Listener, err error) {

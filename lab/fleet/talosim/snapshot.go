@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/siderolabs/talos/pkg/machinery/api/common"
 	"github.com/siderolabs/talos/pkg/machinery/api/machine"
@@ -52,7 +53,7 @@ func encodeSnapshot(content snapshotContent) ([]byte, error) {
 
 	sum := sha256.Sum256(database)
 
-	return append(database, sum[:]...), nil
+	return slices.Concat(database, sum[:]), nil
 }
 
 // decodeSnapshot checks a snapshot as etcd does before it restores one.
