@@ -19,13 +19,7 @@ func TestAMachineThatFallsSilentWhileItIsGivenItsConfigIsNoFailure(t *testing.T)
 	b := withSecrets(t, parseSite(t, "", ""))
 	_, err := b.observe(t.Context())
 	require.NoError(t, err)
-	seen := map[string]sight{}
-	for i, node := range b.site.Nodes {
-		seen[node.Name] = sight{
-			state: talos.Maintenance, addr: netip.AddrPortFrom(node.Address, talos.Port),
-			fingerprint: string(rune('A'+i)) + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", inventory: machineOf(t, node),
-		}
-	}
+	seen := inMaintenance(t, b)
 	var said []string
 	require.NoError(t, b.applyAll(t.Context(), seen, func(format string, _ ...any) { said = append(said, format) }))
 	require.Len(t, said, 4, "it is said of each")
@@ -37,6 +31,19 @@ func TestAMachineThatFallsSilentWhileItIsGivenItsConfigIsNoFailure(t *testing.T)
 		require.Equal(t, Silent, a.Result, a.Node)
 		require.Contains(t, a.Reason, "connection refused", a.Node)
 	}
+}
+
+// inMaintenance is what is seen when the machine of each node waits for its config, each in a boot of its own.
+func inMaintenance(t *testing.T, b *bringup) map[string]sight {
+	t.Helper()
+	seen := map[string]sight{}
+	for i, node := range b.site.Nodes {
+		seen[node.Name] = sight{
+			state: talos.Maintenance, addr: netip.AddrPortFrom(node.Address, talos.Port),
+			fingerprint: string(rune('A'+i)) + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", inventory: machineOf(t, node),
+		}
+	}
+	return seen
 }
 
 // machineOf is the hardware that the site file says a node has.
@@ -53,13 +60,7 @@ func machineOf(t *testing.T, node site.Node) talos.Inventory {
 
 func TestANodeThatRefusesIsLeftBehindOnceAndTheOthersGoOn(t *testing.T) {
 	b := withSecrets(t, parseSite(t, "", ""))
-	seen := map[string]sight{}
-	for _, node := range b.site.Nodes {
-		seen[node.Name] = sight{
-			state: talos.Maintenance, addr: netip.AddrPortFrom(node.Address, talos.Port),
-			fingerprint: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", inventory: machineOf(t, node),
-		}
-	}
+	seen := inMaintenance(t, b)
 	other := seen["w1"]
 	other.inventory.Disks[0].Serial = "another"
 	seen["w1"] = other
