@@ -97,7 +97,12 @@ func (o *osRun) judge(ctx context.Context, data []byte, isConfigured bool) (conf
 
 // installDisk is the one disk that the config means. Here the simulation is stricter than Talos, which takes the first
 // of several matching disks and wipes it: a config that does not say which disk it means is a mistake.
+// A config without a main document means none.
 func (o *osRun) installDisk(ctx context.Context, provider config.Provider) (string, error) {
+	if provider.Machine() == nil {
+		return "", nil
+	}
+
 	expression, err := provider.Machine().Install().DiskMatchExpression()
 	if err != nil {
 		return "", err
