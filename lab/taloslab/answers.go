@@ -126,9 +126,10 @@ func ioctl(fd int, request uint, argument unsafe.Pointer) error {
 	}
 }
 
-// gone drops the error that says that whoever asked is no longer there.
+// gone drops the errors that say that whoever asked is no longer there, or has its answer: a signal may interrupt a call
+// that gave it, and the kernel refuses the second one (EINPROGRESS, seccomp_unotify(2)).
 func gone(err error) error {
-	if errors.Is(err, unix.ENOENT) {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINPROGRESS) {
 		return nil
 	}
 	return err
