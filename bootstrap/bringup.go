@@ -71,7 +71,11 @@ func (b *bringup) close() error {
 	if b.netboot == nil {
 		return err
 	}
-	return errors.Join(b.netboot.stop(), err)
+	stopped := b.netboot.stop()
+	if err == nil {
+		return stopped // as it is: the run may have failed with it already
+	}
+	return errors.Join(stopped, err)
 }
 
 // credentials are those of an administrator of the Talos API, signed with the cluster's own secrets.
