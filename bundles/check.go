@@ -4,8 +4,6 @@ package bundles
 
 import (
 	"fmt"
-	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -31,25 +29,9 @@ func checkPackage(p *Package, catalog *Catalog, found *Problems) {
 		problem("title", nil, "missing")
 	}
 	checkChart(p.Chart, problem)
-	for i, name := range p.DependsOn {
-		path := fmt.Sprintf("dependsOn[%d]", i)
-		switch _, known := catalog.packages[name]; {
-		case name == p.Name:
-			problem(path, name, "a package can't depend on itself")
-		case !known:
-			problem(path, name, "no such package%s", didYouMean(name, sortedKeys(catalog.packages)))
-		case slices.Contains(p.DependsOn[:i], name):
-			problem(path, name, "stands twice")
-		}
-	}
-	for _, list := range []struct {
-		path  string
-		names []string
-	}{{"provides", p.Provides}, {"needs", p.Needs}, {"presence", p.Presence}} {
-		for i, name := range list.names {
-			checkCRDName(problem, fmt.Sprintf("%s[%d]", list.path, i), name)
-		}
-	}
+	checkEdges(p, catalog, problem)
+	checkCRDs(p, problem)
+	checkPatches(p, problem)
 	checkValueSources(p, catalog, problem)
 	if p.Health.Timeout.Duration < 0 {
 		problem("health.timeout", p.Health.Timeout.Duration.String(), "less than nothing")
@@ -71,35 +53,6 @@ func checkLabel(problem report, path, value string, longest int) {
 	}
 }
 
-func checkCRDName(problem report, path, name string) {
-	plural, group, hasGroup := strings.Cut(name, ".")
-	if !hasGroup || len(validation.IsDNS1123Label(plural)) > 0 || len(validation.IsDNS1123Subdomain(group)) > 0 {
-		problem(path, name, "not the name of a CRD: <plural>.<group>")
-	}
-}
-
-func checkChart(c Chart, problem report) {
-	if c.Embedded != "" {
-		if c.Repository != "" || c.Name != "" || c.Version != "" || c.Digest != "" {
-			problem("chart", nil, "embedded charts have no repository, name, version or digest")
-		}
-		return
-	}
-	if c.Name == "" {
-		problem("chart.name", nil, "missing")
-	}
-	if u, err := url.Parse(c.Repository); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		problem("chart.repository", c.Repository, "not the http(s) URL of a chart repository")
-	}
-	// Semantic version 2.0: a range would install something else on every day.
-	if !regexp.MustCompile(`^v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$`).MatchString(c.Version) {
-		problem("chart.version", c.Version, "not an exact version")
-	}
-	if c.Digest != "" && !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(c.Digest) {
-		problem("chart.digest", c.Digest, "not a SHA-256 in hexadecimal")
-	}
-}
-
 func checkValueSources(p *Package, catalog *Catalog, problem report) {
 	for _, platform := range sortedKeys(p.ValuesByPlatform) {
 		if platform != Talos && platform != Generic {
@@ -111,13 +64,31 @@ func checkValueSources(p *Package, catalog *Catalog, problem report) {
 			problem("valuesByBundle", bundle, "no such bundle%s", didYouMean(bundle, sortedKeys(catalog.sets)))
 		}
 	}
+	for _, other := range sortedKeys(p.With) {
+		checkKnown(p, catalog, "with."+other+".values", p.With[other].Values, problem)
+	}
+	checkKnown(p, catalog, "values", p.Values, problem)
+	for _, platform := range sortedKeys(p.ValuesByPlatform) {
+		checkKnown(p, catalog, "valuesByPlatform."+platform, p.ValuesByPlatform[platform], problem)
+	}
+	for _, bundle := range sortedKeys(p.ValuesByBundle) {
+		checkKnown(p, catalog, "valuesByBundle."+bundle, p.ValuesByBundle[bundle], problem)
+	}
 	for _, path := range sortedKeys(p.FromSite) {
+		checkKnown(p, catalog, "fromSite", nest(splitPath(path), nil), problem)
 		if slices.Contains(strings.Split(path, "."), "") {
 			problem("fromSite", path, "not the dotted path of a value")
 		}
 		if fact := p.FromSite[path]; !slices.Contains(knownFacts(), fact) {
 			problem("fromSite."+path, fact, "no such fact%s", didYouMean(fact, knownFacts()))
 		}
+	}
+}
+
+// checkKnown holds values against what is known of an upstream chart. Those of our own charts have schemas.
+func checkKnown(p *Package, catalog *Catalog, at string, values map[string]any, problem report) {
+	if known := catalog.known(p.Chart); known != nil {
+		known.check(values, func(path []string, rule string) { problem(at+"."+strings.Join(path, "."), nil, "%s", rule) })
 	}
 }
 

@@ -4,6 +4,7 @@ package bundles
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -13,28 +14,32 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-//go:embed packages sets
+//go:embed packages sets charts
 var data embed.FS
 
-// Data is the packages and bundles that the program comes with, for Load.
+// Data is the packages and bundles that the program comes with, and what it knows of upstream charts, for Load.
 func Data() fs.FS { return data }
 
 // Catalog is all packages and bundles there are. It is immutable.
 type Catalog struct {
 	packages map[string]*Package
 	sets     map[string]*Set
+	charts   map[string]*KnownChart
 }
 
-// Load reads packages/*.yaml and sets/*.yaml of files, strictly, and checks them against each other: names, charts,
-// and for every bundle with its defaults and with everything optional enabled, that no dependency leaves it, that none
+// Load reads packages/*.yaml, sets/*.yaml and charts/*.yaml (of which there may be none) of files, strictly, and checks
+// them against each other: names, charts, values that an upstream chart would not know, and for every bundle with its defaults and with everything optional enabled, that no dependency leaves it, that none
 // goes round in a circle and that every CRD needed is brought. Everything wrong is reported at once, as *Problems.
 func Load(files fs.FS) (*Catalog, error) {
-	catalog := &Catalog{packages: map[string]*Package{}, sets: map[string]*Set{}}
+	catalog := &Catalog{packages: map[string]*Package{}, sets: map[string]*Set{}, charts: map[string]*KnownChart{}}
 	found := &Problems{}
 	if err := readAll(files, "packages", catalog.packages, found); err != nil {
 		return nil, err
 	}
 	if err := readAll(files, "sets", catalog.sets, found); err != nil {
+		return nil, err
+	}
+	if err := readAll(files, "charts", catalog.charts, found); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	for _, name := range sortedKeys(catalog.packages) {

@@ -60,7 +60,7 @@ func TestLoadRefusesBrokenPackages(t *testing.T) {
 		"no title":           {"name: a\nnamespace: x\nchart: {embedded: a}\n", "title: missing"},
 		"no chart":           {"name: a\ntitle: T\nnamespace: x\n", "chart.name: missing"},
 		"chart range":        {"name: a\ntitle: T\nnamespace: x\nchart: {repository: https://x.org, name: a, version: 1.x}\n", `chart.version: "1.x": not an exact version`},
-		"chart by file":      {"name: a\ntitle: T\nnamespace: x\nchart: {repository: 'file:///x', name: a, version: 1.2.3}\n", "not the http(s) URL"},
+		"chart by file":      {"name: a\ntitle: T\nnamespace: x\nchart: {repository: 'file:///x', name: a, version: 1.2.3}\n", "not the https, http or oci URL"},
 		"short digest":       {"name: a\ntitle: T\nnamespace: x\nchart: {repository: https://x.org, name: a, version: 1.2.3, digest: abc}\n", "not a SHA-256"},
 		"two kinds of chart": {"name: a\ntitle: T\nnamespace: x\nchart: {embedded: a, version: 1.2.3}\n", "embedded charts have no"},
 		"unknown fact":       {pkg("a", "fromSite: {podCIDR: podSubnets}"), `fromSite.podCIDR: "podSubnets": no such fact (did you mean "podSubnet"?)`},
@@ -69,6 +69,17 @@ func TestLoadRefusesBrokenPackages(t *testing.T) {
 		"unknown bundle":     {pkg("a", "valuesByBundle: {c: {}}"), `"c": no such bundle`},
 		"relative file":      {pkg("a", "talos: {files: [{path: etc/x, content: ''}]}"), "not an absolute path"},
 		"wrong file op":      {pkg("a", "talos: {files: [{path: /etc/x, content: '', op: write}]}"), `"write": not create`},
+		"after itself":       {pkg("a", "after: [a]"), "after[0]: \"a\": a package can't depend on itself"},
+		"with a stranger":    {pkg("a", "with: {aa: {}}"), `with.aa: "aa": no such package (did you mean "a"?)`},
+		"CRD from nowhere":   {pkg("a", "provides: [{name: things.example.org}]"), `provides[0].from: "": not chart or runtime`},
+		"CRD of an addition": {pkg("a", "with: {a: {needs: [things]}}"), "with.a.needs[0]"},
+		"patch of nothing":   {pkg("a", "patches: [{patch: 'a: 1'}]"), "patches[0].target.kind: missing"},
+		"patch of a pattern": {pkg("a", "patches: [{target: {kind: X, name: '('}, patch: 'a: 1'}]"), "not a regular expression"},
+		"patch elsewhere":    {pkg("a", "patches: [{target: {kind: X}, platform: moon, patch: 'a: 1'}]"), `"moon": not a platform`},
+		"empty patch":        {pkg("a", "patches: [{target: {kind: X}, patch: ''}]"), "not YAML with a patch in it"},
+		"manifest by ftp":    {"name: a\ntitle: T\nnamespace: x\nchart: {name: a, version: 1.2.3, manifests: [{url: 'ftp://x/y'}]}\n", "not an http(s) URL"},
+		"manifest unpinned":  {"name: a\ntitle: T\nnamespace: x\nchart: {name: a, version: 1.2.3, manifests: [{url: 'https://x/y'}]}\n", "chart.manifests[0].digest"},
+		"manifest and chart": {"name: a\ntitle: T\nnamespace: x\nchart: {name: a, version: 1.2.3, repository: 'https://x', manifests: [{url: 'https://x/y'}]}\n", "has no repository"},
 		"kube-proxy":         {pkg("a", "needsKubeProxy: true", "talos: {disableKubeProxy: true}"), "the same package disables kube-proxy"},
 		"long namespace":     {"name: a\ntitle: T\nnamespace: " + string(make64()) + "\nchart: {embedded: a}\n", "must be no more than 63"},
 	} {
@@ -129,17 +140,17 @@ func TestLoadProvesEveryBundle(t *testing.T) {
 		},
 		"CRD twice": {
 			set("a", "a", "c"),
-			[]string{pkg("a", "provides: ["+crd+"]"), pkg("c", "provides: ["+crd+"]")},
+			[]string{pkg("a", "provides: [{name: "+crd+", from: chart}]"), pkg("c", "provides: [{name: "+crd+", from: chart}]")},
 			`c: brings things.example.org, and so does "a"`,
 		},
 		"CRD of a sibling": {
 			set("a", "a", "c", "d"),
-			[]string{pkg("a"), pkg("c", "provides: ["+crd+"]"), pkg("d", "needs: ["+crd+"]")},
+			[]string{pkg("a"), pkg("c", "provides: [{name: "+crd+", from: chart}]"), pkg("d", "needs: ["+crd+"]")},
 			`d: needs things.example.org of "c" without depending on it`,
 		},
 		"core needs a CRD of the rest": {
 			set("a", "a", "c"),
-			[]string{pkg("a", "needs: ["+crd+"]"), pkg("c", "provides: ["+crd+"]")},
+			[]string{pkg("a", "needs: ["+crd+"]"), pkg("c", "provides: [{name: "+crd+", from: chart}]")},
 			`a: needs things.example.org of "c" without depending on it`,
 		},
 		"optional core": {set("a", "a?"), []string{pkg("a")}, `core[0]: "a": optional here`},
@@ -160,9 +171,9 @@ func TestLoadProvesEveryBundle(t *testing.T) {
 func TestLoadAcceptsCRDsFromBefore(t *testing.T) {
 	crd := "things.example.org"
 	for name, packages := range map[string][]string{
-		"of a dependency's dependency": {pkg("a"), pkg("c", "provides: ["+crd+"]"), pkg("d", "dependsOn: [c]"), pkg("e", "needs: ["+crd+"]", "dependsOn: [d]")},
-		"of the core":                  {pkg("a", "provides: ["+crd+"]"), pkg("c", "needs: ["+crd+"]"), pkg("d"), pkg("e")},
-		"its own":                      {pkg("a"), pkg("c", "provides: ["+crd+"]", "needs: ["+crd+"]"), pkg("d"), pkg("e")},
+		"of a dependency's dependency": {pkg("a"), pkg("c", "provides: [{name: "+crd+", from: chart}]"), pkg("d", "dependsOn: [c]"), pkg("e", "needs: ["+crd+"]", "dependsOn: [d]")},
+		"of the core":                  {pkg("a", "provides: [{name: "+crd+", from: chart}]"), pkg("c", "needs: ["+crd+"]"), pkg("d"), pkg("e")},
+		"its own":                      {pkg("a"), pkg("c", "provides: [{name: "+crd+", from: chart}]", "needs: ["+crd+"]"), pkg("d"), pkg("e")},
 	} {
 		_, err := Load(tree(set("a", "a", "c", "d", "e"), packages...))
 		require.NoError(t, err, name)

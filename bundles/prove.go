@@ -27,24 +27,24 @@ func prove(catalog *Catalog, s *Set, selected map[string]bool, problem report) {
 		problem(circle[0], nil, "depends on itself: %s", strings.Join(circle, " needs "))
 		return
 	}
-	proveCRDs(catalog, s, g, problem)
+	proveCRDs(catalog, s, g, selected, problem)
 }
 
-func proveCRDs(catalog *Catalog, s *Set, g *graph, problem report) {
+func proveCRDs(catalog *Catalog, s *Set, g *graph, selected map[string]bool, problem report) {
 	provider := map[string]string{}
 	for _, name := range g.names {
 		for _, crd := range catalog.packages[name].Provides {
-			if other, twice := provider[crd]; twice {
-				problem(name, nil, "brings %s, and so does %q", crd, other)
+			if other, twice := provider[crd.Name]; twice {
+				problem(name, nil, "brings %s, and so does %q", crd.Name, other)
 				continue
 			}
-			provider[crd] = name
+			provider[crd.Name] = name
 		}
 	}
 	core := g.closure(s.Core)
 	for _, name := range g.names {
 		before := g.closure([]string{name})
-		for _, crd := range catalog.packages[name].Needs {
+		for _, crd := range needsOf(catalog.packages[name], selected) {
 			brings, ok := provider[crd]
 			switch {
 			case !ok:
@@ -60,24 +60,48 @@ func proveCRDs(catalog *Catalog, s *Set, g *graph, problem report) {
 // graph is the selected packages of a bundle and what they depend on among themselves.
 type graph struct {
 	names []string            // in the order of the bundle's layers
-	needs map[string][]string // only selected ones; sorted
+	needs map[string][]string // what each comes after: only selected ones; sorted
 }
 
 func newGraph(catalog *Catalog, s *Set, selected map[string]bool) *graph {
+	return graphOf(catalog, s, selected, edgesOf)
+}
+
+func graphOf(catalog *Catalog, s *Set, selected map[string]bool, edges func(*Package) []string) *graph {
 	g := &graph{needs: map[string][]string{}}
 	for _, member := range s.members() {
 		if !selected[member.Name] {
 			continue
 		}
 		g.names = append(g.names, member.Name)
-		for _, dependency := range catalog.packages[member.Name].DependsOn {
+		for _, dependency := range edges(catalog.packages[member.Name]) {
 			if selected[dependency] {
 				g.needs[member.Name] = append(g.needs[member.Name], dependency)
 			}
 		}
-		slices.Sort(g.needs[member.Name])
 	}
 	return g
+}
+
+// edgesOf lists all packages that p comes after where they are there, sorted.
+func edgesOf(p *Package) []string {
+	out := slices.Concat(p.DependsOn, p.After, sortedKeys(p.With))
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// hardEdgesOf lists the packages that p can't be without.
+func hardEdgesOf(p *Package) []string { return slices.Sorted(slices.Values(p.DependsOn)) }
+
+// needsOf lists the CRDs p needs beside the selected packages.
+func needsOf(p *Package, selected map[string]bool) []string {
+	out := slices.Clone(p.Needs)
+	for _, other := range sortedKeys(p.With) {
+		if selected[other] {
+			out = append(out, p.With[other].Needs...)
+		}
+	}
+	return out
 }
 
 // closure is roots and everything they need, directly or not.

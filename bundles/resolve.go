@@ -33,8 +33,8 @@ type Plan struct {
 	Title    string `json:"title"`
 	Missing  string `json:"missing,omitempty"` // as in Set
 	Platform string `json:"platform"`
-	// Packages are in an order in which they could be installed one by one: the core first. Their Values are final, and
-	// embedded charts have a version.
+	// Packages are in an order in which they could be installed one by one: the core first. Their Values, Needs and Patches
+	// are final, DependsOn names packages of the plan only, After and With are decided, and embedded charts have a version.
 	Packages []Package         `json:"packages"`
 	Core     []string          `json:"core"`           // the first len(Core) of Packages
 	Off      []string          `json:"off,omitempty"`  // packages of the bundle that are not installed
@@ -62,7 +62,10 @@ func Resolve(catalog *Catalog, bundle string, choices Choices) (*Plan, error) {
 	plan := &Plan{Bundle: s.Name, Title: s.Title, Missing: s.Missing, Platform: s.Platform}
 	for _, name := range g.order(core) {
 		p := *catalog.packages[name]
-		p.Values = valuesOf(&p, s, choices, found)
+		p.Values = valuesOf(&p, s, catalog.known(p.Chart), selected, choices, found)
+		p.Needs, p.DependsOn = needsOf(&p, selected), g.needs[name]
+		p.Patches = patchesOn(p.Patches, s.Platform)
+		p.After, p.With = nil, nil
 		if p.Chart.Embedded != "" && choices.Charts != nil {
 			version, err := choices.Charts.Version(p.Chart.Embedded)
 			if err != nil {
@@ -85,6 +88,16 @@ func Resolve(catalog *Catalog, bundle string, choices Choices) (*Plan, error) {
 		return nil, err
 	}
 	return plan, nil
+}
+
+func patchesOn(patches []Patch, platform string) []Patch {
+	var out []Patch
+	for _, p := range patches {
+		if p.Platform == "" || p.Platform == platform {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // IsCore reports whether the package of that name belongs to the core.
@@ -126,6 +139,11 @@ func choose(catalog *Catalog, s *Set, choices Choices, found *Problems) map[stri
 	if len(found.Problems) == 0 {
 		checkClosed(catalog, s, selected, choices, found)
 	}
+	if len(found.Problems) == 0 { // a choice may take away the CRDs of somebody who does not depend on their package by name
+		prove(catalog, s, selected, func(name string, _ any, rule string, args ...any) {
+			found.add("", "packages", name, rule, args...)
+		})
+	}
 	return selected
 }
 
@@ -137,7 +155,7 @@ func checkClosed(catalog *Catalog, s *Set, selected map[string]bool, choices Cho
 		for other, isSelected := range selected {
 			with[other] = with[other] || isSelected
 		}
-		g := newGraph(catalog, s, with)
+		g := graphOf(catalog, s, with, hardEdgesOf)
 		if core := g.closure(s.Core); core[name] {
 			found.add("", path, name, "belongs to the core of bundle %s, which everything else is installed by", s.Name)
 		} else if chain := g.chain(name); len(chain) > 1 {

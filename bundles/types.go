@@ -2,7 +2,11 @@
 
 package bundles
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Package is one Helm release of the platform, as packages/<name>.yaml says it.
 type Package struct {
@@ -17,7 +21,7 @@ type Package struct {
 	Privileged bool  `json:"privileged,omitempty"`
 	Chart      Chart `json:"chart"`
 
-	// The chart's values are merged in this order, later ones winning: Values, ByPlatform, ByBundle, FromSite, and what
+	// The chart's values are merged in this order, later ones winning: Values, ByPlatform, ByBundle, With, FromSite, and what
 	// the operator chose.
 	Values           map[string]any            `json:"values,omitempty"`
 	ValuesByPlatform map[string]map[string]any `json:"valuesByPlatform,omitempty"` // by Set.Platform
@@ -26,12 +30,18 @@ type Package struct {
 	// not give leaves the value as it is; if there is none, that is a mistake.
 	FromSite map[string]string `json:"fromSite,omitempty"`
 
-	DependsOn []string `json:"dependsOn,omitempty"` // packages that must be Ready before
-	Provides  []string `json:"provides,omitempty"`  // names of the CRDs in its chart: helmreleases.helm.toolkit.fluxcd.io
-	Needs     []string `json:"needs,omitempty"`     // names of the CRDs whose objects its chart contains
+	DependsOn []string `json:"dependsOn,omitempty"` // packages that must be there, and Ready before
+	After     []string `json:"after,omitempty"`     // packages that must be Ready before, where they are in the plan
+	Provides  []CRD    `json:"provides,omitempty"`
+	Needs     []string `json:"needs,omitempty"` // names of the CRDs whose objects its chart contains
+	// With adds what the package has only where another one is in the plan too, by that one's name. It is ordered after it.
+	With map[string]Addition `json:"with,omitempty"`
 	// Presence names CRDs which, established without a release of ours, mean that somebody else has installed this already:
 	// it is used as it is. Only for packages of the core. Empty: the package is always installed.
 	Presence []string `json:"presence,omitempty"`
+
+	// Patches change what the chart renders, where it has no value for it. Helm and Flux apply them after rendering.
+	Patches []Patch `json:"patches,omitempty"`
 
 	Health Health `json:"health,omitzero"`
 	// Stateful packages hold data. Nothing here uninstalls any package to repair it; removal will ask before these.
@@ -44,18 +54,62 @@ type Package struct {
 	Images      []string `json:"images,omitempty"` // every image of the release as it is by default
 }
 
-// Chart says where a package's chart is: either Embedded, or Repository, Name and Version.
+// CRD is a Custom Resource Definition that a package brings.
+type CRD struct {
+	Name string `json:"name"` // helmreleases.helm.toolkit.fluxcd.io
+	From string `json:"from"` // FromChart or FromRuntime
+}
+
+// Where a CRD comes from.
+const (
+	FromChart   = "chart"   // it is there when the release is installed
+	FromRuntime = "runtime" // the package's program registers it when it runs: who needs it waits until it exists
+)
+
+// Addition is what a package has more where another one is there too: objects of its kinds, mostly.
+type Addition struct {
+	Values map[string]any `json:"values,omitempty"` // merged over ValuesByBundle
+	Needs  []string       `json:"needs,omitempty"`
+}
+
+// Patch is a strategic merge patch, or a JSON patch if it is a list, as Kustomize takes them.
+type Patch struct {
+	Target   PatchTarget `json:"target"`
+	Platform string      `json:"platform,omitempty"` // only there. Empty: everywhere
+	Patch    string      `json:"patch"`              // YAML
+}
+
+// PatchTarget selects rendered objects; an empty Name stands for all of that kind.
+type PatchTarget struct {
+	Kind string `json:"kind"`
+	Name string `json:"name,omitempty"` // a regular expression, anchored
+}
+
+// Chart says where a package's chart is: Embedded; or Repository, Name and Version; or Manifests, Name and Version.
 type Chart struct {
 	Embedded string `json:"embedded,omitempty"` // name among our own charts
 
-	Repository string `json:"repository,omitempty"` // URL of an HTTP repository
-	Name       string `json:"name,omitempty"`       // in that repository
+	Repository string `json:"repository,omitempty"` // URL of an HTTP repository, or of an OCI one: oci://quay.io/strimzi-helm
+	// Manifests are YAML files of an upstream that has no chart. They become one, of that name, in memory.
+	Manifests []Manifest `json:"manifests,omitempty"`
+	Name      string     `json:"name,omitempty"` // in that repository
 	// Version is exact. In a Plan it is that of an embedded chart too.
 	Version string `json:"version,omitempty"`
-	// Digest is the SHA-256 of the archive in hexadecimal. Core checks it; Flux can't. Empty: the repository's index is
-	// believed.
+	// Digest is a SHA-256 in hexadecimal: of the archive, or of an OCI chart's manifest. Core checks it; Flux does for OCI
+	// only. Empty: the repository is believed.
 	Digest string `json:"digest,omitempty"`
 }
+
+// Manifest is a YAML file of Kubernetes objects.
+type Manifest struct {
+	URL    string `json:"url"`
+	Digest string `json:"digest"` // its SHA-256 in hexadecimal
+}
+
+// IsOCI reports whether the chart comes from an OCI registry.
+func (c Chart) IsOCI() bool { return strings.HasPrefix(c.Repository, registry) }
+
+const registry = "oci://"
 
 // ChartName is the name in Chart.yaml, wherever the chart is.
 func (c Chart) ChartName() string {

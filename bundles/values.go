@@ -9,12 +9,17 @@ import (
 
 // valuesOf are the values a package is installed with, from all who have a say, checked against the chart's schema if it
 // is one of ours. What is wrong is reported where it was written.
-func valuesOf(p *Package, s *Set, choices Choices, found *Problems) map[string]any {
+func valuesOf(p *Package, s *Set, known *KnownChart, selected map[string]bool, choices Choices, found *Problems) map[string]any {
 	values := merge(nil, p.Values)
 	values = merge(values, p.ValuesByPlatform[s.Platform])
 	values = merge(values, p.ValuesByBundle[s.Name])
+	for _, other := range sortedKeys(p.With) {
+		if selected[other] {
+			values = merge(values, p.With[other].Values)
+		}
+	}
 	for _, path := range sortedKeys(p.FromSite) {
-		keys := strings.Split(path, ".")
+		keys := splitPath(path)
 		if fact, ok := choices.Facts[p.FromSite[path]]; ok {
 			values = merge(values, nest(keys, fact))
 		} else if _, ok := lookup(values, keys); !ok {
@@ -22,6 +27,11 @@ func valuesOf(p *Package, s *Set, choices Choices, found *Problems) map[string]a
 		}
 	}
 	values = merge(values, choices.Values[p.Name])
+	if known != nil {
+		known.check(choices.Values[p.Name], func(path []string, rule string) {
+			found.add("", "packages.values."+p.Name+"."+strings.Join(path, "."), nil, "%s", rule)
+		})
+	}
 	if p.Chart.Embedded != "" && choices.Charts != nil {
 		checkValues(p, values, choices, found)
 	}

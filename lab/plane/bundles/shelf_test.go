@@ -90,7 +90,7 @@ func together(all ...fs.FS) (fstest.MapFS, error) {
 func trialPackages() fstest.MapFS {
 	out := fstest.MapFS{"sets/trial.yaml": {Data: []byte(trialSet)}}
 	for name, more := range map[string]string{
-		"base":   "chart: {embedded: trial-base}\nprovides: [trials.example.org]\npresence: [trials.example.org]\n",
+		"base":   "chart: {embedded: trial-base}\nprovides: [{name: trials.example.org, from: chart}]\npresence: [trials.example.org]\n",
 		"first":  "chart: {embedded: trial}\ndependsOn: [base]\nneeds: [trials.example.org]\n",
 		"second": "chart: {embedded: trial}\ndependsOn: [first]\n",
 		"third":  "chart: {embedded: trial}\ndependsOn: [second]\n",
