@@ -142,9 +142,10 @@ fmt: $(LINTER) ## Format the code
 	$(LINTER) fmt ./...
 
 .PHONY: generate
-generate: $(CONTROLLER_GEN) ## Make deepcopy code, CRDs and the site schema again
+generate: $(CONTROLLER_GEN) ## Make deepcopy code, CRDs, the site schema and the keys that older Talos does not know again
 	$(call generate-api,.)
 	$(GO) test -count=1 -run '$(SCHEMA_TEST)' ./bootstrap/site -update
+	$(GO) test -count=1 -run '$(KEYS_TEST)' ./lab/fleet/talosim -update
 
 .PHONY: verify-generated
 verify-generated: $(CONTROLLER_GEN) ## Fail when a generated file or go.mod is not up to date
@@ -152,6 +153,7 @@ verify-generated: $(CONTROLLER_GEN) ## Fail when a generated file or go.mod is n
 	$(call generate-api,"$$again"); \
 	for file in $(DEEPCOPY) $(TENANT_CRD); do diff -u "$$file" "$$again/$$file"; done
 	$(GO) test -count=1 -run '$(SCHEMA_TEST)' ./bootstrap/site
+	$(GO) test -count=1 -run '$(KEYS_TEST)' ./lab/fleet/talosim
 	$(GO) mod tidy -diff
 
 API := tenant/api/v1alpha1
@@ -159,6 +161,8 @@ DEEPCOPY := $(API)/zz_generated.deepcopy.go
 TENANT_CRD := manifests/charts/cozy-controller/templates/crd-tenants.yaml
 # The schema is made by a test, so that the program does not link the generator.
 SCHEMA_TEST := ^TestSchemaIsMadeFromTheTypes$$
+# Asks three versions of Talos's machinery, which lab/tools/machinery builds.
+KEYS_TEST := ^TestTheListsOfUnknownKeysAreMadeFromTheTypesOfEachVersion$$
 
 # $(1) is the directory that stands for the root.
 define generate-api

@@ -25,7 +25,9 @@ type release struct {
 }
 
 // releases lists what came after the oldest version that configs are written for, oldest first. It is the difference between
-// the schemas that the libraries of 1.11.6, 1.12.6 and 1.13.9 publish (config/schemas/config.schema.json).
+// what the libraries of 1.11.6, 1.12.6 and 1.13.9 decode; a test compares it with their types. Within a minor version two
+// keys came later, excludeAdvertisedNetworks with 1.12.4 and strictCgroupClassOrdering with 1.12.9 and 1.13.4: nodes of
+// patch releases before them refuse those at the dry run.
 func releases() []release {
 	const tpmOptions = "encryption.keys.[].tpm.options"
 
@@ -50,8 +52,8 @@ func releases() []release {
 		{
 			version: config.TalosVersion1_13,
 			documents: []string{
-				"BlackholeRouteConfig", "EnvironmentConfig", "ExternalVolumeConfig", "KubeSpanConfig", "RoutingRuleConfig",
-				"TCPProbeConfig", "VRFConfig",
+				"BlackholeRouteConfig", "EnvironmentConfig", "ExternalVolumeConfig", "ImageVerificationConfig", "KubeSpanConfig",
+				"RoutingRuleConfig", "TCPProbeConfig", "VRFConfig",
 			},
 			keys: map[string][]string{
 				"": {

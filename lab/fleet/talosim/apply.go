@@ -10,7 +10,6 @@ import (
 
 	"github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/config"
-	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
 	"github.com/siderolabs/talos/pkg/machinery/config/types/block/blockhelpers"
 	configres "github.com/siderolabs/talos/pkg/machinery/resources/config"
 	"github.com/siderolabs/talos/pkg/machinery/role"
@@ -65,7 +64,7 @@ func (a *api) ApplyConfiguration(
 
 // judge decodes a config strictly and validates it with Talos's own code, against this machine's hardware.
 func (o *osRun) judge(ctx context.Context, data []byte, isConfigured bool) (config.Provider, []string, error) {
-	provider, err := configloader.NewFromBytes(data)
+	provider, err := decode(o.version(), data)
 	if err != nil {
 		return nil, nil, err
 	}

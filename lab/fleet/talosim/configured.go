@@ -64,10 +64,7 @@ func (o *osRun) runConfigured(ctx context.Context, provider config.Provider) (Ou
 	defer release()
 
 	if len(addresses) == 0 {
-		o.report("unreachable", map[string]string{"reason": "the machine config gives the network card no address"})
-		<-ctx.Done() // as a real machine would: running, and deaf
-
-		return "", context.Cause(ctx)
+		return o.runDeaf(ctx, "the machine config gives the network card no address")
 	}
 
 	boot := newConfigured(o, provider, addresses, wanted.vips)

@@ -181,20 +181,29 @@ func Boot(ctx context.Context, cfg Config) (Outcome, error) {
 		return "", err
 	}
 
-	installed, err := cfg.Disks.load()
-	if err != nil {
-		return "", err
-	}
+	installed, failed := cfg.Disks.load(o.version())
 
 	if err := o.Clock.Wait(ctx, o.Timing.Kernel); err != nil {
 		return "", err
 	}
 
-	if installed == nil {
+	switch {
+	case failed != nil:
+		return o.runDeaf(ctx, failed.Error())
+	case installed == nil:
 		return o.runMaintenance(ctx)
+	default:
+		return o.runConfigured(ctx, installed)
 	}
+}
 
-	return o.runConfigured(ctx, installed)
+// runDeaf is the boot of a machine that runs and can't be reached: its config gives it no address, or it can't read its
+// config. A real one tries the latter again and again, without maintenance mode.
+func (o *osRun) runDeaf(ctx context.Context, reason string) (Outcome, error) {
+	o.report("unreachable", map[string]string{"reason": reason})
+	<-ctx.Done()
+
+	return "", context.Cause(ctx)
 }
 
 // finish asks for the end of this boot. Only the first request counts.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/config"
-	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -58,11 +57,7 @@ func (s smallMaintenance) ApplyConfiguration(
 			strings.ReplaceAll(strings.ToLower(in.GetMode().String()), "_", "-"))
 	}
 
-	provider, err := configloader.NewFromBytes(in.GetData())
-	if err == nil {
-		err = s.checkKinds(provider)
-	}
-
+	provider, err := decode(s.version(), in.GetData())
 	if err != nil {
 		return nil, status.Error(codes.Unknown, "failed to parse config: "+err.Error())
 	}

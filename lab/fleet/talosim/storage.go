@@ -173,14 +173,14 @@ func (s *Storage) wipeUserDisks(paths []string) {
 	}
 }
 
-// load is nil when nothing is installed.
-func (s *Storage) load() (config.Provider, error) {
+// load is nil when nothing is installed. The version is the one that boots and has to read its config.
+func (s *Storage) load(version string) (config.Provider, error) {
 	data := s.Config()
 	if data == nil {
 		return nil, nil
 	}
 
-	provider, err := configloader.NewFromBytes(data)
+	provider, err := decode(version, data)
 	if err != nil {
 		return nil, fmt.Errorf("read the installed machine config: %w", err)
 	}
