@@ -25,18 +25,26 @@ type PlannedChange struct {
 	Change string          `json:"change"`
 	Phases []phase.Preview `json:"phases"`
 	// Risks are what may be lost by it. Empty: nothing.
-	Risks []string `json:"risks,omitempty"`
+	Risks []Risk `json:"risks,omitempty"`
 }
 
-// work is a change as an ordered list of phases. Running it again is going on.
-type work struct {
+// Agreement is what a person agreed to, where a change may lose something.
+type Agreement struct {
+	Accept []string // names of risks
+	// Confirm is asked before anything is done, once the risks are accepted. Its error ends the change. It is not asked where there
+	// is no risk. Nil: nobody is asked.
+	Confirm func(PlannedChange) error
+}
+
+// Work is a change to a running site, as an ordered list of phases. Running it again is going on.
+type Work struct {
 	title string
 	list  func(*bringup) ([]phase.Phase, error)
-	risks func(*bringup) ([]string, error) // nil: none
+	risks func(*bringup) []Risk // nil: none
 }
 
-// run carries a change out, holding the work directory. What was done is returned also with an error.
-func (w work) run(ctx context.Context, o Options) (out Change, err error) {
+// Run carries the change out, holding the work directory. What was done is returned also with an error.
+func (w Work) Run(ctx context.Context, o Options, agreed Agreement) (out Change, err error) {
 	dir, err := workdir.Open(o.WorkDir)
 	if err != nil {
 		return Change{}, err
@@ -51,12 +59,27 @@ func (w work) run(ctx context.Context, o Options) (out Change, err error) {
 	if err != nil {
 		return Change{}, err
 	}
+	if err := w.agreed(ctx, b, phases, agreed); err != nil {
+		return Change{}, err
+	}
 	results, err := phase.Runner{Reporter: o.Reporter}.Run(ctx, phases)
 	return Change{Site: o.Site.Metadata.Name, Change: w.title, Phases: results, Complete: err == nil}, err
 }
 
-// plan says what run would do, changing nothing.
-func (w work) plan(ctx context.Context, o Options) (PlannedChange, error) {
+// agreed checks that a person agreed to the risks, if there are any.
+func (w Work) agreed(ctx context.Context, b *bringup, phases []phase.Phase, agreed Agreement) error {
+	if w.risks == nil {
+		return nil
+	}
+	risks := w.risks(b)
+	if err := unaccepted(risks, agreed.Accept); err != nil || len(risks) == 0 || agreed.Confirm == nil {
+		return err
+	}
+	return agreed.Confirm(w.preview(ctx, b, phases))
+}
+
+// Plan says what Run would do, changing nothing.
+func (w Work) Plan(ctx context.Context, o Options) (PlannedChange, error) {
 	dir, err := workdir.OpenForReading(o.WorkDir)
 	if err != nil {
 		return PlannedChange{}, err
@@ -69,9 +92,13 @@ func (w work) plan(ctx context.Context, o Options) (PlannedChange, error) {
 	if err != nil {
 		return PlannedChange{}, err
 	}
-	out := PlannedChange{Site: o.Site.Metadata.Name, Change: w.title, Phases: phase.PreviewAll(ctx, phases)}
+	return w.preview(ctx, b, phases), nil
+}
+
+func (w Work) preview(ctx context.Context, b *bringup, phases []phase.Phase) PlannedChange {
+	out := PlannedChange{Site: b.site.Metadata.Name, Change: w.title, Phases: phase.PreviewAll(ctx, phases)}
 	if w.risks != nil {
-		out.Risks, err = w.risks(b)
+		out.Risks = w.risks(b)
 	}
-	return out, err
+	return out
 }

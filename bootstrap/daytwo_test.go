@@ -122,7 +122,7 @@ func (r *rack) bringup(wasIs ...string) *bringup {
 }
 
 // carryOut runs a change to its end or its error, and gives the work directory back.
-func (r *rack) carryOut(ctx context.Context, b *bringup, w work) ([]phase.Result, error) {
+func (r *rack) carryOut(ctx context.Context, b *bringup, w Work) ([]phase.Result, error) {
 	r.Helper()
 	defer func() { require.NoError(r, b.dir.Close()) }()
 	phases, err := w.list(b)

@@ -4,7 +4,6 @@ package bootstrap
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
@@ -12,32 +11,14 @@ import (
 )
 
 // AddNode brings one node of the site file into the running site: the phases of Up for this node alone. No other machine is
-// booted, given a config or waited for. It may be run again until the node is there.
-func AddNode(ctx context.Context, o Options, name string) (Change, error) {
-	w, err := addNode(o.Site, name)
-	if err != nil {
-		return Change{}, err
-	}
-	return w.run(ctx, o)
-}
-
-// PlanAddNode says what AddNode would do.
-func PlanAddNode(ctx context.Context, o Options, name string) (PlannedChange, error) {
-	w, err := addNode(o.Site, name)
-	if err != nil {
-		return PlannedChange{}, err
-	}
-	return w.plan(ctx, o)
-}
-
-func addNode(s *site.Site, name string) (work, error) {
+// booted, given a config or waited for. It may be run again until the node is there. The error is an *UnknownNodeError.
+func AddNode(s *site.Site, name string) (Work, error) {
 	node, err := nodeOf(s, name)
-	if err != nil {
-		return work{}, err
-	}
-	return work{title: "add node " + name, list: func(b *bringup) ([]phase.Phase, error) {
-		return append([]phase.Phase{b.preflightAdd(node)}, b.joining(node)...), nil
-	}}, nil
+	return Work{title: "add node " + name, list: func(b *bringup) ([]phase.Phase, error) {
+		preflight := b.preflightNode(node, "check that the site can take the node in", "every other member of etcd runs and has a vote",
+			func(context.Context) (bool, error) { return true, nil })
+		return append([]phase.Phase{preflight}, b.joining(node)...), nil
+	}}, err
 }
 
 // joining are the phases that bring one machine in.
@@ -64,24 +45,6 @@ func (b *bringup) withoutLeaving(p phase.Phase) phase.Phase {
 		return b.lateError(nil)
 	}
 	return p
-}
-
-// preflightAdd checks that the site can take a node in: every other member of etcd has a vote, so that control planes join one
-// at a time.
-func (b *bringup) preflightAdd(node site.Node) phase.Phase {
-	return phase.Phase{
-		ID: "preflight", Title: "check that the site can take the node in",
-		Plan: func(context.Context) ([]string, error) {
-			return []string{"every other member of etcd runs and has a vote"}, nil
-		},
-		Run: func(ctx context.Context, _ phase.Say) error {
-			if _, err := b.beside(ctx, node, true); err != nil {
-				return &UnsteadyError{Err: err}
-			}
-			_, err := b.kube()
-			return err
-		},
-	}
 }
 
 // awaitMember waits until a new control plane is a started member of etcd, with a vote.
@@ -128,16 +91,4 @@ func (b *bringup) otherPlanes(but site.Node) []site.Node {
 		}
 	}
 	return out
-}
-
-// LastControlPlaneError says that a site would be left with no control plane, or has no other.
-type LastControlPlaneError struct{ Node string }
-
-func (e *LastControlPlaneError) Error() string {
-	return fmt.Sprintf("node %s is the only control plane of the site", e.Node)
-}
-
-// Hint says what is meant instead.
-func (e *LastControlPlaneError) Hint() string {
-	return "a new site is brought up with cozy-install up; a lost one is restored from a snapshot of etcd"
 }

@@ -4,6 +4,7 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 )
 
 // do runs a change of one node, with texts of the site file replaced.
-func (r *rack) do(ctx context.Context, of func(*site.Site, string) (work, error), name string, wasIs ...string) error {
+func (r *rack) do(ctx context.Context, of func(*site.Site, string) (Work, error), name string, wasIs ...string) error {
 	r.Helper()
 	b := r.bringup(wasIs...)
 	w, err := of(b.site, name)
@@ -66,11 +67,11 @@ func TestNodesAreRemovedAddedAndReplaced(t *testing.T) {
 	r.happened()
 
 	t.Run("a control plane that runs is removed, also that of the bootstrap", func(t *testing.T) {
-		require.NoError(t, r.do(t.Context(), removeNode, "cp1"))
+		require.NoError(t, r.do(t.Context(), RemoveNode, "cp1"))
 		require.Equal(t, []string{"cp1 wiped"}, r.happened(touched...))
 		require.Equal(t, []string{"cp2", "cp3"}, r.members("cp2"))
 		require.Equal(t, []string{"cp2", "cp3", "w1"}, r.registered())
-		require.NoError(t, r.do(t.Context(), removeNode, "cp1"), "once more")
+		require.NoError(t, r.do(t.Context(), RemoveNode, "cp1"), "once more")
 		b := r.bringup()
 		journal, err := b.dir.Journal()
 		require.NoError(t, err)
@@ -81,14 +82,14 @@ func TestNodesAreRemovedAddedAndReplaced(t *testing.T) {
 	t.Run("and added again", func(t *testing.T) {
 		r.happened()
 		start := time.Now()
-		require.ErrorContains(t, r.do(t.Context(), addNode, "cp1", "disk: {serial: D2}", "disk: {serial: D9}"), "cp1")
+		require.ErrorContains(t, r.do(t.Context(), AddNode, "cp1", "disk: {serial: D2}", "disk: {serial: D9}"), "cp1")
 		require.Less(t, time.Since(start), 30*time.Second, "one that refuses is not waited for")
 		r.happened()
 		ctx, stop := r.killedAt(t.Context(), "cp1 configured")
-		err := r.do(ctx, addNode, "cp1")
+		err := r.do(ctx, AddNode, "cp1")
 		stop()
 		require.ErrorIs(t, err, context.Canceled)
-		require.NoError(t, r.do(t.Context(), addNode, "cp1"))
+		require.NoError(t, r.do(t.Context(), AddNode, "cp1"))
 		for _, event := range r.happened(touched...) {
 			require.Contains(t, event, "cp1 ", "nobody else is touched")
 		}
@@ -97,7 +98,7 @@ func TestNodesAreRemovedAddedAndReplaced(t *testing.T) {
 	})
 	t.Run("a machine that runs is not replaced", func(t *testing.T) {
 		var alive *AliveError
-		require.ErrorAs(t, r.do(t.Context(), replaceNode, "cp3"), &alive)
+		require.ErrorAs(t, r.do(t.Context(), ReplaceNode, "cp3"), &alive)
 		require.Empty(t, r.happened(touched...))
 	})
 	t.Run("a dead one is", func(t *testing.T) {
@@ -107,32 +108,32 @@ func TestNodesAreRemovedAddedAndReplaced(t *testing.T) {
 		u.on(network)
 		changed := []string{"52:54:00:14:00:04", "52:54:00:14:99:04"}
 		ctx, stop := r.killedAt(t.Context(), "cp3 install")
-		err := r.do(ctx, replaceNode, "cp3", changed...)
+		err := r.do(ctx, ReplaceNode, "cp3", changed...)
 		stop()
 		require.ErrorIs(t, err, context.Canceled)
-		require.NoError(t, r.do(t.Context(), replaceNode, "cp3", changed...))
+		require.NoError(t, r.do(t.Context(), ReplaceNode, "cp3", changed...))
 		require.Equal(t, []string{"cp1 member-removed", "cp3 install"}, r.happened(touched...), "the member is removed once")
 		require.Equal(t, planes, r.members("cp3"))
 		require.Equal(t, everybody, r.registered())
 	})
 	t.Run("a dead worker is removed", func(t *testing.T) {
 		r.units["w1"].off()
-		require.NoError(t, r.do(t.Context(), removeNode, "w1"))
+		require.NoError(t, r.do(t.Context(), RemoveNode, "w1"))
 		require.Equal(t, planes, r.registered())
 	})
 	t.Run("nobody is removed while another member is away", func(t *testing.T) {
 		r.units["cp2"].off()
 		var absent *AbsentNodesError
-		require.ErrorAs(t, r.do(t.Context(), removeNode, "cp1"), &absent)
+		require.ErrorAs(t, r.do(t.Context(), RemoveNode, "cp1"), &absent)
 		require.Equal(t, []string{"cp2"}, absent.Nodes)
-		require.NoError(t, r.do(t.Context(), removeNode, "cp2"), "but the one that is away")
+		require.NoError(t, r.do(t.Context(), RemoveNode, "cp2"), "but the one that is away")
 		require.Equal(t, []string{"cp1", "cp3"}, r.members("cp1"))
 		r.happened()
 	})
 	t.Run("one of two that is dead is not, for there is no quorum", func(t *testing.T) {
 		r.units["cp3"].off()
 		var lost *LostQuorumError
-		require.ErrorAs(t, r.do(t.Context(), removeNode, "cp3"), &lost)
+		require.ErrorAs(t, r.do(t.Context(), RemoveNode, "cp3"), &lost)
 		require.EqualError(t, lost, "etcd has no quorum without cp3: 1 of its 2 members run")
 		require.Empty(t, r.happened(touched...))
 	})
@@ -145,31 +146,47 @@ func TestNodesAreRemovedAddedAndReplaced(t *testing.T) {
 			require.NoError(t, err)
 			return b.assertMember(t.Context(), node) == nil
 		}, time.Minute, 100*time.Millisecond)
-		require.NoError(t, r.do(t.Context(), removeNode, "cp3"))
+		require.NoError(t, r.do(t.Context(), RemoveNode, "cp3"))
 		require.Equal(t, []string{"cp1"}, r.members("cp1"))
 		require.Equal(t, []string{"cp3 wiped"}, r.happened(touched...))
 		var last *LastControlPlaneError
-		require.ErrorAs(t, r.do(t.Context(), removeNode, "cp1"), &last)
+		require.ErrorAs(t, r.do(t.Context(), RemoveNode, "cp1"), &last)
 		require.Empty(t, r.happened(touched...))
 	})
 	t.Run("one control plane becomes two, then three", func(t *testing.T) {
-		require.NoError(t, r.do(t.Context(), addNode, "cp3", "52:54:00:14:00:04", "52:54:00:14:99:04"))
+		require.NoError(t, r.do(t.Context(), AddNode, "cp3", "52:54:00:14:00:04", "52:54:00:14:99:04"))
 		require.Equal(t, []string{"cp1", "cp3"}, r.members("cp3"))
 		r.units["cp2"].disks = &talosim.Storage{}
 		r.units["cp2"].on(network)
-		require.NoError(t, r.do(t.Context(), addNode, "cp2"))
+		require.NoError(t, r.do(t.Context(), AddNode, "cp2"))
 		require.Equal(t, planes, r.members("cp2"))
 	})
 }
 
-func TestStepsOfPackagesAreShownBeforeANodeIsRemoved(t *testing.T) {
-	b := withSecrets(t, parseSite(t, "", ""))
-	b.plan.Packages[0].NodeRemoval = []string{"move the replicas of its volumes"}
-	want := b.plan.Packages[0].Name + ", not done by this command: move the replicas of its volumes"
-	require.Contains(t, b.removalRisks(b.site.Nodes[0]), want)
-	require.Contains(t, b.removalRisks(b.site.Nodes[3]), want)
-	require.Contains(t, b.removalRisks(b.site.Nodes[0]), "etcd is left with 2 members at most, which stand the loss of 0")
-	require.Len(t, b.removalRisks(b.site.Nodes[3]), 3, "a worker is no member of etcd")
+func TestAChangeOfANodeWantsItsRisksAccepted(t *testing.T) {
+	o := Options{Site: parseSite(t, "", ""), WorkDir: t.TempDir()}
+	for change, risks := range map[string][]string{
+		"remove": {RiskDataLoss}, "replace": {RiskDataLoss, RiskStorageReplicas},
+	} {
+		of := map[string]func(*site.Site, string) (Work, error){"remove": RemoveNode, "replace": ReplaceNode}[change]
+		w, err := of(o.Site, "w1")
+		require.NoError(t, err)
+		var unaccepted *UnacceptedRisksError
+		_, err = w.Run(t.Context(), o, Agreement{Accept: risks[1:]})
+		require.ErrorAs(t, err, &unaccepted)
+		require.Equal(t, RiskDataLoss, unaccepted.Risks[0].Name)
+		refused := errors.New("no")
+		_, err = w.Run(t.Context(), o, Agreement{Accept: risks, Confirm: func(planned PlannedChange) error {
+			require.Equal(t, change+" node w1", planned.Change)
+			require.Len(t, planned.Risks, len(risks))
+			require.Equal(t, "preflight", planned.Phases[0].ID)
+			return refused
+		}})
+		require.ErrorIs(t, err, refused)
+	}
+	_, err := RemoveNode(o.Site, "w9")
+	var unknown *UnknownNodeError
+	require.ErrorAs(t, err, &unknown)
 }
 
 func TestOnlyTheControlPlanesAndTheNodeMayBeMembers(t *testing.T) {

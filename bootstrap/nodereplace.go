@@ -13,61 +13,25 @@ import (
 
 // ReplaceNode puts another machine in the place of one that is dead or gone, under the same name: what etcd and Kubernetes
 // know of the former one is removed, then the new one is brought in as AddNode does it. It may be run again until the node is
-// there.
-func ReplaceNode(ctx context.Context, o Options, name string) (Change, error) {
-	w, err := replaceNode(o.Site, name)
-	if err != nil {
-		return Change{}, err
-	}
-	return w.run(ctx, o)
-}
-
-// PlanReplaceNode says what ReplaceNode would do, and what may be lost by it.
-func PlanReplaceNode(ctx context.Context, o Options, name string) (PlannedChange, error) {
-	w, err := replaceNode(o.Site, name)
-	if err != nil {
-		return PlannedChange{}, err
-	}
-	return w.plan(ctx, o)
-}
-
-func replaceNode(s *site.Site, name string) (work, error) {
+// there. The error is an *UnknownNodeError.
+func ReplaceNode(s *site.Site, name string) (Work, error) {
 	node, err := nodeOf(s, name)
-	if err != nil {
-		return work{}, err
-	}
-	return work{
+	return Work{
 		title: "replace node " + name,
-		risks: func(*bringup) ([]string, error) {
-			return []string{
-				"the former machine must never come back: it is a member of the cluster as far as it knows",
-				"what only the former machine had is lost: local volumes, empty directories, replicas of storage on its disks",
-			}, nil
+		risks: func(*bringup) []Risk {
+			return []Risk{
+				{RiskDataLoss, "what only the former machine of " + name + " had is lost: local volumes and empty directories; it must never come back," +
+					" for it is a member of the cluster as far as it knows"},
+				{RiskStorageReplicas, "replicas of volumes on the disks of the former machine are lost"},
+			}
 		},
 		list: func(b *bringup) ([]phase.Phase, error) {
-			return append([]phase.Phase{b.preflightReplace(node), b.removeFormer(node)}, b.joining(node)...), nil
+			phases := []phase.Phase{b.preflightNode(node, "check that the machine of "+name+" is gone",
+				"the former machine does not answer; every other member of etcd runs and has a vote",
+				func(ctx context.Context) (bool, error) { return b.assertFormerGone(ctx, node) })}
+			return append(append(phases, b.removeFormer(node)...), b.joining(node)...), nil
 		},
-	}, nil
-}
-
-func (b *bringup) preflightReplace(node site.Node) phase.Phase {
-	return phase.Phase{
-		ID: "preflight", Title: "check that the machine of " + node.Name + " is gone",
-		Plan: func(context.Context) ([]string, error) {
-			return []string{"the former machine does not answer; every other member of etcd runs and has a vote"}, nil
-		},
-		Run: func(ctx context.Context, _ phase.Say) error {
-			alive, err := b.assertFormerGone(ctx, node)
-			if err != nil {
-				return err
-			}
-			if _, err := b.beside(ctx, node, alive); err != nil {
-				return err
-			}
-			_, err = b.kube()
-			return err
-		},
-	}
+	}, err
 }
 
 // assertFormerGone refuses while the former machine runs. The new one, of an earlier run, is told from it by its hardware;
@@ -98,50 +62,25 @@ func (b *bringup) assertFormerGone(ctx context.Context, node site.Node) (alive b
 }
 
 // removeFormer removes the former machine from etcd and Kubernetes, once: the new one has the same name.
-func (b *bringup) removeFormer(node site.Node) phase.Phase {
-	return phase.Phase{
-		ID: "former", Title: "remove what is left of the former machine",
-		Done: func(context.Context) (bool, error) {
+func (b *bringup) removeFormer(node site.Node) []phase.Phase {
+	var phases []phase.Phase
+	if node.Role == site.ControlPlane {
+		phases = append(phases, b.leaveEtcd(node))
+	}
+	phases = append(phases, b.forgetNode(node, func(j *workdir.Journal) {
+		delete(j.Resets, node.Name)
+		if j.Replaced == nil {
+			j.Replaced = map[string]bool{}
+		}
+		j.Replaced[node.Name] = true
+	}))
+	for i := range phases {
+		phases[i].Done = func(context.Context) (bool, error) {
 			journal, err := b.dir.Journal()
 			return journal.Replaced[node.Name], err
-		},
-		Plan: func(context.Context) ([]string, error) {
-			steps := []string{"delete the node in Kubernetes, and the marks of its installation in the work directory"}
-			if node.Role == site.ControlPlane {
-				steps = append([]string{"remove its member from etcd, by another control plane"}, steps...)
-			}
-			for _, p := range b.plan.Packages {
-				for _, step := range p.NodeRemoval {
-					steps = append(steps, fmt.Sprintf("%s, not done by this command: %s", p.Name, step))
-				}
-			}
-			return steps, nil
-		},
-		Run: func(ctx context.Context, say phase.Say) error {
-			if node.Role == site.ControlPlane {
-				err := b.await(ctx, say, "the former machine to be out of etcd", askTimeout, func(ctx context.Context) error {
-					return b.removeMember(ctx, node)
-				})
-				if err != nil {
-					return err
-				}
-			}
-			client, err := b.kube()
-			if err != nil {
-				return err
-			}
-			if err := client.DeleteNode(ctx, node.Name); err != nil {
-				return err
-			}
-			return b.forget(ctx, node, func(j *workdir.Journal) {
-				delete(j.Resets, node.Name)
-				if j.Replaced == nil {
-					j.Replaced = map[string]bool{}
-				}
-				j.Replaced[node.Name] = true
-			})
-		},
+		}
 	}
+	return phases
 }
 
 // AliveError says that the machine that was to be replaced is in the cluster and runs.

@@ -163,3 +163,15 @@ func memberNamed(members []talos.EtcdMember, name string) (talos.EtcdMember, boo
 	}
 	return members[i], true
 }
+
+// LastControlPlaneError says that a site would be left with no control plane, or has no other.
+type LastControlPlaneError struct{ Node string }
+
+func (e *LastControlPlaneError) Error() string {
+	return fmt.Sprintf("node %s is the only control plane of the site", e.Node)
+}
+
+// Hint says what is meant instead.
+func (e *LastControlPlaneError) Hint() string {
+	return "a new site is brought up with cozy-install up; a lost one is restored from a snapshot of etcd"
+}

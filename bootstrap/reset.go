@@ -21,7 +21,7 @@ type ResetOptions struct {
 	AllDisks   bool     // user disks too
 	Force      bool     // without draining, and without leaving etcd
 	Accept     []string // names of risks
-	// Confirm is asked before anything is done, once the risks are accepted. Its error ends the reset. Required.
+	// Confirm is asked before anything is done, once the risks are accepted. Its error ends the reset. Nil: nobody is asked.
 	Confirm func(ResetPlan) error
 	// Say is told what is waited for. Nil: nobody listens.
 	Say func(format string, args ...any)
@@ -87,7 +87,7 @@ func Reset(ctx context.Context, o Options, r ResetOptions) (out ResetResult, err
 	if err := unaccepted(plan.Risks, r.Accept); err != nil {
 		return ResetResult{}, err
 	}
-	if err := r.Confirm(plan); err != nil {
+	if err := confirmed(r.Confirm, plan); err != nil {
 		return ResetResult{}, err
 	}
 	if r.Say == nil {

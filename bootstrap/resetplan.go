@@ -11,20 +11,6 @@ import (
 	"github.com/cozystack/cozy-install/talos"
 )
 
-// Names of risks, as they are accepted by: a public contract.
-const (
-	RiskDataLoss         = "data-loss"
-	RiskQuorumLoss       = "quorum-loss"
-	RiskLastControlPlane = "last-control-plane"
-	RiskStorageReplicas  = "storage-replicas"
-)
-
-// Risk is something that may be lost, and why.
-type Risk struct {
-	Name string `json:"name"`
-	Why  string `json:"why"`
-}
-
 // ResetPlan is what a reset will do.
 type ResetPlan struct {
 	Site  string      `json:"site"`
@@ -45,35 +31,6 @@ type ResetNode struct {
 
 	node  site.Node
 	disks []string // paths of user disks
-}
-
-// UnacceptedRisksError names the risks that nobody accepted.
-type UnacceptedRisksError struct{ Risks []Risk }
-
-func (e *UnacceptedRisksError) Error() string {
-	lines := make([]string, len(e.Risks))
-	for i, risk := range e.Risks {
-		lines[i] = risk.Name + ": " + risk.Why
-	}
-	return "nothing was done, because risks are not accepted: " + strings.Join(lines, "; ")
-}
-
-// Hint says how to accept them.
-func (e *UnacceptedRisksError) Hint() string {
-	flags := make([]string, len(e.Risks))
-	for i, risk := range e.Risks {
-		flags[i] = "--accept-risk " + risk.Name
-	}
-	return "take a snapshot first (cozy-install etcd snapshot), and then, if that is what you want: " + strings.Join(flags, " ")
-}
-
-// unaccepted gives the risks that were not accepted.
-func unaccepted(risks []Risk, accepted []string) error {
-	left := slices.DeleteFunc(slices.Clone(risks), func(r Risk) bool { return slices.Contains(accepted, r.Name) })
-	if len(left) > 0 {
-		return &UnacceptedRisksError{Risks: left}
-	}
-	return nil
 }
 
 // resetFacts are what a plan is made of.

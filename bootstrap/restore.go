@@ -21,8 +21,9 @@ type RestoreOptions struct {
 	IdentityFile string // with the age identities that open it; empty: the site's
 	// Node is the control plane on which it is restored; the others join. Empty: the one on which etcd was bootstrapped.
 	Node   string
-	Accept []string // names of risks: data-loss goes without Confirm
-	// Confirm is asked before anything is done. Its error ends the restore. A restore that was begun does not ask again.
+	Accept []string // names of risks
+	// Confirm is asked before anything is done, once the risks are accepted. Its error ends the restore. A restore that was begun
+	// was agreed to then. Nil: nobody is asked.
 	Confirm func(RestorePlan) error
 	// Say is told what is waited for. Nil: nobody listens.
 	Say func(format string, args ...any)
@@ -36,7 +37,8 @@ type RestorePlan struct {
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
 	// Begun says that an earlier run began it.
-	Begun bool `json:"begun"`
+	Begun bool   `json:"begun"`
+	Risks []Risk `json:"risks"`
 }
 
 // Restored is a restore that was seen to take effect.
@@ -93,13 +95,14 @@ func Restore(ctx context.Context, o Options, r RestoreOptions) (out Restored, er
 	if err != nil {
 		return Restored{}, err
 	}
-	if !plan.Begun && !slices.Contains(r.Accept, RiskDataLoss) {
-		if err := r.Confirm(plan); err != nil {
+	if !plan.Begun {
+		if err := unaccepted(plan.Risks, r.Accept); err != nil {
 			return Restored{}, err
 		}
-	}
-	// Written before anything is done: nobody else may be chosen, and no empty etcd started, from now on.
-	if !plan.Begun {
+		if err := confirmed(r.Confirm, plan); err != nil {
+			return Restored{}, err
+		}
+		// Written before anything is done: nobody else may be chosen, and no empty etcd started, from now on.
 		err = dir.UpdateJournal(ctx, func(j *workdir.Journal) {
 			j.BootstrapNode, j.Restore = node.Name, &workdir.RestoreMark{Node: node.Name, SHA256: plan.SHA256}
 		})
@@ -145,6 +148,7 @@ func (b *bringup) planRestore(ctx context.Context, r RestoreOptions) (RestorePla
 	}
 	return RestorePlan{
 		Site: b.site.Metadata.Name, Node: node.Name, File: r.File, Bytes: found.Bytes, SHA256: found.SHA256, Begun: journal.Restore != nil,
+		Risks: []Risk{{RiskDataLoss, "what happened in the cluster after the snapshot was taken is lost"}},
 	}, node, nil
 }
 

@@ -106,7 +106,12 @@ func TestALostEtcdComesBackFromASnapshotAsOneCluster(t *testing.T) {
 	_, err = Restore(t.Context(), o, RestoreOptions{File: broken, Accept: []string{RiskDataLoss}})
 	require.ErrorAs(t, err, &bad)
 	no := errors.New("no")
-	_, err = Restore(t.Context(), o, RestoreOptions{File: taken.Path, Confirm: func(RestorePlan) error { return no }})
+	var risks *UnacceptedRisksError
+	_, err = Restore(t.Context(), o, RestoreOptions{File: taken.Path})
+	require.ErrorAs(t, err, &risks)
+	_, err = Restore(t.Context(), o, RestoreOptions{
+		File: taken.Path, Accept: agreed.Accept, Confirm: func(RestorePlan) error { return no },
+	})
 	require.ErrorIs(t, err, no)
 	require.Nil(t, journalOf(t, o).Restore)
 

@@ -3,6 +3,7 @@
 package bootstrap
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -30,6 +31,10 @@ func (e *UnsteadyError) Unwrap() error { return e.Err }
 
 // Hint says what to do first.
 func (e *UnsteadyError) Hint() string {
+	var hinting interface{ Hint() string }
+	if errors.As(e.Err, &hinting) {
+		return "nothing was changed: " + hinting.Hint()
+	}
 	return "nothing was changed: look at cozy-install status, mend what it shows, and run this again"
 }
 

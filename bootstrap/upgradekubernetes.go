@@ -18,17 +18,8 @@ import (
 // each on one control plane after the other; then kube-proxy, the kubelets one node at a time, and what Talos furnishes a
 // cluster with. Nodes do not reboot. What is at the version already is left alone, so an upgrade that was killed goes on
 // when it is run again. Whether objects use APIs that the new version no longer serves is not looked at.
-func UpgradeKubernetes(ctx context.Context, o Options) (Change, error) {
-	return upgradeKubernetes(o.Site).run(ctx, o)
-}
-
-// PlanUpgradeKubernetes says what UpgradeKubernetes would do.
-func PlanUpgradeKubernetes(ctx context.Context, o Options) (PlannedChange, error) {
-	return upgradeKubernetes(o.Site).plan(ctx, o)
-}
-
-func upgradeKubernetes(s *site.Site) work {
-	return work{title: "upgrade Kubernetes to " + s.Kubernetes.Version, list: (*bringup).kubernetesUpgrade}
+func UpgradeKubernetes(s *site.Site) Work {
+	return Work{title: "upgrade Kubernetes to " + s.Kubernetes.Version, list: (*bringup).kubernetesUpgrade}
 }
 
 func (b *bringup) kubernetesUpgrade() ([]phase.Phase, error) {

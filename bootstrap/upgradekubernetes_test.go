@@ -50,7 +50,7 @@ func TestKubernetesIsUpgradedPartByPart(t *testing.T) {
 	const old, target = "version: v1.34.4", "version: v1.35.1"
 	upgrade := func(ctx context.Context, wasIs ...string) ([]phase.Result, error) {
 		b := r.bringup(wasIs...)
-		return r.carryOut(ctx, b, upgradeKubernetes(b.site))
+		return r.carryOut(ctx, b, UpgradeKubernetes(b.site))
 	}
 	r.happened()
 

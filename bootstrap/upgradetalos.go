@@ -18,17 +18,8 @@ import (
 // UpgradeTalos brings every node to the version and the boot image that the site file names: one at a time, control planes
 // first, with the whole site well between two. A node that is there already is left alone, so an upgrade that was killed
 // goes on when it is run again.
-func UpgradeTalos(ctx context.Context, o Options) (Change, error) {
-	return upgradeTalos(o.Site).run(ctx, o)
-}
-
-// PlanUpgradeTalos says what UpgradeTalos would do.
-func PlanUpgradeTalos(ctx context.Context, o Options) (PlannedChange, error) {
-	return upgradeTalos(o.Site).plan(ctx, o)
-}
-
-func upgradeTalos(s *site.Site) work {
-	return work{title: "upgrade Talos to " + s.Talos.Version, list: (*bringup).talosUpgrade}
+func UpgradeTalos(s *site.Site) Work {
+	return Work{title: "upgrade Talos to " + s.Talos.Version, list: (*bringup).talosUpgrade}
 }
 
 // talosUpgrade is a preflight and a phase for each node. One that was asked already comes first: nothing else may happen

@@ -19,7 +19,7 @@ func TestTalosIsUpgradedOneNodeAtATime(t *testing.T) {
 	const old, target = "version: v1.12.4", "version: v1.13.9"
 	upgrade := func(ctx context.Context, was, is string) ([]phase.Result, error) {
 		b := r.bringup(was, is)
-		return r.carryOut(ctx, b, upgradeTalos(b.site))
+		return r.carryOut(ctx, b, UpgradeTalos(b.site))
 	}
 
 	t.Run("a jump is refused before any node is touched", func(t *testing.T) {

@@ -26,12 +26,12 @@ func TestALostEtcdIsRestoredAndAResetSiteComesUpAgain(t *testing.T) {
 	var taken struct{ Path string }
 	require.NoError(t, json.Unmarshal([]byte(s.must("etcd", "snapshot", "--json")), &taken))
 
-	code, _, said := s.onBastion("etcd", "restore", taken.Path, "-f", s.siteFile, "--work-dir", s.work, "--accept-risk", "data-loss")
+	code, _, said := s.onBastion("etcd", "restore", taken.Path, "-f", s.siteFile, "--work-dir", s.work, "--accept-risk", "data-loss", "--yes")
 	require.Equal(t, 1, code)
 	require.Contains(t, said, "may still be a quorum")
 	agreed := []string{"--accept-risk", "data-loss", "--accept-risk", "last-control-plane", "--yes", "--node-timeout", "2m"}
 	s.must(append([]string{"reset", "--keep-config"}, agreed...)...)
-	s.must("etcd", "restore", taken.Path, "--accept-risk", "data-loss", "--node-timeout", "2m")
+	s.must("etcd", "restore", taken.Path, "--accept-risk", "data-loss", "--yes", "--node-timeout", "2m")
 	require.Equal(t, 1, s.count("etcd-restored"))
 	require.Equal(t, 1, s.count("etcd-founded"))
 	s.mustUp("--until", "etcd")

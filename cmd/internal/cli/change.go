@@ -12,6 +12,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap"
 	"github.com/cozystack/cozy-install/bootstrap/phase"
+	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
 )
 
@@ -32,45 +33,51 @@ func (f *changeFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would be done, and change nothing")
 }
 
-// change is one change of package bootstrap, and its plan.
-type change struct {
-	run  func(context.Context, bootstrap.Options) (bootstrap.Change, error)
-	plan func(context.Context, bootstrap.Options) (bootstrap.PlannedChange, error)
-}
-
-// do plans or carries out a change. Confirm is asked before anything is done, with the plan. Nil: nothing is to confirm.
-func (f *changeFlags) do(cmd *cobra.Command, streams Streams, what change, confirm func(bootstrap.PlannedChange) error) error {
+// do plans or carries out a change. Agree is how a person agrees to its risks, by typing a name. Nil: it has none.
+func (f *changeFlags) do(cmd *cobra.Command, streams Streams, of func(*site.Site) (bootstrap.Work, error), agree *agreeFlags, name string) error {
 	if err := f.output.check(); err != nil {
 		return err
+	}
+	var agreed bootstrap.Agreement
+	if agree != nil {
+		if err := agree.check(); err != nil {
+			return err
+		}
+		agreed.Accept = agree.accept
+		agreed.Confirm = func(planned bootstrap.PlannedChange) error { return agree.ask(streams, plannedText(planned), name) }
 	}
 	options, err := f.site.load(streams)
 	if err != nil {
 		return err
 	}
 	options.NodeTimeout = f.nodeTimeout
-	if f.dryRun || confirm != nil {
-		planned, err := what.plan(cmd.Context(), options)
+	work, err := of(options.Site)
+	if err != nil {
+		return wrongNode(err)
+	}
+	if f.dryRun {
+		planned, err := work.Plan(cmd.Context(), options)
 		if err != nil {
 			return err
 		}
-		if f.dryRun {
-			return f.output.print(streams.Out, planned, func() string { return plannedText(planned) })
-		}
-		if err := confirm(planned); err != nil {
-			return err
-		}
+		return f.output.print(streams.Out, planned, func() string { return plannedText(planned) })
 	}
-	if options.Sockets, err = netbootSockets(streams.Sockets); err != nil {
+	return f.carryOut(cmd.Context(), streams, options, work, agreed)
+}
+
+// carryOut shows the progress of a change, and what became of it.
+func (f *changeFlags) carryOut(ctx context.Context, streams Streams, o bootstrap.Options, work bootstrap.Work, agreed bootstrap.Agreement) (err error) {
+	if o.Sockets, err = netbootSockets(streams.Sockets); err != nil {
 		return err
 	}
-	defer options.Sockets.Close()
+	defer o.Sockets.Close()
 	shown, err := ui.New(streams.Err, ui.Form(f.progress))
 	if err != nil {
 		return &UsageError{Err: err}
 	}
 	defer shown.Close()
-	options.Reporter, options.Log = shown, f.site.logTo(shown, ui.Form(f.progress))
-	outcome, err := what.run(cmd.Context(), options)
+	o.Reporter, o.Log = shown, f.site.logTo(shown, ui.Form(f.progress))
+	outcome, err := work.Run(ctx, o, agreed)
 	shown.Close()
 	if err != nil {
 		return err
@@ -96,25 +103,26 @@ func plannedText(p bootstrap.PlannedChange) string {
 		}
 	}
 	if len(p.Risks) > 0 {
-		b.WriteString("\nRisks:\n")
-		for _, risk := range p.Risks {
-			fmt.Fprintf(&b, "  - %s\n", risk)
-		}
+		b.WriteString("\n" + risksText(p.Risks))
 	}
 	return b.String()
 }
 
 func changeText(c bootstrap.Change) string {
-	rows := make([][]string, 0, len(c.Phases))
-	var total time.Duration
-	for _, p := range c.Phases {
+	table, took := phasesText(c.Phases)
+	return table + fmt.Sprintf("\n\nSite %s: %s: done after %s.\n", c.Site, c.Change, took)
+}
+
+// phasesText is a table of phases with the time that each took, and the sum of it.
+func phasesText(phases []phase.Result) (table string, sum time.Duration) {
+	rows := make([][]string, 0, len(phases))
+	for _, p := range phases {
 		took := p.Elapsed.Round(100 * time.Millisecond).String()
 		if p.State == phase.Skipped {
 			took = "was done"
 		}
 		rows = append(rows, []string{p.ID, p.Title, took})
-		total += p.Elapsed
+		sum += p.Elapsed
 	}
-	return ui.Table([]string{"PHASE", "WHAT", "TOOK"}, rows) +
-		fmt.Sprintf("\n\nSite %s: %s: done after %s.\n", c.Site, c.Change, total.Round(time.Second))
+	return ui.Table([]string{"PHASE", "WHAT", "TOOK"}, rows), sum.Round(time.Second)
 }

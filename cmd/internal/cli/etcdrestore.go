@@ -3,8 +3,8 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,32 +19,29 @@ func newEtcdRestoreCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
 	var output outputFlag
 	var restore bootstrap.RestoreOptions
+	var agree agreeFlags
 	var nodeTimeout time.Duration
 	c := &cobra.Command{
 		Use: "restore SNAPSHOT", Short: "Start the cluster's lost etcd anew from a snapshot", Args: usageArgs(cobra.ExactArgs(1)),
 		Long: "Start the cluster's lost etcd anew from a snapshot, on one control plane, and wait until the others have joined. It is\n" +
 			"refused unless every control plane of the site file answers and has no data of etcd any more: while its etcd runs, or\n" +
 			"could again, a second one would split the cluster. What is lost for good is wiped with cozy-install reset --keep-config.\n" +
+			"Each risk must be accepted by its name, and the site's name typed.\n" +
 			"Interrupted or killed, it goes on when run again with the same snapshot; up refuses to start an empty etcd until then.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := output.check(); err != nil {
+			if err := errors.Join(output.check(), agree.check()); err != nil {
 				return err
-			}
-			if i := slices.IndexFunc(restore.Accept, func(name string) bool { return name != bootstrap.RiskDataLoss }); i >= 0 {
-				return &UsageError{Err: fmt.Errorf("--accept-risk %q: the risk is %s", restore.Accept[i], bootstrap.RiskDataLoss)}
 			}
 			site, err := flags.load(streams)
 			if err != nil {
 				return err
 			}
-			site.NodeTimeout, restore.File = nodeTimeout, args[0]
+			site.NodeTimeout, restore.File, restore.Accept = nodeTimeout, args[0], agree.accept
 			restore.Say = func(format string, values ...any) {
 				fmt.Fprintln(streams.Err, ui.Printable(fmt.Sprintf(format, values...)))
 			}
 			restore.Confirm = func(plan bootstrap.RestorePlan) error {
-				fmt.Fprintf(streams.Err, "etcd of %s starts anew on %s from %s (%s, sha256 %s).\nWhat happened in the cluster after it was taken is lost.\n",
-					plan.Site, plan.Node, plan.File, humanize.IBytes(uint64(max(0, plan.Bytes))), plan.SHA256)
-				return confirmSite(streams, plan.Site)
+				return agree.ask(streams, restorePlanText(plan), plan.Site)
 			}
 			restored, err := bootstrap.Restore(cmd.Context(), site, restore)
 			if err != nil {
@@ -59,7 +56,12 @@ func newEtcdRestoreCommand(streams Streams) *cobra.Command {
 	output.add(c)
 	addIdentity(c, &restore.IdentityFile)
 	c.Flags().StringVar(&restore.Node, "node", "", "control plane to restore on (default: the one on which etcd was bootstrapped)")
-	c.Flags().StringArrayVar(&restore.Accept, "accept-risk", nil, "data-loss: do not ask for the site's name")
+	agree.add(c, "the site's name")
 	c.Flags().DurationVar(&nodeTimeout, "node-timeout", bootstrap.DefaultNodeTimeout, "how long each step may take")
 	return c
+}
+
+func restorePlanText(p bootstrap.RestorePlan) string {
+	return fmt.Sprintf("etcd of %s starts anew on %s from %s (%s, sha256 %s).\n\n%s",
+		p.Site, p.Node, p.File, humanize.IBytes(uint64(max(0, p.Bytes))), p.SHA256, risksText(p.Risks))
 }

@@ -3,11 +3,8 @@
 package cli
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +18,7 @@ func newResetCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
 	var output outputFlag
 	var reset bootstrap.ResetOptions
-	var yes bool
+	var agree agreeFlags
 	var nodeTimeout time.Duration
 	c := &cobra.Command{
 		Use: "reset [NODE...]", Short: "Wipe nodes, or the whole site, and wait until they are", Args: usageArgs(cobra.ArbitraryArgs),
@@ -30,23 +27,19 @@ func newResetCommand(streams Streams) *cobra.Command {
 			"other clusters are never touched. After a reset of all control planes, up makes a new, empty cluster with the same\n" +
 			"secrets. With --keep-config only EPHEMERAL is wiped, as etcd restore wants it.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := errors.Join(output.check(), knownRisks(reset.Accept)); err != nil {
+			if err := errors.Join(output.check(), agree.check()); err != nil {
 				return err
 			}
 			site, err := flags.load(streams)
 			if err != nil {
 				return err
 			}
-			site.NodeTimeout, reset.Nodes = nodeTimeout, args
+			site.NodeTimeout, reset.Nodes, reset.Accept = nodeTimeout, args, agree.accept
 			reset.Say = func(format string, values ...any) {
 				fmt.Fprintln(streams.Err, ui.Printable(fmt.Sprintf(format, values...)))
 			}
 			reset.Confirm = func(plan bootstrap.ResetPlan) error {
-				fmt.Fprint(streams.Err, resetPlanText(plan))
-				if yes {
-					return nil
-				}
-				return confirmSite(streams, plan.Site)
+				return agree.ask(streams, resetPlanText(plan), plan.Site)
 			}
 			result, err := bootstrap.Reset(cmd.Context(), site, reset)
 			if len(result.Nodes) == 0 {
@@ -60,44 +53,9 @@ func newResetCommand(streams Streams) *cobra.Command {
 	c.Flags().BoolVar(&reset.KeepConfig, "keep-config", false, "wipe EPHEMERAL only: the nodes come back by themselves, without etcd's data")
 	c.Flags().BoolVar(&reset.AllDisks, "all-disks", false, "wipe all other disks of the nodes too")
 	c.Flags().BoolVar(&reset.Force, "force", false, "neither drain the nodes nor let them leave etcd")
-	c.Flags().StringArrayVar(&reset.Accept, "accept-risk", nil, "accept a risk by its name: "+strings.Join(risks(), ", ")+"; may be repeated")
-	c.Flags().BoolVar(&yes, "yes", false, "do not ask for the site's name")
+	agree.add(c, "the site's name")
 	c.Flags().DurationVar(&nodeTimeout, "node-timeout", bootstrap.DefaultNodeTimeout, "how long nodes may take to come back")
 	return c
-}
-
-func risks() []string {
-	return []string{bootstrap.RiskDataLoss, bootstrap.RiskQuorumLoss, bootstrap.RiskLastControlPlane, bootstrap.RiskStorageReplicas}
-}
-
-// knownRisks refuses a name that is none, which would look accepted.
-func knownRisks(accepted []string) error {
-	for _, name := range accepted {
-		if !slices.Contains(risks(), name) {
-			return &UsageError{Err: fmt.Errorf("--accept-risk %q: the risks are %s", name, strings.Join(risks(), ", "))}
-		}
-	}
-	return nil
-}
-
-// NotConfirmedError says that a person did not type the site's name.
-type NotConfirmedError struct{ Site string }
-
-func (e *NotConfirmedError) Error() string {
-	return "nothing was done: the site's name, " + e.Site + ", was not typed"
-}
-
-// confirmSite asks a person to type the site's name.
-func confirmSite(streams Streams, site string) error {
-	fmt.Fprintf(streams.Err, "Type the site's name to go on (%s): ", site)
-	line, err := bufio.NewReader(io.LimitReader(streams.In, 1<<10)).ReadString('\n')
-	if strings.TrimSpace(line) == site {
-		return nil
-	}
-	if err != nil {
-		fmt.Fprintln(streams.Err)
-	}
-	return &NotConfirmedError{Site: site}
 }
 
 func resetPlanText(p bootstrap.ResetPlan) string {
@@ -111,12 +69,7 @@ func resetPlanText(p bootstrap.ResetPlan) string {
 		}
 		rows = append(rows, []string{n.Name, n.Role, n.Address, n.State, how, wipes})
 	}
-	var b strings.Builder
-	b.WriteString(ui.Table([]string{"NODE", "ROLE", "ADDRESS", "STATE", "HOW", "WIPES"}, rows) + "\n\n")
-	for _, risk := range p.Risks {
-		fmt.Fprintf(&b, "Risk %s: %s\n", risk.Name, risk.Why)
-	}
-	return b.String()
+	return ui.Table([]string{"NODE", "ROLE", "ADDRESS", "STATE", "HOW", "WIPES"}, rows) + "\n\n" + risksText(p.Risks)
 }
 
 func resetText(r bootstrap.ResetResult) string {

@@ -72,30 +72,21 @@ func isOnlyLate(err error) bool {
 // outcomeText says what was built, how long each phase took, and how to look at it.
 func outcomeText(o bootstrap.Outcome) string {
 	var b strings.Builder
-	rows := make([][]string, 0, len(o.Phases))
-	var total time.Duration
-	for _, p := range o.Phases {
-		took := p.Elapsed.Round(100 * time.Millisecond).String()
-		if p.State == phase.Skipped {
-			took = "was done"
-		}
-		rows = append(rows, []string{p.ID, p.Title, took})
-		total += p.Elapsed
-	}
-	b.WriteString(ui.Table([]string{"PHASE", "WHAT", "TOOK"}, rows) + "\n\n")
+	table, total := phasesText(o.Phases)
+	b.WriteString(table + "\n\n")
 	if len(o.Late) > 0 {
-		rows = nil
+		var rows [][]string
 		for _, n := range o.Late {
 			rows = append(rows, []string{n.Name, n.Role, n.Reason})
 		}
 		b.WriteString(ui.Table([]string{"LATE NODE", "ROLE", "REASON"}, rows) + "\n\n")
 	}
 	if !o.Complete {
-		fmt.Fprintf(&b, "Site %s is part of the way up, after %s.\n", o.Site, total.Round(time.Second))
+		fmt.Fprintf(&b, "Site %s is part of the way up, after %s.\n", o.Site, total)
 		return b.String()
 	}
 	fmt.Fprintf(&b, "Site %s is up with %s, after %s: %s; tenant-root is Ready.\n\n",
-		o.Site, o.Bundle, total.Round(time.Second), strings.Join(o.Packages, ", "))
+		o.Site, o.Bundle, total, strings.Join(o.Packages, ", "))
 	fmt.Fprintf(&b, "  export KUBECONFIG=%s\n  kubectl get tenants -A\n", o.Kubeconfig)
 	return b.String()
 }
