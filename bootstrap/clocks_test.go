@@ -90,23 +90,29 @@ func TestAClockThatNobodyWillSetIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// Nothing is written to any machine while the clock of one is wrong.
+// Nothing is written to any machine while the clock of one is wrong. Maintenance mode of 1.11 and 1.12 has no call for the
+// time.
 func TestAMachineWhoseClockIsOffGetsNoConfigAndNeitherDoOthers(t *testing.T) {
-	peers := &talosim.Peers{}
-	late := startMachine(t, peers, 2, func(c *talosim.Config) {
-		c.Ailing = func() talosim.Ailments { return talosim.Ailments{ClockOffset: -10 * time.Second} }
-	})
-	right := startMachine(t, peers, 5, func(*talosim.Config) {})
-	for _, m := range []*simulated{late, right} {
-		require.Eventually(t, func() bool { return m.shown() != "" }, 2*time.Minute, 10*time.Millisecond)
+	for _, version := range []string{"v1.11.6", "v1.12.6", "v1.13.9"} {
+		t.Run(version, func(t *testing.T) {
+			peers := &talosim.Peers{}
+			late := startMachine(t, peers, 2, func(c *talosim.Config) {
+				c.Version = version
+				c.Ailing = func() talosim.Ailments { return talosim.Ailments{ClockOffset: -10 * time.Second} }
+			})
+			right := startMachine(t, peers, 5, func(c *talosim.Config) { c.Version = version })
+			for _, m := range []*simulated{late, right} {
+				require.Eventually(t, func() bool { return m.shown() != "" }, 2*time.Minute, 10*time.Millisecond)
+			}
+			_, err := Up(t.Context(), Options{Site: machineSiteWith(t, "", ""), WorkDir: t.TempDir(), Until: "apply", Reporter: told(func(string) {})})
+			var clock *ClockSkewError
+			require.ErrorAs(t, err, &clock)
+			require.Equal(t, "cp1", clock.Node)
+			require.InDelta(t, -10, clock.Offset.Seconds(), 5)
+			require.ErrorContains(t, err, "behind this host's clock; in sync with time servers time.cloudflare.com")
+			require.Contains(t, clock.Hint(), "one of the two clocks is wrong")
+			require.False(t, late.disks.Installed())
+			require.False(t, right.disks.Installed(), "and no other machine is touched")
+		})
 	}
-	_, err := Up(t.Context(), Options{Site: machineSiteWith(t, "", ""), WorkDir: t.TempDir(), Until: "apply", Reporter: told(func(string) {})})
-	var clock *ClockSkewError
-	require.ErrorAs(t, err, &clock)
-	require.Equal(t, "cp1", clock.Node)
-	require.InDelta(t, -10, clock.Offset.Seconds(), 5)
-	require.ErrorContains(t, err, "behind this host's clock; in sync with time servers time.cloudflare.com")
-	require.Contains(t, clock.Hint(), "one of the two clocks is wrong")
-	require.False(t, late.disks.Installed())
-	require.False(t, right.disks.Installed(), "and no other machine is touched")
 }

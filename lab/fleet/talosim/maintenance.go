@@ -39,6 +39,11 @@ func (o *osRun) runMaintenance(ctx context.Context) (Outcome, error) {
 		return "", err
 	}
 
+	if o.hasSmallMaintenance() {
+		stop := o.measureLoad(ctx)
+		defer stop()
+	}
+
 	o.logToConsole(lease.Addr(), identity.fingerprint)
 	o.report("maintenance", map[string]string{
 		"address": lease.Addr().String(), "fingerprint": identity.fingerprint,

@@ -64,8 +64,12 @@ func (o *osRun) newServer(config *tls.Config, service machine.MachineServiceServ
 	)
 	machine.RegisterMachineServiceServer(s, service)
 	storage.RegisterStorageServiceServer(s, &disksAPI{osRun: o})
-	timeapi.RegisterTimeServiceServer(s, &timeAPI{osRun: o}) // also in maintenance mode before 1.13, where Talos has none
-	v1alpha1.RegisterStateServer(s, server.NewState(state.Filter(o.resources, resourceAccess)))
+	if _, small := service.(*smallMaintenance); !small {
+		timeapi.RegisterTimeServiceServer(s, &timeAPI{osRun: o})
+	}
+
+	dated := datedState{State: o.resources, offset: func() time.Duration { return o.ailments().ClockOffset }}
+	v1alpha1.RegisterStateServer(s, server.NewState(state.Filter(dated, resourceAccess)))
 
 	return s
 }
