@@ -23,12 +23,17 @@ type installPlan struct {
 	erase bool
 	// restart: the installation that Talos found when it started is gone already.
 	restart bool
+	// container: Talos is a container, and nothing is installed or lost.
+	container bool
 }
 
 // planInstall chooses a machine's install disk by the facts that it told. Ours is the disk that the node's config was
 // written for and given to before, while the node was never seen running since; nil: there is none. What Talos's installer
 // left there when it was interrupted is nobody's data.
 func planInstall(node site.Node, machine talos.Inventory, ours *talos.DiskSelector) (installPlan, error) {
+	if machine.Container {
+		return installPlan{container: true}, nil
+	}
 	want := diskSelector(node)
 	disk, err := want.Pick(machine.Disks)
 	if err != nil {
@@ -96,9 +101,10 @@ func (b *bringup) notePlans(ctx context.Context, all []delivery) error {
 			if !d.isFit() {
 				continue
 			}
-			s := d.plan.selector
-			j.Disks[d.Node] = workdir.InstallDisk{
-				From: diskSelector(d.node).String(), WWID: s.WWID, Serial: s.Serial, Model: s.Model, Size: s.Size, BusPath: s.BusPath,
+			if s := d.plan.selector; !d.plan.container {
+				j.Disks[d.Node] = workdir.InstallDisk{
+					From: diskSelector(d.node).String(), WWID: s.WWID, Serial: s.Serial, Model: s.Model, Size: s.Size, BusPath: s.BusPath,
+				}
 			}
 			delete(j.Installed, d.Node)
 			delete(b.running, d.Node)

@@ -21,6 +21,12 @@ func parts(labels ...string) *talos.Contents {
 	return c
 }
 
+func TestNothingIsInstalledInAContainer(t *testing.T) {
+	plan, err := planInstall(site.Node{Name: "w1", Disk: site.Disk{Serial: "a"}}, talos.Inventory{Container: true}, nil)
+	require.NoError(t, err)
+	require.Equal(t, installPlan{container: true}, plan)
+}
+
 func TestAnInstallationIsPlannedByWhatTheMachineTells(t *testing.T) {
 	disk := func(serial string, contents *talos.Contents) talos.Disk {
 		return talos.Disk{

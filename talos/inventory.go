@@ -26,8 +26,10 @@ type Inventory struct {
 	Product      string
 	Processors   []Processor // one a socket, by socket
 	Memory       uint64      // bytes, of all modules
-	Links        []Link      // physical Ethernet only, by name
+	Links        []Link      // physical Ethernet only, by name; of a container its veth pairs
 	Disks        []Disk      // by device path
+	// Container: Talos runs as a container, as in test clusters. It has no disks of its own, and is never installed.
+	Container bool
 	// SystemDisk is the device path of the disk with Talos's META partition. Empty: no disk has one.
 	SystemDisk string
 	// Installed: Talos found a META partition when it started. Given a config, it does not install again in this boot,
@@ -71,7 +73,8 @@ func (c *Client) Inventory(ctx context.Context) (Inventory, error) {
 		{hardware.SystemInformationType, readSystem},
 		{hardware.ProcessorType, readProcessors},
 		{hardware.MemoryModuleType, readMemory},
-		{network.LinkStatusType, readLinks},
+		{runtime.PlatformMetadataType, readPlatform},
+		{network.LinkStatusType, readLinks}, // after the platform
 		{block.DiskType, readDisks},
 		{block.DiscoveredVolumeType, readContents}, // after the disks
 		{block.SystemDiskType, readSystemDisk},

@@ -66,6 +66,23 @@ func readMemory(ctx context.Context, from state.State, into *Inventory) error {
 	return nil
 }
 
+// readPlatform takes a missing resource for what it means: Talos has not found out where it runs, which it does at once in a
+// container.
+func readPlatform(ctx context.Context, from state.State, into *Inventory) error {
+	platform, err := safe.StateGetByID[*runtime.PlatformMetadata](ctx, from, runtime.PlatformMetadataID)
+	if state.IsNotFoundError(err) {
+		return nil
+	}
+
+	if err != nil {
+		return err
+	}
+
+	into.Container = platform.TypedSpec().Platform == "container"
+
+	return nil
+}
+
 func readLinks(ctx context.Context, from state.State, into *Inventory) error {
 	links, err := safe.StateListAll[*network.LinkStatus](ctx, from)
 	if err != nil {
@@ -80,7 +97,8 @@ func readLinks(ctx context.Context, from state.State, into *Inventory) error {
 			mac = net.HardwareAddr(spec.HardwareAddr)
 		}
 
-		if spec.Physical() && len(mac) == 6 {
+		isCard := spec.Physical() || into.Container && spec.Kind == "veth"
+		if isCard && len(mac) == 6 {
 			into.Links = append(into.Links, Link{
 				Name: field(status.Metadata().ID()), MAC: mac, Up: spec.LinkState,
 				Speed: max(0, spec.SpeedMegabits), // -1 without a carrier, as ethtool has it

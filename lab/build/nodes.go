@@ -15,7 +15,7 @@ type NodeSet struct {
 }
 
 // ImageSet names the programs that run in containers on a Talos node.
-type ImageSet struct{ Kubelet, Etcd, APIServer, ControllerManager, Scheduler string }
+type ImageSet struct{ Kubelet, Proxy, Etcd, APIServer, ControllerManager, Scheduler string }
 
 // Talos112 is the module of Talos 1.12 below lab/tools.
 const Talos112 = "talos"
@@ -50,6 +50,7 @@ func NodeImages(ctx context.Context, cfg Config) (ImageSet, error) {
 	}
 	return ImageSet{
 		Kubelet:           path("kubelet", "kubelet"),
+		Proxy:             path("kubelet", "kube-proxy"),
 		Etcd:              path("etcd", "etcd"),
 		APIServer:         path("kube", "kube-apiserver"),
 		ControllerManager: path("kube", "kube-controller-manager"),
@@ -80,6 +81,8 @@ func imageCatalogue() []program {
 	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
 		out = append(out, program{name: name, module: "kube", pkg: kubernetes + "/cmd/" + name, stamp: kubernetes, cost: 20 * time.Second})
 	}
-	// kubelet needs more modules than the control plane, in the same versions.
-	return append(out, program{name: "kubelet", module: "kubelet", pkg: kubernetes + "/cmd/kubelet", stamp: kubernetes, cost: 50 * time.Second})
+	// These need more modules than the control plane, in the same versions.
+	return append(out,
+		program{name: "kubelet", module: "kubelet", pkg: kubernetes + "/cmd/kubelet", stamp: kubernetes, cost: 50 * time.Second},
+		program{name: "kube-proxy", module: "kubelet", pkg: kubernetes + "/cmd/kube-proxy", stamp: kubernetes, cost: 20 * time.Second})
 }

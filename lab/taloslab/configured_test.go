@@ -30,7 +30,7 @@ func TestRealNodeBecomesOursAndBootstrapsEtcdOnce(t *testing.T) {
 
 	kubeconfig, err := client.Kubeconfig(t.Context())
 	require.NoError(t, err)
-	require.Contains(t, string(kubeconfig), "server: https://"+node.Address.Addr().String()+":6443")
+	require.Contains(t, string(kubeconfig), "server: https://"+vip.String()+":6443")
 }
 
 // bootstrapOnce bootstraps etcd as soon as the node can, waits for the one member, and proves that a second call is refused.

@@ -31,8 +31,8 @@ type image struct {
 	start []string          // what it runs by itself; nil: whoever runs it says so
 }
 
-// images are what a node fetches, under the names it asks for. Kubelet mounts and makes firewall rules, so it has all of the
-// nodes' Debian programs beside it.
+// images are what a node fetches, under the names it asks for. Kubelet mounts, and kube-proxy makes firewall rules, so they
+// have all of the nodes' Debian programs beside them.
 func images(programs build.ImageSet, userland, pause string) []image {
 	bin := func(program, name string) map[string]string {
 		return map[string]string{"usr/local/bin/" + name: program}
@@ -43,6 +43,7 @@ func images(programs build.ImageSet, userland, pause string) []image {
 		{name: "kube-controller-manager:" + KubernetesVersion, files: bin(programs.ControllerManager, "kube-controller-manager")},
 		{name: "kube-scheduler:" + KubernetesVersion, files: bin(programs.Scheduler, "kube-scheduler")},
 		{name: "siderolabs/kubelet:" + KubernetesVersion, tree: userland, files: bin(programs.Kubelet, "kubelet")},
+		{name: "kube-proxy:" + KubernetesVersion, tree: userland, files: bin(programs.Proxy, "kube-proxy")},
 		{name: "pause:3.10", files: map[string]string{"pause": pause}, start: []string{"/pause"}},
 	}
 }

@@ -24,8 +24,9 @@ const (
 	EtcdVersion       = "v3.6.6"
 )
 
-// ServeImages builds the programs that nodes run in containers, where they are missing, and serves the nodes' images at an address of the lab's network until Close, and returns its URL. It is an image
-// server that can be read only (OCI distribution specification, "pull").
+// ServeImages builds the programs that nodes run in containers, where they are missing, and serves the nodes' images at an
+// address of the lab's network until Close, and returns its URL. It is an image server that can be read only (OCI
+// distribution specification, "pull").
 func (l *Lab) ServeImages(ctx context.Context, at string) (url string, err error) {
 	programs, err := build.NodeImages(ctx, l.build)
 	if err != nil {

@@ -28,10 +28,11 @@ func TestRealNodeInMaintenance(t *testing.T) {
 		require.Equal(t, lab.TalosVersion, inventory.TalosVersion)
 		require.NotNil(t, inventory.Security)
 		require.False(t, inventory.Security.SecureBoot)
-		// What a container has not: SMBIOS, disks, and a link that Talos takes for a network card.
-		require.Equal(t, []string{hardware.SystemInformationType}, inventory.Withheld)
-		require.Empty(t, inventory.Disks)
-		require.Empty(t, inventory.Links)
+		require.True(t, inventory.Container)
+		require.Len(t, inventory.Links, 1)
+		require.Equal(t, node.MAC, inventory.Links[0].MAC)
+		require.Equal(t, []string{hardware.SystemInformationType}, inventory.Withheld, "a container has no SMBIOS")
+		require.Empty(t, inventory.Disks, "nor disks")
 
 		status, err := client.Status(t.Context())
 		require.NoError(t, err)

@@ -45,15 +45,18 @@ func (n *Node) Addr() netip.AddrPort { return netip.AddrPortFrom(n.Address.Addr(
 // Start starts a node that has never had a config: it will wait for one in maintenance mode. It has its address from the
 // start, as a container has, since Talos asks for none by DHCP there.
 func (l *Lab) Start(ctx context.Context, name string, mac net.HardwareAddr, address netip.Prefix) (*Node, error) {
-	n := &Node{
-		Name: name, Address: address, MAC: mac, Log: filepath.Join(l.dir, name+".log"), state: filepath.Join(l.dir, name),
-		exited: make(chan struct{}), answers: make(chan error, 1),
-	}
+	n := &Node{Name: name, Address: address, MAC: mac, Log: filepath.Join(l.dir, name+".log"), state: filepath.Join(l.dir, name)}
 	l.nodes = append(l.nodes, n)
+	return n, l.StartAgain(ctx, n)
+}
+
+// StartAgain starts a node that was stopped, with everything that it had kept.
+func (l *Lab) StartAgain(ctx context.Context, n *Node) error {
+	n.exited, n.answers = make(chan struct{}), make(chan error, 1)
 	if err := n.start(ctx, l); err != nil {
-		return nil, fmt.Errorf("start node %s: %w", name, errors.Join(err, n.Stop(ctx)))
+		return fmt.Errorf("start node %s: %w", n.Name, errors.Join(err, n.Stop(ctx)))
 	}
-	return n, nil
+	return nil
 }
 
 func (n *Node) start(ctx context.Context, l *Lab) (err error) {
@@ -67,7 +70,8 @@ func (n *Node) start(ctx context.Context, l *Lab) (err error) {
 		return err
 	}
 	spec := container.Spec{
-		Hostname: n.Name, Network: n.port.(interface{ Path() string }).Path(), Root: l.root, State: n.state, Cgroups: n.cgroups,
+		Hostname: n.Name, Network: n.port.(interface{ Path() string }).Path(), Card: "net0",
+		Root: l.root, State: n.state, Cgroups: n.cgroups,
 		Files: map[string]string{
 			"/etc/hostname": n.Name + "\n", "/etc/hosts": "127.0.0.1 localhost\n", "/etc/resolv.conf": "", "/etc/machine-id": "",
 		},

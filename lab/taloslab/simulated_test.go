@@ -57,7 +57,7 @@ func startSimulated(t *testing.T, lab *taloslab.Lab, number byte) (netip.AddrPor
 	cfg := talosim.Config{
 		Hardware: talosim.Hardware{
 			MAC: mac, UUID: "11111111-2222-3333-4444-000000000001", Serial: "SN1", Manufacturer: "cozy-install lab", Product: "simulated machine",
-			Disks: []talosim.Disk{{Path: "/dev/vda", Size: 100 << 30, Serial: "none", Model: "SIMULATED", Transport: "virtio"}},
+			Disks: []talosim.Disk{{Path: "/dev/vda", Size: 100 << 30, Serial: "none0", Model: "SIMULATED", Transport: "virtio"}},
 		},
 		Disks: &talosim.Storage{}, Wire: simWire{port, netip.PrefixFrom(address, 24)}, Peers: &talosim.Peers{},
 		Kubernetes: noKubernetes{}, Version: lab.TalosVersion, Clock: clock.Clock{Speed: 20},

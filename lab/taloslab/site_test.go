@@ -21,8 +21,12 @@ import (
 
 const imageServer = "10.77.0.2:5000"
 
+// vip is where the Kubernetes API of real nodes is: one of them has the address.
+var vip = netip.MustParseAddr("10.77.0.10")
+
 // testSite is a site file for nodes of the lab, as an operator writes it. Nodes in containers have no clock of their own to
-// set, and get the lab's images. Without CNI from the core kubelet says NotReady.
+// set, and get the lab's images, among which there is no CoreDNS. Their gateway leads nowhere: Talos wants one to call a
+// network connected. They share the host's disk and memory, whose state is no reason for kubelet to evict pods.
 type testSite struct {
 	file, workDir string
 	loaded        *site.Site
@@ -34,7 +38,7 @@ func writeSite(t *testing.T, lab *taloslab.Lab, nodes ...*taloslab.Node) testSit
 	for i, node := range nodes {
 		entries[i] = siteNode{node.Name, node.MAC, node.Address.Addr()}
 	}
-	return writeSiteOf(t, lab, entries...)
+	return writeSiteOf(t, lab, "vip: "+vip.String(), entries...)
 }
 
 type siteNode struct {
@@ -43,11 +47,12 @@ type siteNode struct {
 	address netip.Addr
 }
 
-func writeSiteOf(t *testing.T, lab *taloslab.Lab, nodes ...siteNode) testSite {
+// writeSiteOf writes a site whose Kubernetes API is where access says: a line below network.
+func writeSiteOf(t *testing.T, lab *taloslab.Lab, access string, nodes ...siteNode) testSite {
 	t.Helper()
 	var list strings.Builder
-	for _, node := range nodes {
-		fmt.Fprintf(&list, "- {name: %s, role: controlplane, mac: %q, address: %s, disk: {serial: none}}\n", node.name, node.mac, node.address)
+	for i, node := range nodes {
+		fmt.Fprintf(&list, "- {name: %s, role: controlplane, mac: %q, address: %s, disk: {serial: none%d}}\n", node.name, node.mac, node.address, i)
 	}
 	text := fmt.Sprintf(`apiVersion: install.cozystack.io/v1alpha1
 kind: Site
@@ -58,18 +63,20 @@ talos:
   version: %s
   patches:
   - machine: {time: {disabled: true}}
-  - cluster: {etcd: {image: "registry.k8s.io/etcd:%s"}}
+  - machine: {kubelet: {extraConfig: {evictionHard: {memory.available: 0%%, nodefs.available: 0%%, imagefs.available: 0%%}}}}
+  - cluster: {etcd: {image: "registry.k8s.io/etcd:%s"}, coreDNS: {disabled: true}}
 kubernetes: {version: %s}
 network:
-  endpoint: https://%s:6443
+  %s
   nodeSubnet: 10.77.0.0/24
+  gateway: 10.77.0.2
 netboot: {interface: eth1, mode: "off"}
 registries:
   mirrors:
     registry.k8s.io: ["http://%[5]s"]
     ghcr.io: ["http://%[5]s"]
 nodes:
-%[6]s`, lab.TalosVersion, taloslab.EtcdVersion, taloslab.KubernetesVersion, nodes[0].address, imageServer, list.String())
+%[6]s`, lab.TalosVersion, taloslab.EtcdVersion, taloslab.KubernetesVersion, access, imageServer, list.String())
 	dir := t.TempDir()
 	s := testSite{file: filepath.Join(dir, "site.yaml"), workDir: filepath.Join(dir, "work")}
 	require.NoError(t, os.WriteFile(s.file, []byte(text), 0o600))

@@ -14,10 +14,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,6 +29,9 @@ type Spec struct {
 	Hostname string
 	// Network names the node's network namespace: a path that setns accepts.
 	Network string
+	// Card is a second name for the node's one link, which machine configs may call it by: Talos gives such names to physical
+	// links only, and a container has none.
+	Card string
 	// Root is the read-only root file system, which nodes share.
 	Root string
 	// State keeps what outlives the process: the layer above Root, and one folder for each volume.
@@ -65,6 +71,7 @@ func Enter(specFile string) error {
 		do   func(Spec) error
 	}{
 		{"join the network", joinNetwork},
+		{"name the card", nameCard},
 		{"join the cgroups", joinCgroups},
 		{"mount the node's files", mountAll},
 		{"name the host", func(spec Spec) error { return unix.Sethostname([]byte(spec.Hostname)) }},
@@ -86,6 +93,20 @@ func joinNetwork(spec Spec) (err error) {
 	}
 	defer func() { err = errors.Join(err, unix.Close(fd)) }()
 	return unix.Setns(fd, unix.CLONE_NEWNET)
+}
+
+// nameCard acts on the only link beside the loopback.
+func nameCard(spec Spec) error {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return err
+	}
+	for _, link := range links {
+		if link.Attrs().Flags&net.FlagLoopback == 0 && !slices.Contains(link.Attrs().AltNames, spec.Card) {
+			return netlink.LinkAddAltName(link, spec.Card)
+		}
+	}
+	return nil
 }
 
 // joinCgroups moves the process and then makes where it is the root of what it sees.
