@@ -79,6 +79,9 @@ type difference struct{ genuine, simulated, why string }
 func compare(t *testing.T, genuine, simulated answers, known map[string]difference) {
 	t.Helper()
 	require.Len(t, simulated, len(genuine))
+	for name := range known {
+		require.Contains(t, genuine, name, "no such call is made")
+	}
 	for name, want := range genuine {
 		got := simulated[name]
 		d, isKnown := known[name]

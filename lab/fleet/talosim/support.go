@@ -107,8 +107,8 @@ func (a *api) Logs(request *machine.LogsRequest, stream machine.MachineService_L
 
 	a.mu.Unlock()
 
-	if request.GetId() == "controller-runtime" {
-		lines.WriteString("simulated controllers started\n")
+	if id := request.GetId(); id == "controller-runtime" || id == "machined" { // logs from the start, and no services with events
+		lines.WriteString("simulated " + id + " started\n")
 	}
 
 	if lines.Len() == 0 {
