@@ -53,7 +53,7 @@ func (b *bringup) changeOn(ctx context.Context, say phase.Say, node site.Node, c
 	if err != nil {
 		return err
 	}
-	return b.awaitSteady(ctx, say, append(b.controlPlanes(), node))
+	return b.awaitSteady(ctx, say, []site.Node{node})
 }
 
 // sendComponent gives a node its config with one part at the new version and the others as they are.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -18,24 +19,24 @@ import (
 // awaitSteady waits at the gate between two steps on a running site.
 func (b *bringup) awaitSteady(ctx context.Context, say phase.Say, nodes []site.Node) error {
 	return b.await(ctx, say, "the site to be well again", askTimeout, func(ctx context.Context) error {
-		return b.assertSteady(ctx, nodes)
+		return b.assertSteady(ctx, nodes, siteWell())
 	})
 }
 
-// assertSteady is the gate: every control plane is a started member of the one etcd cluster, with a vote, and each of the
-// given nodes runs, is ready in Talos's eyes, and is Ready in Kubernetes.
-func (b *bringup) assertSteady(ctx context.Context, nodes []site.Node) error {
-	if err := b.assertOneEtcd(ctx); err != nil {
-		return err
-	}
-	if err := b.eachNode(nodes, func(node site.Node) error { return b.assertRunning(ctx, node) }); err != nil {
-		return err
-	}
+// assertSteady is the gate: the checks hold for all control planes and for the given nodes. The cheap question to the Kubernetes
+// API comes first, for it is asked twice a second.
+func (b *bringup) assertSteady(ctx context.Context, nodes []site.Node, checks []nodeCheck) error {
+	gated := slices.DeleteFunc(b.inOrder(), func(n site.Node) bool {
+		return n.Role != site.ControlPlane && !contains(nodes, n.Name)
+	})
 	client, err := b.kube()
 	if err != nil {
 		return err
 	}
-	return client.AssertReady(ctx, names(nodes))
+	if err := client.AssertReady(ctx, names(gated)); err != nil {
+		return err
+	}
+	return b.assertGate(ctx, gated, checks)
 }
 
 // eachNode does something with nodes side by side, and joins the errors in the nodes' order.
@@ -51,37 +52,6 @@ func (b *bringup) eachNode(nodes []site.Node, do func(site.Node) error) error {
 	}
 	_ = group.Wait() // errors are kept by node
 	return errors.Join(errs...)
-}
-
-// assertRunning checks that Talos on a node has nothing left to do.
-func (b *bringup) assertRunning(ctx context.Context, node site.Node) error {
-	client, err := b.dial(ctx, node)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	status, err := client.Status(ctx)
-	if err != nil {
-		return fmt.Errorf("%s: %w", node.Name, err)
-	}
-	if status.Stage != talos.StageRunning {
-		return fmt.Errorf("%s is %s", node.Name, status.Stage)
-	}
-	if !status.Ready {
-		return fmt.Errorf("%s is not ready: %s", node.Name, reasons(status.Unmet))
-	}
-	return nil
-}
-
-func reasons(unmet []talos.Condition) string {
-	text := ""
-	for i, condition := range unmet {
-		if i > 0 {
-			text += "; "
-		}
-		text += condition.Name + ": " + condition.Reason
-	}
-	return text
 }
 
 // systems reads what runs on nodes, by name.

@@ -16,7 +16,7 @@ import (
 	"github.com/cozystack/cozy-install/talos"
 )
 
-// Health has two gates in a bring-up. Before there is a CNI no node is Ready, so the first asks only that the control plane
+// Health has two gates in a bring-up, and both are the gate of a running site. Before there is a CNI no node is Ready, so the first asks only that the control plane
 // answers; the second, after the CNI, that the nodes are Ready. What is no reason to stop, as a node with little memory or
 // a cordoned one, is in neither: status shows it.
 
@@ -27,6 +27,14 @@ func controlPlaneAnswers() []nodeCheck {
 
 // nodesReady are the checks of the second gate.
 func nodesReady() []nodeCheck { return checksNamed("apid", "machine", "ready", "kubeProxy") }
+
+// siteWell are the checks of both gates, which must hold before a node of a running site may go away for a while, and after it.
+func siteWell() []nodeCheck {
+	return append(controlPlaneAnswers(), slices.DeleteFunc(nodesReady(), func(c nodeCheck) bool { return c.id == "apid" })...)
+}
+
+// siteWellOnTime are those and the clocks: a node whose clock is wrong does not come back from a reboot.
+func siteWellOnTime() []nodeCheck { return append(siteWell(), checksNamed("clock")...) }
 
 // UnhealthyError says which checks of a gate do not hold.
 type UnhealthyError struct {

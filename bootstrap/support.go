@@ -20,7 +20,8 @@ import (
 
 // SupportOptions says what support bundle to make.
 type SupportOptions struct {
-	// File is the bundle's name. Empty: one made of the site's name and the time, in the working directory.
+	// File is the bundle's name, which is kept as it is. Empty: one made of the site's name and the time, in the working directory,
+	// that ends with .age if the bundle is encrypted.
 	File string
 	// EncryptTo are age recipients (age1...). Empty: the bundle is a plain zip file.
 	EncryptTo []string
@@ -74,6 +75,9 @@ func (e *IncompleteBundleError) Hint() string {
 // the summary; a part that could not be had from somebody who does answer is a failure: the bundle is returned with an
 // *IncompleteBundleError. After any other error there is no file.
 func Support(ctx context.Context, o Options, so SupportOptions) (SupportBundle, error) {
+	if err := checkRecipients(so.EncryptTo); err != nil {
+		return SupportBundle{}, err
+	}
 	dir, err := workdir.OpenForReading(o.WorkDir)
 	if err != nil {
 		return SupportBundle{}, err

@@ -100,15 +100,3 @@ func (e *PinnedError) Error() string {
 func (e *PinnedError) Hint() string {
 	return "a patch in the site file sets its image: remove it, or change the version in it"
 }
-
-// ClockError says that a node's clock is not set by a time server.
-type ClockError struct{ Node string }
-
-func (e *ClockError) Error() string {
-	return fmt.Sprintf("the clock of node %s is not synchronised", e.Node)
-}
-
-// Hint says what to check.
-func (e *ClockError) Hint() string {
-	return "the time servers in network.ntpServers must be reachable from the node"
-}

@@ -56,7 +56,7 @@ func (b *bringup) preflightKubernetes() phase.Phase {
 			if err := b.eachNode(b.inOrder(), func(node site.Node) error { return b.checkKubernetesJump(ctx, node) }); err != nil {
 				return err
 			}
-			if err := b.assertSteady(ctx, b.site.Nodes); err != nil {
+			if err := b.assertSteady(ctx, b.site.Nodes, siteWell()); err != nil {
 				return &UnsteadyError{Err: err}
 			}
 			return nil

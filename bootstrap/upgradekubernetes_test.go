@@ -108,5 +108,5 @@ func TestKubernetesIsUpgradedPartByPart(t *testing.T) {
 	for _, node := range nodes {
 		require.Equal(t, "v1.35.1", node.Version, node.Name)
 	}
-	require.NoError(t, b.assertSteady(t.Context(), b.site.Nodes))
+	require.NoError(t, b.assertSteady(t.Context(), b.site.Nodes, siteWell()))
 }

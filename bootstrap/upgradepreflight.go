@@ -21,7 +21,7 @@ func (b *bringup) preflightTalos(target talosTarget) phase.Phase {
 		Plan: func(context.Context) ([]string, error) {
 			return []string{
 				"every node is ours and answers; its version may go to " + target.version + " in one step, which runs its Kubernetes",
-				"clocks are synchronised; etcd keeps its quorum while one member is away; every node is Ready",
+				"clocks are right; etcd keeps its quorum while one member is away; every node is well",
 			}, nil
 		},
 		Run: func(ctx context.Context, say phase.Say) error {
@@ -82,27 +82,8 @@ func (b *bringup) assertUpgradable(ctx context.Context, asked *workdir.UpgradeMa
 	if asked != nil {
 		return nil
 	}
-	if err := b.eachNode(b.site.Nodes, func(node site.Node) error { return b.assertClock(ctx, node) }); err != nil {
-		return err
-	}
-	if err := b.assertSteady(ctx, b.site.Nodes); err != nil {
+	if err := b.assertSteady(ctx, b.site.Nodes, siteWellOnTime()); err != nil {
 		return &UnsteadyError{Err: err}
-	}
-	return nil
-}
-
-func (b *bringup) assertClock(ctx context.Context, node site.Node) error {
-	client, err := b.dial(ctx, node)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	synced, err := client.TimeSynced(ctx)
-	if err != nil {
-		return fmt.Errorf("%s: %w", node.Name, err)
-	}
-	if !synced {
-		return &ClockError{Node: node.Name}
 	}
 	return nil
 }

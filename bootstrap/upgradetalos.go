@@ -101,7 +101,7 @@ func (b *bringup) upgradeNode(node site.Node, target talosTarget) phase.Phase {
 			if err := b.refreshConfig(ctx, say, node); err != nil {
 				return err
 			}
-			if err := b.awaitSteady(ctx, say, append(b.controlPlanes(), node)); err != nil {
+			if err := b.awaitSteady(ctx, say, []site.Node{node}); err != nil {
 				return err
 			}
 			return b.dir.UpdateJournal(ctx, func(j *workdir.Journal) { j.Upgrade = nil })
@@ -119,7 +119,7 @@ func (b *bringup) markUpgrade(ctx context.Context, node site.Node, target talosT
 	if journal.Upgrade != nil && journal.Upgrade.Node == node.Name {
 		return *journal.Upgrade, nil
 	}
-	if err := b.assertSteady(ctx, append(b.controlPlanes(), node)); err != nil {
+	if err := b.assertSteady(ctx, []site.Node{node}, siteWell()); err != nil {
 		return workdir.UpgradeMark{}, &UnsteadyError{Err: err}
 	}
 	system, err := b.system(ctx, node)

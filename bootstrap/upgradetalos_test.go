@@ -82,7 +82,7 @@ func TestTalosIsUpgradedOneNodeAtATime(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "v1.34.4", components[talos.Kubelet])
 		}
-		require.NoError(t, b.assertSteady(t.Context(), b.site.Nodes))
+		require.NoError(t, b.assertSteady(t.Context(), b.site.Nodes, siteWell()))
 		require.NoError(t, b.dir.Close())
 	})
 	t.Run("not while a member is away", func(t *testing.T) {

@@ -17,8 +17,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/google/renameio/v2"
 )
 
 // ApprovalsDir holds one file for each approval. Unlike the rest it is written by programs that do not hold the lock: it
@@ -86,12 +84,7 @@ func Approve(path string, a Approval) error {
 	if err != nil {
 		return fmt.Errorf("encode an approval: %w", err)
 	}
-	file := filepath.Join(dir, a.file())
-	err = renameio.WriteFile(file, append(data, '\n'), fileMode, renameio.WithTempDir(dir), renameio.WithStaticPermissions(fileMode))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", file, err)
-	}
-	return syncDir(dir)
+	return Replace(filepath.Join(dir, a.file()), append(data, '\n'))
 }
 
 // Withdraw takes an approval back. One that is not there is no error.

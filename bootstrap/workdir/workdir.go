@@ -17,7 +17,6 @@ import (
 	"sync"
 
 	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2"
 )
 
 // Names of the files in a work directory.
@@ -181,12 +180,7 @@ func (d *Dir) Exists(name string) (bool, error) {
 // both content and name are on disk: the journal names etcd's node before etcd is started there, and must not lose it with
 // the bastion's power.
 func (d *Dir) Write(_ context.Context, name string, data []byte) error {
-	// The temporary file lies beside the file, not in a directory for everybody.
-	err := renameio.WriteFile(d.Path(name), data, fileMode, renameio.WithTempDir(d.path), renameio.WithStaticPermissions(fileMode))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", d.Path(name), err)
-	}
-	return syncDir(d.path)
+	return Replace(d.Path(name), data)
 }
 
 // ExistsError says that a file that must never be replaced is there already.

@@ -34,6 +34,19 @@ func TestEverythingIsForItsOwnerOnly(t *testing.T) {
 	require.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
 }
 
+func TestAFileThatWasReadableForOthersIsNotAfterItWasWritten(t *testing.T) {
+	path := t.TempDir()
+	d, err := Open(path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, d.Close()) }()
+	loose := filepath.Join(path, TalosconfigFile)
+	require.NoError(t, os.WriteFile(loose, []byte("copied by hand"), 0o644))
+	require.NoError(t, d.Write(t.Context(), TalosconfigFile, []byte("new")))
+	info, err := os.Stat(loose)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), info.Mode())
+}
+
 func TestOnlyOneProgramAtATime(t *testing.T) {
 	d := open(t)
 	_, err := Open(d.Path(""))

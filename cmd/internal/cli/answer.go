@@ -4,12 +4,11 @@ package cli
 
 import (
 	"fmt"
-	"path/filepath"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozy-install/bootstrap"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
 )
 
@@ -43,23 +42,9 @@ func writeAccess(streams Streams, path string, access bootstrap.Access) error {
 		_, err := streams.Out.Write(access.Data)
 		return err
 	}
-	if err := replaceFile(path, access.Data); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+	if err := workdir.Replace(path, access.Data); err != nil {
+		return err
 	}
 	fmt.Fprintf(streams.Err, "Wrote %s, from %s.\n", path, access.From)
 	return nil
-}
-
-// replaceFile writes a file whole, mode 0600, whatever the mode of the one that it replaces: renameio.WriteFile would keep
-// that.
-func replaceFile(path string, data []byte) error {
-	fresh, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
-	if err != nil {
-		return err
-	}
-	defer fresh.Cleanup() //nolint:errcheck // nothing is left of one that has been renamed
-	if _, err := fresh.Write(data); err != nil {
-		return err
-	}
-	return fresh.CloseAtomicallyReplace()
 }

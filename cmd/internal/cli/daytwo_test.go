@@ -4,6 +4,7 @@ package cli
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -48,6 +49,21 @@ func TestTalosconfigGoesToAFileOfItsOwnersOnly(t *testing.T) {
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Contains(t, string(data), "context: test")
+}
+
+func TestGeneratedConfigsAreForTheirOwnerOnlyWhateverWasThere(t *testing.T) {
+	file, work := keptSite(t)
+	dir := t.TempDir()
+	for _, name := range []string{"cp1.yaml", "talosconfig"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o644))
+	}
+	code, _, said := run(t, "talos", "generate", "-f", file, "--work-dir", work, "-o", dir)
+	require.Zero(t, code, said)
+	for _, name := range []string{"cp1.yaml", "w1.yaml", "talosconfig"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.Equal(t, fs.FileMode(0o600), info.Mode(), name)
+	}
 }
 
 func TestBackupCreateAndRestore(t *testing.T) {

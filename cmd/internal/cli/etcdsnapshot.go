@@ -46,7 +46,7 @@ func newEtcdSnapshotCommand(streams Streams) *cobra.Command {
 		},
 	}
 	flags.add(c)
-	file.add(c, "new file to write (default: etcd-<time>.db in the work directory's snapshots)")
+	file.add(c, "new file to write (default: etcd-<time>.db in the work directory's snapshots, with .age if encrypted)")
 	c.Flags().StringArrayVar(&options.EncryptTo, "encrypt-to", nil, "age recipient (age1...) that can open it; may be repeated (default: secrets.ageRecipients)")
 	c.Flags().DurationVar(&plan.Every, "every", 0, "take one again and again, with this time between them, e.g. 6h")
 	c.Flags().IntVar(&plan.Keep, "keep", 12, "with --every: how many to keep")

@@ -14,6 +14,7 @@ import (
 
 func newSupportCommand(streams Streams, version string) *cobra.Command {
 	var flags siteFlags
+	var file fileFlags
 	support := bootstrap.SupportOptions{Version: version}
 	c := &cobra.Command{
 		Use: "support", Short: "Write one file with everything that helps to find out what is wrong", Args: usageArgs(cobra.NoArgs),
@@ -26,19 +27,17 @@ func newSupportCommand(streams Streams, version string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			support.File = file.path
 			support.Say = func(line string) { fmt.Fprintln(streams.Err, ui.Printable(line)) }
 			bundle, err := bootstrap.Support(cmd.Context(), options, support)
 			if incomplete := (*bootstrap.IncompleteBundleError)(nil); err != nil && !errors.As(err, &incomplete) {
-				return err
+				return wrongRecipient(err)
 			}
-			if _, writeErr := fmt.Fprintln(streams.Out, bundle.File); writeErr != nil {
-				return writeErr
-			}
-			return err
+			return errors.Join(file.print(streams, bundle, func() string { return bundle.File + "\n" }), err)
 		},
 	}
 	flags.add(c)
-	c.Flags().StringVarP(&support.File, "output", "o", "", "the bundle's file (default: cozy-install-support-<site>-<time>.zip here)")
-	c.Flags().StringSliceVar(&support.EncryptTo, "encrypt-to", nil, "age recipients (age1...) who alone can open the bundle; the name then ends with .age")
+	file.add(c, "the bundle's file, replaced if it is there (default: cozy-install-support-<site>-<time>.zip here, with .age if encrypted)")
+	c.Flags().StringSliceVar(&support.EncryptTo, "encrypt-to", nil, "age recipients (age1...) who alone can open the bundle")
 	return c
 }

@@ -11,10 +11,10 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozy-install/bootstrap"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
 )
 
 func newTalosCommand(streams Streams) *cobra.Command {
@@ -88,8 +88,8 @@ func writeConfigs(streams Streams, dir string, configs map[string][]byte, talosc
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		path := filepath.Join(dir, name)
-		if err := renameio.WriteFile(path, files[name], 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600)); err != nil {
-			errs = append(errs, fmt.Errorf("write %s: %w", path, err))
+		if err := workdir.Replace(path, files[name]); err != nil {
+			errs = append(errs, err)
 			continue
 		}
 		fmt.Fprintln(streams.Out, path)
