@@ -52,6 +52,11 @@ func TestOwnTimeLeavesOutWhatANodeWaitsFor(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, own{time: (10 + 35 + 20) * time.Second, config: 3 * time.Second, bootstrap: 2 * time.Second}, got)
 
+	serves := at(72, "a", "control-plane")
+	got, err = slowestOwn(append(events[:5:5], serves), on, 8*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, (10+35+22)*time.Second, got.time, "a control plane is up when it serves the API, though it registered before")
+
 	_, err = slowestOwn(events[:6], on, 0)
 	require.ErrorContains(t, err, "machine b did not do all")
 }

@@ -38,6 +38,7 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	sizes := flags.String("nodes", "3,50,500", "how many nodes, for each bring-up")
 	root := flags.String("root", ".", "the repository: the program is built from it")
 	speed := flags.Float64("speed", 1, "divides the machines' own durations; the limits are for 1")
+	logs := flags.String("log", "", "a file to which what the program says is written; empty: it is shown only after an error")
 
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -48,6 +49,12 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+
+	said, err := openLog(*logs)
+	if err != nil {
+		return err
+	}
+	defer said.Close()
 
 	program, err := build(ctx, *root, dir)
 	if err != nil {
@@ -64,7 +71,7 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 			return fmt.Errorf("number of nodes: %w", err)
 		}
 
-		result, err := run(ctx, config{program: program, nodes: count, speed: *speed})
+		result, err := run(ctx, config{program: program, nodes: count, speed: *speed, said: said})
 		if err != nil {
 			return fmt.Errorf("bring-up of %d nodes: %w", count, err)
 		}
@@ -79,3 +86,12 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 
 // runTimeout bounds one bring-up at the speed of the world: it takes three minutes.
 const runTimeout = 20 * time.Minute
+
+// openLog opens what the program's words are added to. Without a name they go nowhere.
+func openLog(name string) (io.WriteCloser, error) {
+	if name == "" {
+		name = os.DevNull
+	}
+
+	return os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}

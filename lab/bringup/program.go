@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,12 +33,13 @@ func build(ctx context.Context, root, dir string) (string, error) {
 // samplePause is how often the program's peak memory is read; the kernel keeps the peak, so only its end can be missed.
 const samplePause = 100 * time.Millisecond
 
-// bringUp runs the program to its end, and measures it.
-func bringUp(ctx context.Context, program string, args []string) (out report, err error) {
+// bringUp runs the program to its end, and measures it. What it says is written to words too.
+func bringUp(ctx context.Context, program string, words io.Writer, args []string) (out report, err error) {
 	var said bytes.Buffer
 
 	command := exec.CommandContext(ctx, program, args...)
-	command.Stdout, command.Stderr = &said, &said
+	hears := io.MultiWriter(&said, words)
+	command.Stdout, command.Stderr = hears, hears
 	began := time.Now()
 
 	if err := command.Start(); err != nil {

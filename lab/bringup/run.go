@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -32,6 +33,7 @@ type config struct {
 	program string // cozy-install
 	nodes   int
 	speed   float64
+	said    io.Writer // what it says is written there too
 }
 
 // rig is a site whose machines are off.
@@ -78,7 +80,7 @@ func (r *rig) bringUp(ctx context.Context) (report, error) {
 		return report{}, err
 	}
 
-	out, err := bringUp(ctx, r.program, []string{
+	out, err := bringUp(ctx, r.program, r.said, []string{
 		"up", "-f", filepath.Join(r.dir, "site.yaml"), "--work-dir", filepath.Join(r.dir, "work"), "--ipxe-dir", filepath.Join(r.dir, "ipxe"),
 		"--until", "register", "--progress", "plain",
 		fmt.Sprintf("--netboot-ports=dhcp=%d,proxy=%d,tftp=%d,http=%d", r.ports.DHCP, r.ports.Proxy, r.ports.TFTP, r.web),

@@ -132,6 +132,7 @@ func (c *configured) runControlPlane(ctx context.Context) error {
 		}
 	}
 
+	c.report("control-plane", map[string]string{"name": c.name})
 	c.Peers.update(func() { c.self.kubernetes = true })
 	defer c.Peers.update(func() { c.self.kubernetes = false })
 
