@@ -21,7 +21,7 @@ const askTimeout = time.Minute
 func (b *bringup) await(ctx context.Context, say phase.Say, title string, each time.Duration, assert func(context.Context) error) error {
 	return wait.Until(ctx, wait.Check{
 		Title: title, Timeout: b.opts.nodeTimeout(), ProbeTimeout: each,
-		Changed: func(reason error) { say("%v", reason) },
+		Failed: b.tells(say),
 		Probe: func(ctx context.Context) error {
 			err := assert(ctx)
 			if isFinal(err) {

@@ -41,7 +41,7 @@ func (b *bringup) awaitClocks(ctx context.Context, say phase.Say, nodes []site.N
 	unread := map[string]bool{}
 	return wait.Until(ctx, wait.Check{
 		Title: "the clocks of the nodes to be right", Interval: clockEvery, Timeout: min(clockPatience, b.opts.nodeTimeout()),
-		Changed: func(reason error) { say("%v", reason) },
+		Failed: b.tells(say),
 		Probe: func(ctx context.Context) error {
 			read := b.readClocks(ctx, nodes, dial, clocks)
 			for _, node := range nodes {

@@ -48,12 +48,14 @@ type NodeProblem struct {
 	CheckResult
 }
 
-func (e *UnhealthyError) Error() string {
+func (e *UnhealthyError) Error() string { return strings.Join(e.lines(), "; ") }
+
+func (e *UnhealthyError) lines() []string {
 	lines := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
 		lines[i] = fmt.Sprintf("%s: %s: %s", p.Node, p.Check, p.Reason)
 	}
-	return strings.Join(lines, "; ")
+	return lines
 }
 
 // nodes are those with a problem, each once.

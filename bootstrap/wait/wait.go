@@ -27,8 +27,9 @@ type Check struct {
 	ProbeTimeout time.Duration
 	// Probe asserts once: nil means that it holds, Final(err) that it never will.
 	Probe func(ctx context.Context) error
-	// Changed is told each time the reason for waiting changes, with the probe's error. Nil: nobody is told.
-	Changed func(reason error)
+	// Failed is told the error of each probe that did not hold, but for one that is only the wait's own time running out.
+	// Nil: nobody is told.
+	Failed func(reason error)
 }
 
 // TimeoutError says what was waited for, how long, and why it did not hold when last looked at.
@@ -94,8 +95,8 @@ func Until(ctx context.Context, c Check) error {
 		}
 		// An error that is only our own time running out says nothing: the one before it does.
 		if ctx.Err() == nil || last == nil {
-			if c.Changed != nil && (last == nil || last.Error() != err.Error()) {
-				c.Changed(err)
+			if c.Failed != nil {
+				c.Failed(err)
 			}
 			last = err
 		}

@@ -91,13 +91,13 @@ func TestCancellationIsNotATimeout(t *testing.T) {
 	require.NotErrorIs(t, err, context.DeadlineExceeded)
 }
 
-func TestReasonsAreToldOnceEach(t *testing.T) {
+func TestTheReasonIsToldAfterEachProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reasons := []string{"a", "a", "b", "b", ""}
+		reasons := []string{"a", "a", "b", ""}
 		var told []string
 		err := Until(t.Context(), Check{
-			Title:   "x",
-			Changed: func(err error) { told = append(told, err.Error()) },
+			Title:  "x",
+			Failed: func(err error) { told = append(told, err.Error()) },
 			Probe: func(context.Context) error {
 				r := reasons[0]
 				reasons = reasons[1:]
@@ -108,7 +108,7 @@ func TestReasonsAreToldOnceEach(t *testing.T) {
 			},
 		})
 		require.NoError(t, err)
-		require.Equal(t, []string{"a", "b"}, told)
+		require.Equal(t, []string{"a", "a", "b"}, told)
 	})
 }
 
