@@ -27,37 +27,40 @@ type clockFacts struct {
 }
 
 func askClock(ctx context.Context, client *talos.Client, f *nodeFacts, clocks *timeServer) {
-	f.clock = readClock(ctx, client, clocks)
+	f.clock = readTimeStatus(ctx, client)
+	f.clock.compare(ctx, client, clocks)
 }
 
-// readClock compares a node's clock with ours, by our own time server, or by the first of the node's own where that one
-// can't be reached from the node.
-func readClock(ctx context.Context, client *talos.Client, clocks *timeServer) clockFacts {
-	var out clockFacts
-	quick, cancel := context.WithTimeout(ctx, lookTimeout)
+func readTimeStatus(ctx context.Context, client *talos.Client) (out clockFacts) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	out.status, out.statusErr = client.TimeStatus(quick)
-	if errors.Is(out.statusErr, talos.ErrUnavailable) {
-		out.offsetErr = out.statusErr
-		return out // nobody is there to be asked more
+	out.status, out.statusErr = client.TimeStatus(ctx)
+	return out
+}
+
+// compare compares a node's clock with ours, by our own time server, or by the first of the node's own where that one
+// can't be reached from the node.
+func (c *clockFacts) compare(ctx context.Context, client *talos.Client, clocks *timeServer) {
+	if errors.Is(c.statusErr, talos.ErrUnavailable) {
+		c.offsetErr = c.statusErr
+		return // nobody is there to be asked more
 	}
 	var asked []string
 	if ours, err := clocks.at(client.Addr().Addr()); err == nil {
 		asked = append(asked, ours)
 	}
-	if len(out.status.Servers) > 0 {
-		asked = append(asked, out.status.Servers[0])
+	if len(c.status.Servers) > 0 {
+		asked = append(asked, c.status.Servers[0])
 	}
-	out.offsetErr = errors.New("there is no time server to ask")
+	c.offsetErr = errors.New("there is no time server to ask")
 	for _, server := range asked {
 		reading, err := client.Clock(ctx, server)
-		out.offsetErr = err
+		c.offsetErr = err
 		if err == nil {
-			out.offset = reading.Offset()
-			return out
+			c.offset = reading.Offset()
+			return
 		}
 	}
-	return out
 }
 
 // judgeClock finds a clock wrong that is off, or that the node itself does not hold for right.

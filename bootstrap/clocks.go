@@ -26,8 +26,8 @@ const (
 	clockReading = 45 * time.Second
 )
 
-// dialer makes a client for a node, in maintenance mode or after.
-type dialer func(context.Context, site.Node) (*talos.Client, error)
+// dialer gives a client for a node, in maintenance mode or after, and what to do when it is no longer needed.
+type dialer func(context.Context, site.Node) (*talos.Client, func(), error)
 
 // awaitClocks waits until the clocks of nodes are right: *ClockSkewError names those that are not. Where a node goes by a wrong
 // clock and holds it for right, waiting would not help. A clock that can't be read is told and passed over: Talos itself
@@ -57,22 +57,16 @@ func (b *bringup) awaitClocks(ctx context.Context, say phase.Say, nodes []site.N
 	})
 }
 
-// readClocks reads the clocks of nodes side by side.
+// readClocks reads the clocks of nodes side by side. A machine that tells its time only now and then is waited for without
+// holding up the others.
 func (b *bringup) readClocks(ctx context.Context, nodes []site.Node, dial dialer, clocks *timeServer) map[string]clockFacts {
 	var lock sync.Mutex
 	out := make(map[string]clockFacts, len(nodes))
 	group := errgroup.Group{}
-	group.SetLimit(nodesAtOnce)
+	group.SetLimit(knocksAtOnce)
 	for _, node := range nodes {
 		group.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, clockReading)
-			defer cancel()
-			client, err := dial(ctx, node)
-			facts := clockFacts{statusErr: err, offsetErr: err}
-			if err == nil {
-				defer client.Close()
-				facts = readClock(ctx, client, clocks)
-			}
+			facts := b.readClockOf(ctx, node, dial, clocks)
 			lock.Lock()
 			defer lock.Unlock()
 			out[node.Name] = facts
@@ -81,6 +75,22 @@ func (b *bringup) readClocks(ctx context.Context, nodes []site.Node, dial dialer
 	}
 	_ = group.Wait() // no member returns an error
 	return out
+}
+
+func (b *bringup) readClockOf(ctx context.Context, node site.Node, dial dialer, clocks *timeServer) clockFacts {
+	b.turns <- struct{}{} // while the connection is made
+	client, done, err := dial(ctx, node)
+	if err != nil {
+		<-b.turns
+		return clockFacts{statusErr: err, offsetErr: err}
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, clockReading)
+	defer cancel()
+	facts := readTimeStatus(ctx, client)
+	<-b.turns
+	facts.compare(ctx, client, clocks)
+	return facts
 }
 
 // clocksRight joins a *ClockSkewError for each node whose clock is known to be off. It is final if none of them will be set by

@@ -72,7 +72,8 @@ func TestAMachineWithAnOlderTalosGetsAConfigThatItReads(t *testing.T) {
 	require.NoError(t, err)
 	machine := seen["cp1"]
 	machine.inventory.TalosVersion = "v1.12.6"
-	d := &delivery{node: s.Nodes[0], machine: machine, Applied: Applied{Node: "cp1", Role: site.ControlPlane}}
+	d := &delivery{node: s.Nodes[0], machine: machine, open: &calls{}, Applied: Applied{Node: "cp1", Role: site.ControlPlane}}
+	defer d.open.close()
 	err = b.check(t.Context(), d)
 	require.ErrorContains(t, err, "talos.rolePatches.controlplane[0] (for node cp1): Talos v1.12.6 does not know BlackholeRouteConfig (since v1.13)")
 	require.Empty(t, d.config, "nothing is sent")

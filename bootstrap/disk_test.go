@@ -108,7 +108,7 @@ func TestTheConfigNamesTheDiskThatWasChosen(t *testing.T) {
 		{DevPath: "/dev/sda", Serial: "S", WWID: "naa.1", Size: 200e9, Transport: "sata", Contents: blank()},
 		{DevPath: "/dev/nvme0n1", Serial: "N", WWID: "eui.1", Size: 200e9, Transport: "nvme", Contents: blank()},
 	}}
-	out, err := b.deliveries(t.Context(), []site.Node{w1}, map[string]sight{"w1": {inventory: machine}})
+	out, err := b.deliveries(t.Context(), []site.Node{w1}, map[string]sight{"w1": {inventory: machine}}, nil)
 	require.NoError(t, err)
 	require.True(t, out[0].isFit())
 	configs, err := b.machineConfigs([]site.Node{w1}, nil)

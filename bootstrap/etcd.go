@@ -37,7 +37,7 @@ func (b *bringup) bootstrapEtcd() phase.Phase {
 			if err := b.assertAllAsked(ctx); err != nil {
 				return err
 			}
-			if err := b.awaitClocks(ctx, say, b.expectedPlanes(), b.dial); err != nil {
+			if err := b.awaitClocks(ctx, say, b.expectedPlanes(), b.dialOnce); err != nil {
 				return err
 			}
 			if err := b.chooseBootstrapNode(ctx); err != nil {

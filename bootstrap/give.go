@@ -4,7 +4,6 @@ package bootstrap
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -22,6 +21,7 @@ const applyTimeout = 2 * time.Minute
 type delivery struct {
 	node    site.Node
 	machine sight
+	open    *calls
 	plan    installPlan
 	unfit   error // why there is no plan
 	config  []byte
@@ -37,10 +37,12 @@ func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase
 	if len(nodes) == 0 {
 		return waiting
 	}
-	if err := b.preflight(ctx, say, nodes, seen); err != nil {
+	open := &calls{}
+	defer open.close()
+	if err := b.preflight(ctx, say, nodes, seen, open); err != nil {
 		return err
 	}
-	out, err := b.deliveries(ctx, nodes, seen)
+	out, err := b.deliveries(ctx, nodes, seen, open)
 	if err != nil {
 		return err
 	}
@@ -77,7 +79,7 @@ func (b *bringup) without(seen map[string]sight) []site.Node {
 }
 
 // deliveries plans the installation of each machine, and writes the plans down.
-func (b *bringup) deliveries(ctx context.Context, nodes []site.Node, seen map[string]sight) ([]delivery, error) {
+func (b *bringup) deliveries(ctx context.Context, nodes []site.Node, seen map[string]sight, open *calls) ([]delivery, error) {
 	journal, err := b.dir.Journal()
 	if err != nil {
 		return nil, err
@@ -86,7 +88,7 @@ func (b *bringup) deliveries(ctx context.Context, nodes []site.Node, seen map[st
 	for i, node := range nodes {
 		machine := seen[node.Name]
 		out[i] = delivery{
-			node: node, machine: machine,
+			node: node, machine: machine, open: open,
 			Applied: Applied{Node: node.Name, Role: node.Role, Addr: machine.addr, fingerprint: machine.fingerprint},
 		}
 		out[i].plan, out[i].unfit = planFor(journal, node, machine.inventory)
@@ -171,9 +173,9 @@ func (b *bringup) give(ctx context.Context, d *delivery) error {
 func (d *delivery) call(ctx context.Context, do func(context.Context, *talos.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
-	client, err := talos.DialMaintenance(ctx, d.machine.addr, d.machine.fingerprint)
+	client, err := d.open.to(ctx, d.Node, d.machine)
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(ctx, client), client.Close())
+	return do(ctx, client)
 }

@@ -93,18 +93,37 @@ func (b *bringup) assertGate(ctx context.Context, nodes []site.Node, checks []no
 	return nil
 }
 
-// gate is an assertion about the cluster's nodes, and a gate behind it: the cheap question to the Kubernetes API comes
-// first, for it is asked twice a second, and the nodes are asked when it holds.
-func (b *bringup) gate(assert func(*kube.Client, context.Context, []string) error, checks []nodeCheck) func(context.Context) error {
-	return func(ctx context.Context) error {
-		client, err := b.kube()
-		if err != nil {
-			return err
-		}
-		if err := assert(client, ctx, names(b.expected())); err != nil {
-			return err
-		}
-		return b.assertGate(ctx, b.expected(), checks)
+// gate is an assertion about the cluster's nodes, and checks of health behind it: the cheap question to the Kubernetes API
+// comes first, for it is asked twice a second, and the nodes are asked when it holds.
+type gate struct {
+	bringup *bringup
+	assert  func(*kube.Client, context.Context, []string) error
+	checks  []nodeCheck
+	// passed are the workers whose checks held. They are not asked again while others are waited for: to ask hundreds of
+	// nodes takes seconds. Control planes are, since each is held against the others.
+	passed map[string]bool
+}
+
+func (g *gate) pass(ctx context.Context) error {
+	client, err := g.bringup.kube()
+	if err != nil {
+		return err
+	}
+	nodes := g.bringup.expected()
+	if err := g.assert(client, ctx, names(nodes)); err != nil {
+		return err
+	}
+	asked := slices.DeleteFunc(nodes, func(n site.Node) bool { return g.passed[n.Name] })
+	err = g.bringup.assertGate(ctx, asked, g.checks)
+	if failure := (*UnhealthyError)(nil); errors.As(err, &failure) {
+		g.remember(asked, failure.nodes())
+	}
+	return err
+}
+
+func (g *gate) remember(asked []site.Node, failed []string) {
+	for _, node := range asked {
+		g.passed[node.Name] = node.Role == site.Worker && !slices.Contains(failed, node.Name)
 	}
 }
 

@@ -81,13 +81,14 @@ func (b *bringup) awaitNodes() phase.Phase {
 func (b *bringup) awaitInKubernetes(
 	id, title, what string, assert func(*kube.Client, context.Context, []string) error, checks []nodeCheck,
 ) phase.Phase {
-	check := b.gate(assert, checks)
+	begin := func() *gate { return &gate{bringup: b, assert: assert, checks: checks, passed: map[string]bool{}} }
 	return phase.Phase{
 		ID: id, Title: title,
-		Done: func(ctx context.Context) (bool, error) { return b.holds(check(ctx)) },
+		Done: func(ctx context.Context) (bool, error) { return b.holds(begin().pass(ctx)) },
 		Run: func(ctx context.Context, say phase.Say) error {
+			gate := begin()
 			return b.awaitMost(ctx, say, what, askTimeout, func(ctx context.Context) error {
-				return b.withReasons(ctx, check(ctx), nil)
+				return b.withReasons(ctx, gate.pass(ctx), nil)
 			})
 		},
 	}

@@ -142,6 +142,9 @@ func (b *bringup) lookAt(ctx context.Context, node site.Node, addr netip.AddrPor
 	case talos.Ours:
 		return seen, err // it may be ours and yet refuse us
 	case talos.Maintenance:
+		if b.given[node.Name] == seen.fingerprint {
+			return seen, nil // it was recognised when it took its config, in this boot, and only its end is waited for
+		}
 		if seen.inventory, err = b.recognise(ctx, node, seen); err == nil {
 			return seen, nil
 		}
@@ -219,4 +222,13 @@ func (b *bringup) dial(ctx context.Context, node site.Node) (*talos.Client, erro
 		return nil, fmt.Errorf("connect to %s: %w", node.Name, err)
 	}
 	return client, nil
+}
+
+// dialOnce connects to a configured node, for one use.
+func (b *bringup) dialOnce(ctx context.Context, node site.Node) (*talos.Client, func(), error) {
+	client, err := b.dial(ctx, node)
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, func() { _ = client.Close() }, nil
 }

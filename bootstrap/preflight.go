@@ -19,12 +19,13 @@ import (
 // preflight refuses, before anything is written to any machine, what would end badly after it: everything that is wrong is
 // said at once. The nodes are those that are about to be given their config. What one machine alone can tell, as of its
 // disks, is checked with its dry run, in apply.
-func (b *bringup) preflight(ctx context.Context, say phase.Say, nodes []site.Node, seen map[string]sight) error {
+func (b *bringup) preflight(ctx context.Context, say phase.Say, nodes []site.Node, seen map[string]sight, open *calls) error {
 	if len(nodes) == 0 {
 		return nil
 	}
-	dial := func(ctx context.Context, node site.Node) (*talos.Client, error) {
-		return talos.DialMaintenance(ctx, seen[node.Name].addr, seen[node.Name].fingerprint)
+	dial := func(ctx context.Context, node site.Node) (*talos.Client, func(), error) {
+		client, err := open.to(ctx, node.Name, seen[node.Name])
+		return client, func() {}, err // it is needed again
 	}
 	parts := []func() error{
 		func() error { return b.refuseDoubles(ctx, nodes, seen) },
@@ -73,7 +74,7 @@ func (b *bringup) refuseDoubles(ctx context.Context, nodes []site.Node, seen map
 	}
 	var lock sync.Mutex
 	group := errgroup.Group{}
-	group.SetLimit(nodesAtOnce)
+	group.SetLimit(knocksAtOnce)
 	for _, node := range nodes {
 		group.Go(func() error {
 			if other, ok := b.secondMachine(ctx, node, seen[node.Name]); ok {
@@ -96,13 +97,20 @@ func (b *bringup) secondMachine(ctx context.Context, node site.Node, first sight
 		if addr == first.addr || !hasTalos(ctx, addr.Addr(), knockTimeout) {
 			continue
 		}
-		answer, err := talos.Probe(ctx, addr, nil)
-		if err != nil || answer.State != talos.Maintenance || answer.Fingerprint == first.fingerprint {
-			continue // nobody, or the same machine at its second address
-		}
-		if _, err := b.recognise(ctx, node, sight{addr: addr, fingerprint: answer.Fingerprint}); err == nil {
+		if b.isSecond(ctx, node, addr, first) {
 			return addr, true
 		}
 	}
 	return netip.AddrPort{}, false
+}
+
+func (b *bringup) isSecond(ctx context.Context, node site.Node, addr netip.AddrPort, first sight) bool {
+	b.turns <- struct{}{} // this takes less than lookTimeout
+	defer func() { <-b.turns }()
+	answer, err := talos.Probe(ctx, addr, nil)
+	if err != nil || answer.State != talos.Maintenance || answer.Fingerprint == first.fingerprint {
+		return false // nobody, or the same machine at its second address
+	}
+	_, err = b.recognise(ctx, node, sight{addr: addr, fingerprint: answer.Fingerprint})
+	return err == nil
 }

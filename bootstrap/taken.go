@@ -36,12 +36,16 @@ func (e *TakenAddressError) Hint() string {
 	return "take that host off the network, or take the address out of its DHCP server's pool, or write another address into the site file"
 }
 
+// probesAtOnce is how many addresses are asked for by ARP side by side. Each waits half a second on a socket of its own, which
+// hears the answers to all.
+const probesAtOnce = 128
+
 // refuseTakenAddresses refuses nodes whose address another host has, which is told by ARP where that can be asked.
 func (b *bringup) refuseTakenAddresses(ctx context.Context, nodes []site.Node, seen map[string]sight) error {
 	var lock sync.Mutex
 	var errs []error
 	group := errgroup.Group{}
-	group.SetLimit(nodesAtOnce)
+	group.SetLimit(probesAtOnce)
 	for _, node := range nodes {
 		machine := seen[node.Name]
 		if machine.addr.Addr() == node.Address {

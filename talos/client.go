@@ -30,6 +30,8 @@ const (
 	maxStream  = 16 << 20
 	// messageOverhead is what a message of a stream counts even when it is empty, for it takes memory all the same.
 	messageOverhead = 256
+	// readBuffer is that of one connection, in bytes: gRPC's own is four times as large, and there may be hundreds open.
+	readBuffer = 8 << 10
 )
 
 // Client speaks to one node, never through another one. Close it after use. Safe for concurrent use.
@@ -83,6 +85,7 @@ func connect(
 		client.WithGRPCDialOptions(append([]grpc.DialOption{
 			grpc.WithNoProxy(), // nodes are on our own network, whatever HTTPS_PROXY says
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+			grpc.WithReadBufferSize(readBuffer),
 			// gRPC's own back-off grows to two minutes, long after a rebooted node is back.
 			grpc.WithConnectParams(grpc.ConnectParams{
 				Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.5, MaxDelay: 3 * time.Second},
