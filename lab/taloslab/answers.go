@@ -42,9 +42,15 @@ const ioctlAddFD = 0x40182103
 // a capability that the host may withhold. Whoever opens it gets a file that swallows what is written.
 func isWithheld(path string) bool {
 	if setting, found := strings.CutPrefix(path, "/proc/sys/"); found {
-		return !strings.HasPrefix(setting, "net/") // those are the node's own
+		return !strings.HasPrefix(setting, "net/") || isHostsNetwork(setting) // the others are the node's own
 	}
 	return strings.HasPrefix(path, "/proc/") && strings.HasSuffix(path, "/oom_score_adj")
+}
+
+// isHostsNetwork knows the settings below net that only the host's own network namespace has, of those that Talos or a bundle
+// sets: the budgets of network cards, and the sizes of the tables of neighbours.
+func isHostsNetwork(setting string) bool {
+	return strings.HasPrefix(setting, "net/core/netdev_") || strings.Contains(setting, "/neigh/default/gc_thresh")
 }
 
 // receiveListener takes the descriptor that container.Enter sends.

@@ -10,41 +10,60 @@ import (
 	"strconv"
 )
 
-// limits are settings of the whole host that the lab raised, with their values before.
-type limits map[string][]byte
+// limits are settings of the whole host that a run raises, by their files.
+type limits map[string]limit
 
-// raiseLimits raises what several nodes and everybody else share on one host, to the values that Talos itself sets. Nodes
+type limit struct {
+	Before string `json:"before"`
+	Raised string `json:"raised"`
+}
+
+// tooLow finds what several nodes and everybody else share on one host and is below the values that Talos itself sets. Nodes
 // may not set them: see isWithheld.
-func raiseLimits() (limits, error) {
-	before := limits{}
+func tooLow() (limits, error) {
+	out := limits{}
 	for path, want := range map[string]int{
 		"/proc/sys/fs/inotify/max_user_instances": 8192,
 		"/proc/sys/fs/aio-max-nr":                 1048576,
 	} {
-		now, err := os.ReadFile(path)
+		now, err := readSetting(path)
 		if err != nil {
-			return before, err
+			return nil, err
 		}
-		number, err := strconv.Atoi(string(bytes.TrimSpace(now)))
+		number, err := strconv.Atoi(now)
 		if err != nil {
-			return before, fmt.Errorf("read %s: %w", path, err)
+			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
-		if number >= want {
-			continue
+		if number < want {
+			out[path] = limit{Before: now, Raised: strconv.Itoa(want)}
 		}
-		if err := os.WriteFile(path, []byte(strconv.Itoa(want)), 0); err != nil {
-			return before, err
-		}
-		before[path] = now
 	}
-	return before, nil
+	return out, nil
 }
 
+func (l limits) raise() error {
+	var errs []error
+	for path, one := range l {
+		errs = append(errs, os.WriteFile(path, []byte(one.Raised), 0))
+	}
+	return errors.Join(errs...)
+}
+
+// putBack leaves what somebody else has set since.
 func (l limits) putBack() error {
 	var errs []error
-	for path, value := range l {
-		errs = append(errs, os.WriteFile(path, value, 0))
+	for path, one := range l {
+		now, err := readSetting(path)
+		if err == nil && now == one.Raised {
+			err = os.WriteFile(path, []byte(one.Before), 0)
+		}
+		errs = append(errs, err)
 	}
 	clear(l)
 	return errors.Join(errs...)
+}
+
+func readSetting(path string) (string, error) {
+	value, err := os.ReadFile(path)
+	return string(bytes.TrimSpace(value)), err
 }

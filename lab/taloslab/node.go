@@ -66,7 +66,7 @@ func (n *Node) start(ctx context.Context, l *Lab) (err error) {
 	if err := n.port.Assign(n.Address); err != nil {
 		return err
 	}
-	if n.cgroups, err = container.MakeCgroups(fmt.Sprintf("cozy-taloslab-%d-%s", os.Getpid(), n.Name)); err != nil {
+	if n.cgroups, err = container.MakeCgroups(l.cgroups + n.Name); err != nil {
 		return err
 	}
 	spec := container.Spec{
@@ -162,16 +162,21 @@ func (n *Node) Stop(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("the questions of node %s did not end with it", n.Name))
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	errs = append(errs, wait.Until(ctx, wait.Check{
-		Title: "the cgroups of " + n.Name + " to be empty", Interval: 50 * time.Millisecond, ProbeTimeout: stopTimeout,
-		Probe: func(context.Context) error { return container.RemoveCgroups(n.cgroups) },
-	}))
+	errs = append(errs, removeCgroups(ctx, n.Name, n.cgroups))
 	if n.port != nil {
 		errs = append(errs, n.port.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// removeCgroups waits until the processes in them are gone, which are dead already. It does so also when ctx has ended.
+func removeCgroups(ctx context.Context, of string, groups []container.Cgroup) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return wait.Until(ctx, wait.Check{
+		Title: "the cgroups of " + of + " to be empty", Interval: 50 * time.Millisecond, ProbeTimeout: stopTimeout,
+		Probe: func(context.Context) error { return container.RemoveCgroups(groups) },
+	})
 }
 
 // stopTimeout bounds the end of a node whose processes are dead already.

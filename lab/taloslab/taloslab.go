@@ -24,6 +24,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/gofrs/flock"
+
 	"github.com/cozystack/cozy-install/lab/build"
 	"github.com/cozystack/cozy-install/lab/fleet/lan"
 )
@@ -55,6 +57,8 @@ type Lab struct {
 	here     *lan.Space
 	nodes    []*Node
 	limits   limits
+	cgroups  string       // what the names of the nodes' cgroups begin with
+	alive    *flock.Flock // says to other runs that this one is alive
 	server   *http.Server // of images; nil: none
 	served   chan error
 }
@@ -91,14 +95,13 @@ func (l *Lab) open(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	// Beside the packages, so that files can be shared by hard links.
-	if l.dir, err = os.MkdirTemp(filepath.Join(cfg.Root, cacheDir), "run-"); err != nil {
+	if err := l.begin(ctx, filepath.Join(cfg.Root, cacheDir)); err != nil {
 		return err
 	}
 	if err := l.makeRoot(ctx, cfg); err != nil {
 		return err
 	}
-	if l.limits, err = raiseLimits(); err != nil {
+	if err := l.limits.raise(); err != nil {
 		return err
 	}
 	if l.here, err = lan.Here(); err != nil {
@@ -166,6 +169,9 @@ func (l *Lab) Close(ctx context.Context) error {
 	errs = append(errs, l.limits.putBack())
 	if l.dir != "" {
 		errs = append(errs, os.RemoveAll(l.dir))
+	}
+	if l.alive != nil {
+		errs = append(errs, l.alive.Unlock())
 	}
 	return errors.Join(errs...)
 }

@@ -21,7 +21,10 @@ import (
 func TestANodeMayChangeItsOwnSettingsAndNotTheHosts(t *testing.T) {
 	for path, want := range map[string]bool{
 		"/proc/84/oom_score_adj": true, "/proc/self/oom_score_adj": true, "/proc/sys/kernel/panic": true, "/proc/sys/vm/overcommit_memory": true,
-		"/proc/sys/net/ipv4/ip_forward": false, "/proc/84/attr/exec": false, "/var/lib/oom_score_adj": false, "": false,
+		"/proc/sys/net/ipv4/ip_forward":    false,
+		"/proc/sys/net/core/netdev_budget": true, "/proc/sys/net/core/somaxconn": false, "/proc/sys/net/ipv4/neigh/default/gc_thresh1": true,
+		"/proc/sys/net/ipv4/neigh/eth0/retrans_time_ms": false,
+		"/proc/84/attr/exec":                            false, "/var/lib/oom_score_adj": false, "": false,
 	} {
 		require.Equal(t, want, isWithheld(path), path)
 	}

@@ -55,6 +55,11 @@ func TestUpBringsRealNodesToReady(t *testing.T) {
 		require.True(t, isReady(node), node.Name)
 	}
 	runPods(t, client)
+	for _, node := range nodes {
+		console, err := os.ReadFile(node.Log)
+		require.NoError(t, err)
+		require.NotContains(t, string(console), "runtime.KernelParamSpecController", "each setting of the bundle is taken")
+	}
 	again := up(t, made, "--until", "register")
 	for _, done := range []string{"apply the machine configs", "bootstrap etcd", "wait for the nodes to register in Kubernetes"} {
 		require.Contains(t, again, "skipped  "+done)

@@ -42,6 +42,32 @@ func MakeCgroups(name string) ([]Cgroup, error) {
 	return groups, nil
 }
 
+// FindCgroups finds the places in all hierarchies whose names begin with prefix, which is not empty.
+func FindCgroups(prefix string) ([]Cgroup, error) {
+	if prefix == "" {
+		return nil, errors.New("no name to find cgroups by")
+	}
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	var out []Cgroup
+	for _, group := range hierarchies(data) {
+		entries, err := os.ReadDir(group.Mount)
+		if err != nil {
+			return nil, err
+		}
+		for _, entry := range entries {
+			if entry.IsDir() && strings.HasPrefix(entry.Name(), prefix) {
+				found := group
+				found.Dir = filepath.Join(group.Mount, entry.Name())
+				out = append(out, found)
+			}
+		}
+	}
+	return out, nil
+}
+
 // hierarchies reads them out of a mountinfo file (proc_pid_mountinfo(5)).
 func hierarchies(mountinfo []byte) []Cgroup {
 	var groups []Cgroup
