@@ -189,11 +189,10 @@ func (n *netboot) installed(node string) {
 	}
 }
 
-// lastAddr is the address from which a node last asked for something. A nil receiver has seen nobody.
-func (n *netboot) lastAddr(node string) (netip.Addr, bool) {
+// lastAddrs are the addresses from which a node last asked for something. A nil receiver has seen nobody.
+func (n *netboot) lastAddrs(node string) []netip.Addr {
 	if n == nil {
-		return netip.Addr{}, false
+		return nil
 	}
-	addr := n.server.LastAddr(node)
-	return addr, addr.IsValid()
+	return n.server.LastAddrs(node)
 }

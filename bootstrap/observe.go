@@ -157,10 +157,7 @@ func (b *bringup) lookAt(ctx context.Context, node site.Node, addr netip.AddrPor
 
 // candidates are the addresses at which a node may answer: its own, where it netbooted from, and where a scan found it.
 func (b *bringup) candidates(node site.Node) []netip.AddrPort {
-	addrs := []netip.Addr{node.Address}
-	if seen, ok := b.netboot.lastAddr(node.Name); ok {
-		addrs = append(addrs, seen)
-	}
+	addrs := append([]netip.Addr{node.Address}, b.netboot.lastAddrs(node.Name)...)
 	addrs = append(addrs, b.finder.addrs(node.Name)...)
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	out := []netip.AddrPort{}

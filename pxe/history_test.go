@@ -52,6 +52,26 @@ func TestHistoryForgetsStrangersBeforeMachines(t *testing.T) {
 	require.LessOrEqual(t, len(h.byAddr), len(got))
 }
 
+// Two machines may say to be one: both are remembered.
+func TestHistoryKnowsTheAddressOfEachCard(t *testing.T) {
+	h := newHistory(steppingClock())
+	require.Empty(t, h.addrsOf("node1"))
+	addr := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 1, 0, byte(n)}) }
+	for n := range maxAddrs + 2 {
+		h.record(macNumber(n), note{machine: "node1", what: "asks", addr: addr(n)})
+	}
+	h.record(macNumber(200), note{machine: "node2", what: "asks", addr: addr(200)})
+	got := h.addrsOf("node1")
+	require.Len(t, got, maxAddrs)
+	require.Equal(t, addr(maxAddrs+1), got[0], "the latest first")
+	require.NotContains(t, got, addr(200))
+
+	h.record(macNumber(3), note{machine: "node1", what: "asks", addr: addr(100)})
+	got = h.addrsOf("node1")
+	require.Equal(t, addr(100), got[0])
+	require.NotContains(t, got, addr(3), "a card has one")
+}
+
 func TestHistoryIsBoundedWhenLiarsClaimToBeOfTheSite(t *testing.T) {
 	h := newHistory(steppingClock())
 	for i := range 3 * maxMachines {

@@ -19,20 +19,27 @@ func (h *history) nameOf(mac net.HardwareAddr) string { return h.look(mac).Machi
 // firmwareOf is the firmware with which a machine last began to netboot.
 func (h *history) firmwareOf(mac net.HardwareAddr) string { return h.look(mac).Firmware }
 
-// addrOf is the address that any card of a machine used last; the zero value when none is known.
-func (h *history) addrOf(name string) netip.Addr {
+// maxAddrs is how many addresses one machine has: more is a liar, and somebody will ask at each of them.
+const maxAddrs = 8
+
+// addrsOf are the addresses that the cards of a machine used last, the latest first.
+func (h *history) addrsOf(name string) []netip.Addr {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var last *Sighting
+	var cards []*Sighting
 	for _, s := range h.byMAC {
-		if s.Machine == name && s.LastAddr.IsValid() && (last == nil || s.LastSeen.After(last.LastSeen)) {
-			last = s
+		if s.Machine == name && s.LastAddr.IsValid() {
+			cards = append(cards, s)
 		}
 	}
-	if last == nil {
-		return netip.Addr{}
+	slices.SortFunc(cards, func(a, b *Sighting) int { return b.LastSeen.Compare(a.LastSeen) })
+	var out []netip.Addr
+	for _, s := range cards {
+		if len(out) < maxAddrs && !slices.Contains(out, s.LastAddr) {
+			out = append(out, s.LastAddr)
+		}
 	}
-	return last.LastAddr
+	return out
 }
 
 // census counts network cards by stage, those of the site and strangers apart.

@@ -199,8 +199,9 @@ func (s *Server) isKnown(mac net.HardwareAddr) bool {
 	return found.Name != "" || s.config.Approved(mac) || s.history.nameOf(mac) != ""
 }
 
-// LastAddr is the address that a machine of the site last used. The zero value: none is known.
-func (s *Server) LastAddr(name string) netip.Addr { return s.history.addrOf(name) }
+// LastAddrs are the addresses that a machine of the site last used, one for each of its cards and the latest first. Cards that
+// belong to two machines which say to be the same one are among them.
+func (s *Server) LastAddrs(name string) []netip.Addr { return s.history.addrsOf(name) }
 
 // Ready is closed when all ports are open. It never is when Run fails before.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
