@@ -135,14 +135,18 @@ func oneEtcd(planes []string, views map[string][]talos.EtcdMember, further ...st
 	return allMembers(planes, first, further)
 }
 
-// allMembers checks that the members are the named control planes, each with a vote, and nobody else but further names.
+// allMembers checks that the members are the named control planes, each with a vote, and nobody else but further names. A
+// member has no name until it has started.
 func allMembers(planes []string, members []talos.EtcdMember, further []string) error {
 	votes, others := 0, 0
 	for _, m := range members {
+		isKnown := slices.Contains(planes, m.Hostname) || slices.Contains(further, m.Hostname)
 		switch {
+		case m.Hostname != "" && !isKnown:
+			return &UnknownMemberError{Member: describe([]talos.EtcdMember{m})}
 		case slices.Contains(planes, m.Hostname) && !m.Learner:
 			votes++
-		case slices.Contains(planes, m.Hostname) || !slices.Contains(further, m.Hostname):
+		case slices.Contains(planes, m.Hostname) || !isKnown:
 			others++
 		}
 	}

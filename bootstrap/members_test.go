@@ -75,6 +75,22 @@ func TestTwoEtcdClustersAreASplitAlsoWhileAThirdIsSilent(t *testing.T) {
 	}
 }
 
+// A node that comes back after it was taken out of the site file joins the etcd that it finds. Waiting would not help.
+func TestAMemberThatIsNoControlPlaneOfTheSiteIsNamed(t *testing.T) {
+	members := []talos.EtcdMember{{ID: 1, Hostname: "cp1"}, {ID: 2, Hostname: "gone"}}
+	err := oneEtcd([]string{"cp1"}, map[string][]talos.EtcdMember{"cp1": members})
+	var unknown *UnknownMemberError
+	require.ErrorAs(t, err, &unknown)
+	require.Equal(t, "gone (2)", unknown.Member)
+	require.True(t, isFinal(err))
+	require.NoError(t, oneEtcd([]string{"cp1"}, map[string][]talos.EtcdMember{"cp1": members}, "gone"))
+
+	members[1].Hostname = ""
+	err = oneEtcd([]string{"cp1"}, map[string][]talos.EtcdMember{"cp1": members})
+	require.EqualError(t, err, "etcd has 1 of 1 members:  (2), cp1 (1)", "one that has not started may be anybody's")
+	require.False(t, isFinal(err))
+}
+
 func TestOneControlPlaneIsAWholeEtcd(t *testing.T) {
 	require.NoError(t, oneEtcd([]string{"cp1"}, map[string][]talos.EtcdMember{"cp1": {{ID: 1, Hostname: "cp1"}}}))
 }
