@@ -113,7 +113,8 @@ func (m *machine) system(ctx context.Context) (talosim.Outcome, error) {
 		Disks: m.disks,
 		Wire:  &wire{Port: m.port, clock: cfg.Clock, drop: m.orders.drop},
 		Peers: m.fleet.peers, Kubernetes: cfg.Kubernetes, NodeAddress: cfg.Network.NodeAddress,
-		Version: cfg.TalosVersion, Clock: cfg.Clock, Timing: cfg.Timing.OS, Faults: m.orders, Ailing: m.orders.ailments,
+		Version: m.orders.startsWith(cfg.TalosVersion), Clock: cfg.Clock, Timing: cfg.Timing.OS, Faults: m.orders, Ailing: m.orders.ailments,
+		DiskMissing: m.orders.hides, InstallTorn: m.orders.tearsInstall,
 		OnStage: func(stage talosim.Stage) {
 			if state, ok := ofStage(stage); ok {
 				m.enter(ctx, state)

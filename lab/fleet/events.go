@@ -11,9 +11,9 @@ import (
 
 // Event is one thing that happened. Kinds are: state (details: from, to), loader (file, without its directories; url),
 // autoexec (url, found), script and image (url, sha256, size), address, boot-server, kernel (args), uki (url), next-device
-// (the boot file is not there), from-disk, fault, maintenance (address, fingerprint), install (disk), configured,
-// bootstrap, etcd-founded, etcd (cluster, member), control-plane (it serves the Kubernetes API), vip, node, config-changed,
-// unreachable, error (text).
+// (the boot file is not there), from-disk, fault, maintenance (address, fingerprint), apply (a config was sent, and not for
+// a dry run), install (disk), configured, bootstrap, etcd-founded, etcd (cluster, member), control-plane (it serves the
+// Kubernetes API), vip, node, config-changed, unreachable, error (text).
 type Event struct {
 	Time    time.Time
 	Machine string

@@ -39,6 +39,7 @@ func (f *Fleet) Clear(name string) error {
 
 		m.orders.lost, m.orders.calls, m.orders.hang, m.orders.behind = nil, nil, nil, false
 		m.orders.ailing = talosim.Ailments{}
+		m.orders.hidden, m.orders.tears, m.orders.starts = nil, false, ""
 	})
 }
 
@@ -111,6 +112,9 @@ type orders struct {
 	hang   map[State]bool
 	behind bool
 	ailing talosim.Ailments
+	hidden []string // disks that the kernel does not find, by path
+	tears  bool     // an installation that loses its power leaves half of it
+	starts string   // the version of Talos that is started in place of what is served
 }
 
 func (o *orders) drop(protocol string) bool {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kubesim stands in for a Kubernetes API where a test is about machines: it says that it is ready, lists the nodes
+// Package kubesim stands in for a Kubernetes API where a test is about machines: it says that it is ready, knows the nodes
 // that registered, and has nothing else. What needs a real API server runs on the lab's plane.
 //
-// It refuses all writing, and asks nobody who they are. Still missing: watches.
+// Nodes can be cordoned and deleted, and objects applied, of which it keeps the names only. It refuses all other writing, and
+// asks nobody who they are. Still missing: watches, pods.
 package kubesim
 
 import (
@@ -30,9 +31,12 @@ type Server struct {
 	server   *http.Server
 	ended    chan error
 
-	mu    sync.Mutex
-	nodes map[string]talosim.KubernetesNode
-	down  map[string]bool
+	mu       sync.Mutex
+	nodes    map[string]talosim.KubernetesNode
+	down     map[string]bool
+	cordoned map[string]bool
+	ready    bool     // the nodes have a network
+	applied  []string // namespace/name of the objects that were applied
 }
 
 // Start serves on loopback until Close. Its certificate is its own: the kubeconfigs do not check it.
@@ -51,7 +55,7 @@ func Start(ctx context.Context) (*Server, error) {
 
 	s := &Server{
 		listener: listener, ended: make(chan error, 1),
-		nodes: map[string]talosim.KubernetesNode{}, down: map[string]bool{},
+		nodes: map[string]talosim.KubernetesNode{}, down: map[string]bool{}, cordoned: map[string]bool{},
 	}
 	s.server = &http.Server{
 		Handler: s, ReadHeaderTimeout: time.Minute,
@@ -113,11 +117,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	switch {
 	case r.Method != http.MethodGet:
-		http.Error(w, "simulated: it is read only", http.StatusMethodNotAllowed)
+		s.write(w, r, path)
 	case r.URL.Path == "/readyz":
 		fmt.Fprint(w, "ok")
 	case r.URL.Path == "/api/v1/nodes":
 		answer(w, s.list())
+	case len(path) == 4 && r.URL.Path == "/api/v1/nodes/"+path[3]:
+		s.get(w, path[3])
+	case r.URL.Path == "/api", r.URL.Path == "/apis", r.URL.Path == "/api/v1":
+		answer(w, discovery(r.URL.Path))
 	case path[0] == "api" && len(path) >= 3, path[0] == "apis" && len(path) >= 4:
 		answer(w, nothing(path))
 	default:
@@ -158,32 +166,12 @@ func (s *Server) list() corev1.NodeList {
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NodeList"}, ListMeta: metav1.ListMeta{ResourceVersion: "1"},
 	}
 	for name, node := range s.nodes {
-		out.Items = append(out.Items, nodeObject(node, s.down[name]))
+		out.Items = append(out.Items, s.object(name, node))
 	}
 
 	slices.SortFunc(out.Items, func(a, b corev1.Node) int { return strings.Compare(a.Name, b.Name) })
 
 	return out
-}
-
-// nodeObject is a node as before there is a CNI: registered and not Ready.
-func nodeObject(node talosim.KubernetesNode, down bool) corev1.Node {
-	condition := corev1.NodeCondition{
-		Type: corev1.NodeReady, Status: corev1.ConditionFalse, Reason: "KubeletNotReady",
-		Message: "container runtime network not ready: cni plugin not initialized",
-	}
-	if down {
-		condition.Status, condition.Reason, condition.Message = corev1.ConditionUnknown, "NodeStatusUnknown", "Kubelet stopped posting node status."
-	}
-
-	return corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: node.Name, Labels: node.Labels},
-		Status: corev1.NodeStatus{
-			Conditions: []corev1.NodeCondition{condition},
-			Addresses:  []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: node.InternalIP.String()}},
-			NodeInfo:   corev1.NodeSystemInfo{KubeletVersion: node.KubeletVersion},
-		},
-	}
 }
 
 func answer(w http.ResponseWriter, object any) {

@@ -123,7 +123,7 @@ func (o *osRun) publishSystemDisk(ctx context.Context) error {
 // systemDisk is the first disk with a META partition, as Talos looks for it.
 func (o *osRun) systemDisk() string {
 	for _, disk := range o.disks() {
-		if o.Disks.contents(disk).hasMeta() {
+		if o.Disks.Contents(disk).hasMeta() {
 			return disk.Path
 		}
 	}
@@ -139,7 +139,7 @@ func (o *osRun) disks() []Disk {
 }
 
 func (o *osRun) volumes(disk Disk) []resource.Resource {
-	contents := o.Disks.contents(disk)
+	contents := o.Disks.Contents(disk)
 	whole := block.NewDiscoveredVolume(block.NamespaceName, diskID(disk.Path))
 	*whole.TypedSpec() = block.DiscoveredVolumeSpec{
 		DevPath: disk.Path, Type: "disk", DevicePath: "/simulated/" + diskID(disk.Path), SectorSize: 512,

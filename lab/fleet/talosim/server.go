@@ -97,6 +97,10 @@ func (o *osRun) unary(
 ) (any, error) {
 	var answer any
 
+	if in, ok := request.(*machine.ApplyConfigurationRequest); ok && !in.GetDryRun() {
+		o.report("apply", nil)
+	}
+
 	err := o.guard(ctx, info.FullMethod, func() (err error) {
 		answer, err = handler(ctx, request)
 

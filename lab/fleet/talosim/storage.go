@@ -70,8 +70,8 @@ func (s *Storage) write(disk string, contents Contents) {
 	s.written[disk] = contents
 }
 
-// contents is what is on a disk now.
-func (s *Storage) contents(disk Disk) Contents {
+// Contents is what is on a disk now.
+func (s *Storage) Contents(disk Disk) Contents {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
