@@ -74,8 +74,9 @@ SEED ?= 1
 SEEDS ?= 100
 
 .PHONY: soak
-soak: $(GOTESTSUM) ## Play SEEDS (100) random pairs of faults against simulated machines, from SEED (1) on
-	$(TEST) -count=1 -timeout 120m -parallel $(FAULTS_PARALLEL) -run '^TestRandomPairsOfFaults$$' ./lab/world -seed $(SEED) -seeds $(SEEDS)
+soak: $(GOTESTSUM) ## Play SEEDS (100) random pairs of faults, from SEED (1) on, and each fault alone on each version of Talos
+	$(TEST) -count=1 -timeout 120m -parallel $(FAULTS_PARALLEL) -run '^(TestRandomPairsOfFaults|TestEachFaultAlone)$$' ./lab/world \
+		-seed $(SEED) -seeds $(SEEDS) -every-version
 
 # Machines whose tests run; what is missing for one of them is an error. Two machines at once, for two cores.
 FIRMWARE_ARCHS ?= amd64 arm64

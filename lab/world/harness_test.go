@@ -105,11 +105,17 @@ type up struct {
 
 func (s *stage) start(args ...string) *up {
 	s.t.Helper()
-	built, err := programs()
-	require.NoError(s.t, err)
 	base := append([]string{"up"}, s.UpArgs()...)
 	base = append(base, "-f", s.siteFile, "--work-dir", s.work, "--progress", "json", "-o", "json", "--node-timeout", "2m")
-	u := &up{cmd: exec.Command(built.Install, append(base, args...)...), events: make(chan event, 4096), done: make(chan struct{})}
+	return s.launch(append(base, args...)...)
+}
+
+// launch starts any command of the product on the bastion.
+func (s *stage) launch(args ...string) *up {
+	s.t.Helper()
+	built, err := programs()
+	require.NoError(s.t, err)
+	u := &up{cmd: exec.Command(built.Install, args...), events: make(chan event, 4096), done: make(chan struct{})}
 	u.cmd.Stdout = &u.out
 	stderr, err := u.cmd.StderrPipe()
 	require.NoError(s.t, err)

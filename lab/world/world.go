@@ -45,6 +45,8 @@ type Config struct {
 	WithoutPlane bool
 	// DataDisk gives each machine a second disk, with somebody's data on it.
 	DataDisk bool
+	// Spares are machines in the rack that the site file does not name.
+	Spares []fleet.MachineSpec
 	// Speed divides the machines' own durations. Zero: 1.
 	Speed float64
 	Log   *slog.Logger // nil: nothing is logged
@@ -107,7 +109,7 @@ func (w *World) start(ctx, life context.Context) (err error) {
 		return err
 	}
 	w.Fleet, err = fleet.New(fleet.Config{
-		Machines: machines, Network: w.plugs, Clock: fleet.Clock{Speed: w.cfg.Speed},
+		Machines: append(machines, w.cfg.Spares...), Network: w.plugs, Clock: fleet.Clock{Speed: w.cfg.Speed},
 		Kubernetes: kubernetes, TalosVersion: w.site.Talos.Version, Log: w.cfg.Log,
 	})
 	if err != nil {
@@ -180,8 +182,11 @@ func (w *World) SiteFile() string { return w.siteFile }
 
 // UpArgs are the arguments that `cozy-install up` needs in this world: the site file, the iPXE binaries and, through a
 // relay, the ports.
-func (w *World) UpArgs() []string {
-	return append([]string{"-f", w.SiteFile(), "--ipxe-dir", w.LoaderDir()}, w.upArgs...)
+func (w *World) UpArgs() []string { return append([]string{"-f", w.SiteFile()}, w.NetbootArgs()...) }
+
+// NetbootArgs are those of them that every command needs which serves netboot.
+func (w *World) NetbootArgs() []string {
+	return append([]string{"--ipxe-dir", w.LoaderDir()}, w.upArgs...)
 }
 
 // StartOnBastion starts a command on the bastion.
