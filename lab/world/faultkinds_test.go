@@ -121,10 +121,10 @@ func sharingAddress(s *faultStage, r *rand.Rand) func() {
 }
 
 // doubled is a spare board with the UUID of w1, and a site file that knows w1 by nothing else. cp1 is switched on when both
-// are there: up begins when it has seen all machines. A person gives the hardware address, which Talos 1.11 needs anyway: there
-// the two are told apart.
+// are there: up begins when it has seen all machines. A person gives the hardware address, which Talos before 1.13 needs
+// anyway: there the two are told apart.
 func doubled(s *faultStage, r *rand.Rand) func() {
-	if s.talos == talosVersions()[0] {
+	if s.talos != talosVersions()[2] {
 		require.NoError(s.t, s.Fleet.PowerOn("spare"))
 		return nil
 	}
