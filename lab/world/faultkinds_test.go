@@ -107,7 +107,7 @@ func clockOff(s *faultStage, r *rand.Rand) func() {
 	return func() { require.NoError(s.t, s.Fleet.Clear("cp2")) }
 }
 
-// edited is a mistake in the site file, which a person corrects. Each text must be there once.
+// edited is a mistake in the site file, which a person corrects. Each text must be there once, and be no part of another's.
 func edited(right, wrong string) func(*faultStage, *rand.Rand) func() {
 	return func(s *faultStage, _ *rand.Rand) func() {
 		s.edit(right, wrong)
@@ -117,7 +117,8 @@ func edited(right, wrong string) func(*faultStage, *rand.Rand) func() {
 
 func sharingAddress(s *faultStage, r *rand.Rand) func() {
 	w1, w2 := s.site.Nodes[3].Address.String(), s.site.Nodes[4].Address.String()
-	return edited("address: "+w2+", disk: {serial: FAULT-DISK-5", "address: "+w1+", disk: {serial: FAULT-DISK-5")(s, r)
+	const mac = `mac: "52:54:00:78:00:05", address: `
+	return edited(mac+w2, mac+w1)(s, r)
 }
 
 // doubled is a spare board with the UUID of w1, and a site file that knows w1 by nothing else. cp1 is switched on when both
@@ -167,8 +168,8 @@ func unknownKey(s *faultStage, r *rand.Rand) func() {
 	if s.talos != talosVersions()[0] {
 		require.NoError(s.t, s.Fleet.Order("w2", fleet.Starts(s.otherTalos())))
 	}
-	const mac = `mac: "52:54:00:78:00:05",`
-	return edited(mac, mac+fmt.Sprintf(" patches: [%s],", patch))(s, r)
+	const node = "{name: w2, role: worker,"
+	return edited(node, node+fmt.Sprintf(" patches: [%s],", patch))(s, r)
 }
 
 func cutOne(s *faultStage, r *rand.Rand) func() {
