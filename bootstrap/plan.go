@@ -13,7 +13,7 @@ import "github.com/cozystack/cozy-install/bootstrap/phase"
 // phases is the whole program, in order. Each phase looks at the world first and does only what is missing, so running
 // the list again is going on.
 func (b *bringup) phases() []phase.Phase {
-	return []phase.Phase{
+	all := []phase.Phase{
 		b.createSecrets(),     // once per cluster, kept in the work directory
 		b.generateConfigs(),   // one machine config per node, validated before anything is touched
 		b.netbootMachines(),   // serve DHCP, TFTP and HTTP until every machine answers in maintenance mode
@@ -25,6 +25,9 @@ func (b *bringup) phases() []phase.Phase {
 		b.installCore(),       // CNI, Flux and cozy-controller from here, by the Helm SDK
 		b.awaitNodes(),        // every node Ready, now that there is a network
 		b.installPackages(),   // the rest of the bundle as HelmReleases, each when what it needs is healthy
-		b.createTenantRoot(),  // the first tenant, Ready
 	}
+	if b.site.HasTenants() {
+		all = append(all, b.createTenantRoot()) // the first tenant, Ready
+	}
+	return all
 }

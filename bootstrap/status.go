@@ -20,8 +20,8 @@ type Status struct {
 	// Checks are those of the cluster as a whole.
 	Checks   []CheckResult   `json:"checks"`
 	Packages []PackageStatus `json:"packages"`
-	// Root is the root tenant.
-	Root RootStatus `json:"tenantRoot"`
+	// Root is the root tenant. Nil: the bundle has no tenants.
+	Root *RootStatus `json:"tenantRoot,omitempty"`
 	// Healthy says that every node, package and the root tenant are as they should be, and that no check failed or could
 	// not be made.
 	Healthy bool `json:"healthy"`
@@ -80,8 +80,11 @@ func Look(ctx context.Context, o Options) (Status, error) {
 	}
 	out.Checks = clusterChecks(facts.cluster)
 	out.Packages = b.packageStatuses(ctx, b.cluster, facts.cluster.err)
-	out.Root = b.rootStatus(ctx, facts.cluster.err)
-	out.Healthy = out.Healthy && allWell(out.Checks) && out.Root.Ready
+	out.Healthy = out.Healthy && allWell(out.Checks)
+	if b.site.HasTenants() {
+		out.Root = b.rootStatus(ctx, facts.cluster.err)
+		out.Healthy = out.Healthy && out.Root.Ready
+	}
 	for _, p := range out.Packages {
 		out.Healthy = out.Healthy && p.Ready
 	}
@@ -121,8 +124,8 @@ func (f *nodeFacts) stage() string {
 	return string(f.status.Stage)
 }
 
-func (b *bringup) rootStatus(ctx context.Context, clusterErr error) RootStatus {
-	out := RootStatus{Host: b.site.Domain}
+func (b *bringup) rootStatus(ctx context.Context, clusterErr error) *RootStatus {
+	out := &RootStatus{Host: b.site.Domain}
 	err := clusterErr
 	if err == nil {
 		err = b.assertTenantRoot(ctx)

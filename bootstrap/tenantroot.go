@@ -66,9 +66,6 @@ func (b *bringup) applyTenantRoot(ctx context.Context, client *kube.Client) erro
 
 // assertTenantRoot checks that the root tenant has the site's host and is Ready.
 func (b *bringup) assertTenantRoot(ctx context.Context) error {
-	if !b.site.HasTenants() {
-		return nil // there is none to look for
-	}
 	client, err := b.kube()
 	if err != nil {
 		return err

@@ -67,6 +67,9 @@ func statusText(s bootstrap.Status) string {
 		packages = append(packages, []string{p.Name, p.State, p.Message})
 	}
 	b.WriteString(ui.Table([]string{"PACKAGE", "STATE", "MESSAGE"}, packages) + "\n\n")
+	if s.Root == nil {
+		return strings.TrimSuffix(b.String(), "\n")
+	}
 	root := []string{"root", s.Root.Host, yesNo(s.Root.Ready), s.Root.Reason}
 	b.WriteString(ui.Table([]string{"TENANT", "HOST", "READY", "REASON"}, [][]string{root}) + "\n")
 	return b.String()

@@ -113,6 +113,9 @@ func partsOf(s bootstrap.Status) []part {
 	for _, p := range s.Packages {
 		parts = append(parts, part{"package " + p.Name, withReason(p.State, p.Message)})
 	}
+	if s.Root == nil {
+		return parts
+	}
 	root := "not ready"
 	if s.Root.Ready {
 		root = "ready"

@@ -27,7 +27,7 @@ func sickStatus(etcd, why string) bootstrap.Status {
 			}},
 		},
 		Checks: []bootstrap.CheckResult{{Check: "kubernetes", State: bootstrap.CheckOK}},
-		Root:   bootstrap.RootStatus{Ready: true},
+		Root:   &bootstrap.RootStatus{Ready: true},
 	}
 }
 

@@ -21,13 +21,13 @@ func TestUpEndsWithWhatWasBuiltHowLongItTookAndHowToLookAtIt(t *testing.T) {
 		Site: "lab", Bundle: "paas-full", Packages: []string{"flannel", "flux"}, Kubeconfig: "/w/kubeconfig", Complete: true,
 		Phases: []phase.Result{
 			{ID: "secrets", Title: "create the cluster's secrets", State: phase.Skipped, Elapsed: time.Millisecond},
-			{ID: "etcd", Title: "bootstrap etcd", State: phase.Done, Elapsed: 61234 * time.Millisecond},
+			{ID: "tenant-root", Title: "create tenant-root", State: phase.Done, Elapsed: 61234 * time.Millisecond},
 		},
 	}
 	want := `
-PHASE     WHAT                           TOOK
-secrets   create the cluster's secrets   was done
-etcd      bootstrap etcd                 1m1.2s
+PHASE         WHAT                           TOOK
+secrets       create the cluster's secrets   was done
+tenant-root   create tenant-root             1m1.2s
 
 Site lab is up with paas-full, after 1m1s: flannel, flux; tenant-root is Ready.
 
@@ -35,6 +35,10 @@ Site lab is up with paas-full, after 1m1s: flannel, flux; tenant-root is Ready.
   kubectl get tenants -A
 `
 	require.Equal(t, strings.TrimPrefix(want, "\n"), outcomeText(out))
+
+	distro := out
+	distro.Bundle, distro.Phases = "distro-full", out.Phases[:1]
+	require.Contains(t, outcomeText(distro), "flannel, flux.\n\n  export KUBECONFIG=/w/kubeconfig\n  kubectl get nodes\n")
 
 	out.Complete = false
 	text := outcomeText(out)
@@ -62,13 +66,14 @@ func TestStatusGivesTheReasonOfWhatIsNotReady(t *testing.T) {
 	text := statusText(bootstrap.Status{
 		Nodes:    []bootstrap.NodeStatus{{Name: "cp1", Role: "controlplane", Address: "10.0.0.1", Talos: "running", Ready: true}, {Name: "w1", Talos: "unreachable", Reason: "not registered\nin Kubernetes"}},
 		Packages: []bootstrap.PackageStatus{{Name: "flux", Ready: true, State: "present"}},
-		Root:     bootstrap.RootStatus{Host: "example.org", Reason: "no \x1b[2J"},
+		Root:     &bootstrap.RootStatus{Host: "example.org", Reason: "no \x1b[2J"},
 	})
 	require.Regexp(t, `(?m)^cp1 +controlplane +10\.0\.0\.1 +running +yes$`, text)
 	require.Regexp(t, `(?m)^w1 +unreachable +no +not registered in Kubernetes$`, text)
 	require.Regexp(t, `(?m)^flux +present$`, text)
 	require.Regexp(t, `(?m)^root +example\.org +no +no `, text)
 	require.NotContains(t, text, "\x1b")
+	require.NotContains(t, statusText(bootstrap.Status{}), "TENANT", "where the bundle has none")
 }
 
 func TestDetailsBesideJSONProgressAreJSON(t *testing.T) {

@@ -5,6 +5,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,8 +86,12 @@ func outcomeText(o bootstrap.Outcome) string {
 		fmt.Fprintf(&b, "Site %s is part of the way up, after %s.\n", o.Site, total)
 		return b.String()
 	}
-	fmt.Fprintf(&b, "Site %s is up with %s, after %s: %s; tenant-root is Ready.\n\n",
-		o.Site, o.Bundle, total, strings.Join(o.Packages, ", "))
-	fmt.Fprintf(&b, "  export KUBECONFIG=%s\n  kubectl get tenants -A\n", o.Kubeconfig)
+	fmt.Fprintf(&b, "Site %s is up with %s, after %s: %s", o.Site, o.Bundle, total, strings.Join(o.Packages, ", "))
+	look := "nodes"
+	if slices.ContainsFunc(o.Phases, func(r phase.Result) bool { return r.ID == "tenant-root" }) {
+		b.WriteString("; tenant-root is Ready")
+		look = "tenants -A"
+	}
+	fmt.Fprintf(&b, ".\n\n  export KUBECONFIG=%s\n  kubectl get %s\n", o.Kubeconfig, look)
 	return b.String()
 }
