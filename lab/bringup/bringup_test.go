@@ -4,14 +4,14 @@ package main
 
 import (
 	"context"
-	"os"
-	"strings"
+	"io"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cozystack/cozy-install/lab/fleet"
+	"github.com/cozystack/cozy-install/lab/frame"
 )
 
 // Fifty machines at thirty times the speed: that it works at all. The limits are for real time, and for an idle machine.
@@ -19,9 +19,9 @@ func TestBringUp(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 
-	program, err := build(ctx, "../..", t.TempDir())
+	program, err := frame.Build(ctx, "../..", t.TempDir())
 	require.NoError(t, err)
-	result, err := run(ctx, config{program: program, nodes: 50, speed: 30})
+	result, err := run(ctx, config{program: program, nodes: 50, speed: 30, said: io.Discard})
 	require.NoError(t, err)
 	t.Logf("%s%s", head(30), result)
 	require.Greater(t, result.own.time, 4*time.Second, "no simulated machine is that fast")
@@ -74,15 +74,8 @@ func TestEachLimitThatIsMissedIsNamed(t *testing.T) {
 	require.EqualError(t, fat.missed(), "500 nodes: the peak memory is 300 MiB, the limit 300")
 }
 
-func TestPeakIsThatOfTheProcess(t *testing.T) {
-	before := residentPeak(os.Getpid())
-	held := strings.Repeat("memory", 20<<20)
-	require.Greater(t, residentPeak(os.Getpid())-before, int64(len(held)/2))
-	require.Zero(t, residentPeak(-1))
-}
-
 func TestNumbersThatNoAddressesAreLeftForAreRefused(t *testing.T) {
-	for _, nodes := range []int{0, 2, maxNodes + 1} {
+	for _, nodes := range []int{0, 2, frame.MaxNodes + 1} {
 		_, err := run(t.Context(), config{nodes: nodes})
 		require.ErrorContains(t, err, "want 3 to 2000")
 	}

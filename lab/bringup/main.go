@@ -16,10 +16,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/cozystack/cozy-install/lab/frame"
 )
 
 func main() {
@@ -38,6 +38,7 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	sizes := flags.String("nodes", "3,50,500", "how many nodes, for each bring-up")
 	root := flags.String("root", ".", "the repository: the program is built from it")
 	speed := flags.Float64("speed", 1, "divides the machines' own durations; the limits are for 1")
+	talos := flags.String("talos", "", "the version of Talos that the machines start and are to run; empty: the product's default")
 	logs := flags.String("log", "", "a file to which what the program says is written; empty: it is shown only after an error")
 
 	if err := flags.Parse(args); err != nil {
@@ -56,7 +57,7 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer said.Close()
 
-	program, err := build(ctx, *root, dir)
+	program, err := frame.Build(ctx, *root, dir)
 	if err != nil {
 		return err
 	}
@@ -65,23 +66,18 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 
 	var missed []error
 
-	for text := range strings.SplitSeq(*sizes, ",") {
-		count, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil {
-			return fmt.Errorf("number of nodes: %w", err)
+	err = frame.EachSize(*sizes, func(count int) error {
+		result, err := run(ctx, config{program: program, nodes: count, speed: *speed, talos: *talos, said: said})
+		if err == nil {
+			fmt.Fprintln(out, result)
+
+			missed = append(missed, result.missed())
 		}
 
-		result, err := run(ctx, config{program: program, nodes: count, speed: *speed, said: said})
-		if err != nil {
-			return fmt.Errorf("bring-up of %d nodes: %w", count, err)
-		}
+		return err
+	})
 
-		fmt.Fprintln(out, result)
-
-		missed = append(missed, result.missed())
-	}
-
-	return errors.Join(missed...)
+	return errors.Join(append(missed, err)...)
 }
 
 // runTimeout bounds one bring-up at the speed of the world: it takes three minutes.

@@ -7,28 +7,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cozystack/cozy-install/lab/frame"
 )
-
-// build makes the product's program from the repository at root, as `make build` does.
-func build(ctx context.Context, root, dir string) (string, error) {
-	program := filepath.Join(dir, "cozy-install")
-
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", program, "./cmd/cozy-install")
-	command.Dir = root
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-
-	if said, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build cozy-install: %w\n%s", err, said)
-	}
-
-	return program, nil
-}
 
 // samplePause is how often the program's peak memory is read; the kernel keeps the peak, so only its end can be missed.
 const samplePause = 100 * time.Millisecond
@@ -74,7 +58,7 @@ func peak(pid int, ended <-chan struct{}) (bytes int64) {
 	defer ticker.Stop()
 
 	for {
-		if now := residentPeak(pid); now > 0 {
+		if now, err := frame.PeakMemory(pid); err == nil {
 			bytes = now
 		}
 
@@ -84,25 +68,6 @@ func peak(pid int, ended <-chan struct{}) (bytes int64) {
 		case <-ticker.C:
 		}
 	}
-}
-
-// residentPeak is zero when the process is gone.
-func residentPeak(pid int) int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kibibytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			if err == nil {
-				return kibibytes << 10
-			}
-		}
-	}
-
-	return 0
 }
 
 func tail(text string, lines int) string {

@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,45 +15,38 @@ import (
 
 	"github.com/cozystack/cozy-install/lab/fleet"
 	"github.com/cozystack/cozy-install/lab/fleet/kubesim"
-	"github.com/cozystack/cozy-install/lab/fleet/lan"
-	"github.com/cozystack/cozy-install/lab/fleet/sitesim"
 	"github.com/cozystack/cozy-install/lab/fleet/talosim"
-)
-
-// Sizes of what is booted, in bytes: what is measured is the program, and not a disk or a link.
-const (
-	kernelSize    = 1 << 20
-	initramfsSize = 4 << 20
+	"github.com/cozystack/cozy-install/lab/frame"
 )
 
 type config struct {
 	program string // cozy-install
 	nodes   int
 	speed   float64
+	talos   string    // the version; empty: the defaults of the product and of the fleet, which are the same
 	said    io.Writer // what it says is written there too
 }
+
+// octet is that of the site's addresses, see frame.Site.
+const octet = 91
 
 // rig is a site whose machines are off.
 type rig struct {
 	config
 
-	dir   string
-	ports lan.Ports
-	web   uint16
+	site  frame.Site
 	fleet *fleet.Fleet
 }
 
 // run brings a site up once. Nothing is left running.
 func run(ctx context.Context, cfg config) (out report, err error) {
-	if cfg.nodes < controlPlanes || cfg.nodes > maxNodes {
-		return report{}, fmt.Errorf("%d nodes: want %d to %d", cfg.nodes, controlPlanes, maxNodes)
-	}
-
-	r := &rig{config: cfg}
-	if r.dir, err = os.MkdirTemp("", "cozy-install-bringup-site-"); err != nil {
+	dir, err := os.MkdirTemp("", "cozy-install-bringup-site-")
+	if err != nil {
 		return report{}, err
 	}
-	defer os.RemoveAll(r.dir)
+	defer os.RemoveAll(dir)
+
+	r := &rig{config: cfg, site: frame.Site{Name: "bringup", Octet: octet, Nodes: cfg.nodes, Talos: cfg.talos, Dir: dir}}
 
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
@@ -80,11 +70,9 @@ func (r *rig) bringUp(ctx context.Context) (report, error) {
 		return report{}, err
 	}
 
-	out, err := bringUp(ctx, r.program, r.said, []string{
-		"up", "-f", filepath.Join(r.dir, "site.yaml"), "--work-dir", filepath.Join(r.dir, "work"), "--ipxe-dir", filepath.Join(r.dir, "ipxe"),
-		"--until", "register", "--progress", "plain",
-		fmt.Sprintf("--netboot-ports=dhcp=%d,proxy=%d,tftp=%d,http=%d", r.ports.DHCP, r.ports.Proxy, r.ports.TFTP, r.web),
-	})
+	out, err := bringUp(ctx, r.program, r.said, append([]string{
+		"up", "--work-dir", filepath.Join(r.site.Dir, "work"), "--until", "register", "--progress", "plain",
+	}, r.site.Flags()...))
 	if err != nil {
 		return report{}, err
 	}
@@ -98,8 +86,7 @@ func (r *rig) bringUp(ctx context.Context) (report, error) {
 
 // start starts everything but the machines and the program, in the group.
 func (r *rig) start(ctx context.Context, group *errgroup.Group) error {
-	network, err := r.network()
-	if err != nil {
+	if err := r.site.Open(ctx, group, frame.NewFactory()); err != nil {
 		return err
 	}
 
@@ -114,17 +101,9 @@ func (r *rig) start(ctx context.Context, group *errgroup.Group) error {
 		return kubernetes.Close()
 	})
 
-	factory, err := r.serveFactory(ctx, group)
-	if err != nil {
-		return err
-	}
-
-	if err := r.serveDHCP(ctx, group); err != nil {
-		return err
-	}
-
 	r.fleet, err = fleet.New(fleet.Config{
-		Machines: machines(r.nodes), Network: network, Clock: fleet.Clock{Speed: r.speed}, Kubernetes: kubernetes,
+		Machines: r.machines(), Network: r.site.Network, Clock: fleet.Clock{Speed: r.speed}, Kubernetes: kubernetes,
+		TalosVersion: r.talos,
 	})
 	if err != nil {
 		return err
@@ -132,88 +111,20 @@ func (r *rig) start(ctx context.Context, group *errgroup.Group) error {
 
 	group.Go(func() error { return r.fleet.Run(ctx) })
 
-	return r.write(factory)
-}
-
-// network finds ports that were free a moment ago on all addresses.
-func (r *rig) network() (*lan.Relay, error) {
-	var errs error
-
-	free := func() int {
-		conn, err := net.ListenUDP("udp4", nil)
-		if err != nil {
-			errs = errors.Join(errs, err)
-
-			return 0
-		}
-		defer conn.Close()
-
-		return conn.LocalAddr().(*net.UDPAddr).Port
-	}
-
-	r.ports = lan.Ports{DHCP: free(), Proxy: free(), TFTP: free()}
-	r.web = uint16(free())
-
-	if errs != nil {
-		return nil, errs
-	}
-
-	return lan.NewRelay(lan.RelayConfig{Agents: agents(), Ports: r.ports, Servers: []netip.AddrPort{
-		netip.AddrPortFrom(siteAddress(), uint16(r.ports.DHCP)), netip.AddrPortFrom(serverAddress(), uint16(r.ports.DHCP)),
-	}})
-}
-
-func (r *rig) serveFactory(ctx context.Context, group *errgroup.Group) (netip.AddrPort, error) {
-	var config net.ListenConfig
-
-	listener, err := config.Listen(ctx, "tcp4", netip.AddrPortFrom(siteAddress(), 0).String())
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-
-	server := &http.Server{
-		Handler:           &sitesim.Factory{KernelSize: kernelSize, InitramfsSize: initramfsSize, UKISize: kernelSize + initramfsSize},
-		ReadHeaderTimeout: time.Minute,
-	}
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-
-		return nil
-	})
-
-	return listener.Addr().(*net.TCPAddr).AddrPort(), nil
-}
-
-func (r *rig) serveDHCP(ctx context.Context, group *errgroup.Group) error {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: siteAddress().AsSlice(), Port: r.ports.DHCP})
-	if err != nil {
-		return err
-	}
-
-	// Its default holds some 200 DISCOVERs: hundreds of machines ask at once.
-	if err := conn.SetReadBuffer(4 << 20); err != nil {
-		return errors.Join(err, conn.Close())
-	}
-
-	first, last := pool()
-	dhcp := &sitesim.DHCP{Server: siteAddress(), First: first, Last: last, Bits: 16}
-	group.Go(func() error { return dhcp.Serve(ctx, conn) })
-
 	return nil
 }
 
-func (r *rig) write(factory netip.AddrPort) error {
-	loaders := filepath.Join(r.dir, "ipxe")
-	if err := os.Mkdir(loaders, 0o755); err != nil {
-		return err
+// machines are the site's, by turns with each common kind of firmware.
+func (r *rig) machines() []fleet.MachineSpec {
+	kinds := []fleet.Firmware{fleet.BIOS, fleet.UEFI, fleet.UEFIHTTP}
+	out := make([]fleet.MachineSpec, r.nodes)
+
+	for n := range out {
+		out[n] = fleet.MachineSpec{
+			Name: r.site.NodeName(n), MAC: r.site.MAC(n), Serial: fmt.Sprint(n), Firmware: kinds[n%len(kinds)],
+			UUID: fmt.Sprintf("11111111-2222-3333-4444-%012d", n),
+		}
 	}
 
-	if err := sitesim.WriteLoaders(loaders); err != nil {
-		return err
-	}
-
-	return os.WriteFile(filepath.Join(r.dir, "site.yaml"), []byte(siteFile(r.nodes, factory)), 0o600)
+	return out
 }

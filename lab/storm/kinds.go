@@ -19,10 +19,10 @@ func (k kind) String() string {
 	return fmt.Sprintf("%s %s %d", k.firmware, k.accepts, k.ipxe)
 }
 
-// arch is what the site file says of such a machine, beside what it says of all.
+// arch is what the site file says of such a machine; empty: nothing.
 func (k kind) arch() string {
 	if k.firmware == rom.UEFIArm64 || k.firmware == rom.UEFIArm64HTTP {
-		return ", arch: arm64"
+		return "arm64"
 	}
 
 	return ""

@@ -15,9 +15,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
-	"strings"
 	"syscall"
+
+	"github.com/cozystack/cozy-install/lab/frame"
 )
 
 func main() {
@@ -48,26 +48,19 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 
-	program, err := build(ctx, *root, dir)
+	program, err := frame.Build(ctx, *root, dir)
 	if err != nil {
 		return err
 	}
 
 	fmt.Fprint(out, reportHead)
 
-	for text := range strings.SplitSeq(*sizes, ",") {
-		count, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil {
-			return fmt.Errorf("number of machines: %w", err)
-		}
-
+	return frame.EachSize(*sizes, func(count int) error {
 		result, err := run(ctx, config{program: program, machines: count, serves: *serves})
-		if err != nil {
-			return fmt.Errorf("storm of %d: %w", count, err)
+		if err == nil {
+			fmt.Fprintln(out, result)
 		}
 
-		fmt.Fprintln(out, result)
-	}
-
-	return nil
+		return err
+	})
 }

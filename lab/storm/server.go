@@ -9,32 +9,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/cozystack/cozy-install/lab/fleet/clock"
-	"github.com/cozystack/cozy-install/lab/fleet/lan"
+	"github.com/cozystack/cozy-install/lab/frame"
 )
-
-// build makes the product's program from the repository at root, as `make build` does.
-func build(ctx context.Context, root, dir string) (string, error) {
-	program := filepath.Join(dir, "cozy-install")
-
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", program, "./cmd/cozy-install")
-	command.Dir = root
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-
-	if said, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build cozy-install: %w\n%s", err, said)
-	}
-
-	return program, nil
-}
 
 // server is the running program under test.
 type server struct {
@@ -44,13 +25,11 @@ type server struct {
 	err     error // set when ended is closed
 }
 
-// serve starts the program in dir, where the site file is, and waits until it answers.
-func serve(ctx context.Context, program, dir string, ports lan.Ports, web uint16) (*server, error) {
+// serve starts the program on a site and waits until it answers.
+func serve(ctx context.Context, program string, site *frame.Site) (*server, error) {
 	s := &server{ended: make(chan struct{})}
 	// It ends by a signal, never by ctx: its memory is read before that.
-	//nolint:noctx // see above
-	s.command = exec.Command(program, "pxe", "serve", "-f", filepath.Join(dir, "site.yaml"), "--ipxe-dir", filepath.Join(dir, "ipxe"),
-		fmt.Sprintf("--netboot-ports=dhcp=%d,proxy=%d,tftp=%d,http=%d", ports.DHCP, ports.Proxy, ports.TFTP, web))
+	s.command = exec.Command(program, append([]string{"pxe", "serve"}, site.Flags()...)...) //nolint:noctx // see above
 	s.command.Stdout, s.command.Stderr = &s.said, &s.said
 
 	if err := s.command.Start(); err != nil {
@@ -62,7 +41,7 @@ func serve(ctx context.Context, program, dir string, ports lan.Ports, web uint16
 		close(s.ended)
 	}()
 
-	if err := s.answers(ctx, netip.AddrPortFrom(serverAddress(), web)); err != nil {
+	if err := s.answers(ctx, netip.AddrPortFrom(site.ServerAddress(), site.Web)); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
 
@@ -94,24 +73,6 @@ func (s *server) answers(ctx context.Context, at netip.AddrPort) error {
 			return fmt.Errorf("wait for the server: %w: %w", waited, err)
 		}
 	}
-}
-
-// peakMemory is the most memory that the program ever had resident, in bytes (proc(5), VmHWM).
-func (s *server) peakMemory() (int64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.command.Process.Pid))
-	if err != nil {
-		return 0, fmt.Errorf("read the server's memory: %w", err)
-	}
-
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kibibytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-
-			return kibibytes << 10, err
-		}
-	}
-
-	return 0, errors.New("the server's /proc status has no VmHWM")
 }
 
 // cpu is what the program has used of the processors; it is known after stop.

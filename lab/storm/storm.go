@@ -4,24 +4,27 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/cozystack/cozy-install/lab/fleet/lan"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cozystack/cozy-install/lab/fleet/rom"
 	"github.com/cozystack/cozy-install/lab/fleet/sitesim"
+	"github.com/cozystack/cozy-install/lab/frame"
 )
 
-// Sizes of what is booted, in bytes. Real ones are some hundred megabytes: 500 machines would be 50 GB over loopback.
-const (
-	kernelSize    = 1 << 20
-	initramfsSize = 4 << 20
-)
+// octet is that of the site's addresses, see frame.Site.
+const octet = 90
 
 // lossySpeed makes machines that lose packets wait less before they say something again.
 const lossySpeed = 5
@@ -38,10 +41,7 @@ type config struct {
 type storm struct {
 	config
 
-	dir     string
-	ports   lan.Ports
-	web     uint16 // the server's HTTP port
-	network *lan.Relay
+	site    frame.Site
 	factory *sitesim.Factory
 
 	mu    sync.Mutex
@@ -50,60 +50,59 @@ type storm struct {
 
 // run lets the machines boot and returns when all have their kernel. Nothing is left running.
 func run(ctx context.Context, cfg config) (out report, err error) {
-	if cfg.machines < 3 || cfg.machines > maxMachines {
-		return report{}, fmt.Errorf("%d machines: want 3 to %d", cfg.machines, maxMachines)
-	}
-
 	if cfg.kinds == nil {
 		cfg.kinds = common()
 	}
 
-	s := &storm{
-		config: cfg, wants: map[string]bool{},
-		factory: &sitesim.Factory{
-			KernelSize: kernelSize, InitramfsSize: initramfsSize, UKISize: kernelSize + initramfsSize,
-		},
-	}
-
-	if s.dir, err = os.MkdirTemp("", "cozy-install-storm-site-"); err != nil {
+	dir, err := os.MkdirTemp("", "cozy-install-storm-site-")
+	if err != nil {
 		return report{}, err
 	}
-	defer os.RemoveAll(s.dir)
+	defer os.RemoveAll(dir)
+
+	s := &storm{
+		config: cfg, wants: map[string]bool{}, factory: frame.NewFactory(),
+		site: frame.Site{
+			Name: "storm", Octet: octet, Nodes: cfg.machines, Serves: cfg.serves, Dir: dir,
+			Arch: func(n int) string { return cfg.kind(n).arch() },
+		},
+	}
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	site, err := s.serveSite(ctx)
-	if err != nil {
-		cancel()
-
-		return report{}, errors.Join(err, site())
+	group, life := errgroup.WithContext(ctx)
+	if err = s.site.Open(life, group, s); err == nil {
+		out, err = s.measure(life)
 	}
-
-	product, err := serve(ctx, cfg.program, s.dir, s.ports, s.web)
-	if err != nil {
-		cancel()
-
-		return report{}, errors.Join(err, site())
-	}
-
-	out, err = s.boot(ctx)
-	err = errors.Join(err, s.count(&out, product), product.stop())
-	out.cpu = product.cpu()
 
 	cancel()
 
-	return out, errors.Join(err, site())
+	return out, errors.Join(err, group.Wait())
+}
+
+// measure lets the machines boot from a server of its own.
+func (s *storm) measure(ctx context.Context) (report, error) {
+	product, err := serve(ctx, s.program, &s.site)
+	if err != nil {
+		return report{}, err
+	}
+
+	out, err := s.boot(ctx)
+	err = errors.Join(err, s.count(&out, product), product.stop())
+	out.cpu = product.cpu()
+
+	return out, err
 }
 
 // count asks the kernel about the server, while it runs.
 func (s *storm) count(out *report, product *server) (err error) {
-	if out.memory, err = product.peakMemory(); err != nil {
+	if out.memory, err = frame.PeakMemory(product.command.Process.Pid); err != nil {
 		return err
 	}
 
-	for _, port := range []int{s.ports.DHCP, s.ports.Proxy, s.ports.TFTP} {
-		lost, err := drops(port, serverAddress(), netip.IPv4Unspecified())
+	for _, port := range []int{s.site.Ports.DHCP, s.site.Ports.Proxy, s.site.Ports.TFTP} {
+		lost, err := drops(port, s.site.ServerAddress(), netip.IPv4Unspecified())
 		if err != nil {
 			return err
 		}
@@ -111,7 +110,7 @@ func (s *storm) count(out *report, product *server) (err error) {
 		out.lost += lost
 	}
 
-	out.lostBySite, err = drops(s.ports.DHCP, siteAddress())
+	out.lostBySite, err = drops(s.site.Ports.DHCP, s.site.Address())
 
 	return err
 }
@@ -136,7 +135,7 @@ func (s *storm) boot(ctx context.Context) (report, error) {
 
 // netboot is one machine's way to its kernel, whose bytes must be those of the factory.
 func (s *storm) netboot(ctx context.Context, n int) error {
-	port, err := s.network.Attach(ctx, fmt.Sprintf("node%d", n), mac(n))
+	port, err := s.site.Network.Attach(ctx, s.site.NodeName(n), s.site.MAC(n))
 	if err != nil {
 		return err
 	}
@@ -158,7 +157,7 @@ func (s *storm) netboot(ctx context.Context, n int) error {
 	}
 
 	if err = errors.Join(err, port.Close()); err != nil {
-		return fmt.Errorf("node%d, %s: %w", n, kind, err)
+		return fmt.Errorf("%s, %s: %w", s.site.NodeName(n), kind, err)
 	}
 
 	return nil
@@ -181,4 +180,17 @@ func (s *storm) verify(result rom.Result) error {
 	}
 
 	return nil
+}
+
+// ServeHTTP is the image factory, and remembers what it gave away.
+func (s *storm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if part := strings.Split(r.URL.Path, "/"); len(part) == 5 && part[1] == "image" {
+		sum := sha256.Sum256(s.factory.Content(part[2], part[3], part[4]))
+
+		s.mu.Lock()
+		s.wants[hex.EncodeToString(sum[:])] = true
+		s.mu.Unlock()
+	}
+
+	s.factory.ServeHTTP(w, r)
 }

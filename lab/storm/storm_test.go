@@ -7,15 +7,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cozystack/cozy-install/lab/fleet/rom"
+	"github.com/cozystack/cozy-install/lab/frame"
 )
 
 // maxMemory is what the product promises for 500 machines.
@@ -25,7 +23,7 @@ func TestStorm(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 
-	program, err := build(ctx, "../..", t.TempDir())
+	program, err := frame.Build(ctx, "../..", t.TempDir())
 	require.NoError(t, err)
 
 	for _, machines := range []int{50, 500} {
@@ -102,17 +100,6 @@ func TestDropsAreThoseOfASocketNobodyReads(t *testing.T) {
 	require.Zero(t, elsewhere)
 }
 
-func TestPeakMemoryIsThatOfTheServer(t *testing.T) {
-	s := &server{command: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}
-	before, err := s.peakMemory()
-	require.NoError(t, err)
-
-	held := []byte(strings.Repeat("memory", 20<<20))
-	after, err := s.peakMemory()
-	require.NoError(t, err)
-	require.Greater(t, after-before, int64(len(held)/2))
-}
-
 func TestReportIsARowOfItsTable(t *testing.T) {
 	r := report{
 		machines: 4, took: []time.Duration{4 * time.Second, time.Second, 2 * time.Second, 3 * time.Second}, memory: 70 << 20,
@@ -122,7 +109,7 @@ func TestReportIsARowOfItsTable(t *testing.T) {
 }
 
 func TestStormRefusesNumbersItHasNoAddressesFor(t *testing.T) {
-	for _, machines := range []int{0, 2, maxMachines + 1} {
+	for _, machines := range []int{0, 2, frame.MaxNodes + 1} {
 		_, err := run(t.Context(), config{machines: machines})
 		require.ErrorContains(t, err, "want 3 to 2000")
 	}
