@@ -36,6 +36,8 @@ type bringup struct {
 	consoles *consoleLog
 	// given holds, by node, the fingerprint of the machine that took its config in this run.
 	given map[string]string
+	// takers are, by node, the machines that were sent its config in this run.
+	takers map[string]sight
 	// running holds the nodes that were written down as running in this run.
 	running map[string]bool
 	// recent is, by node, what was seen of machines in maintenance mode a moment ago.

@@ -57,6 +57,7 @@ func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase
 			}
 		})
 	}
+	b.noteTakers(out)
 	if noteErr := b.note(ctx, results(out), say); noteErr != nil {
 		return noteErr
 	}

@@ -71,6 +71,9 @@ func (b *bringup) refuseDoubles(ctx context.Context, nodes []site.Node, seen map
 			errs = append(errs, &DoubleError{Nodes: []string{other, node.Name}, Addrs: []netip.AddrPort{machine.addr}})
 		}
 		owner[machine.fingerprint] = node.Name
+		if taker, sent := b.takers[node.Name]; sent && !shareCard(taker.inventory, machine.inventory) {
+			errs = append(errs, &DoubleError{Nodes: []string{node.Name}, Addrs: []netip.AddrPort{taker.addr, machine.addr}})
+		}
 	}
 	var lock sync.Mutex
 	group := errgroup.Group{}
