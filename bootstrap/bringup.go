@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
+	"sync"
 
 	"github.com/cozystack/cozy-install/bootstrap/kube"
 	"github.com/cozystack/cozy-install/bootstrap/site"
@@ -46,6 +47,8 @@ type bringup struct {
 	late []LateNode
 	// applied is, by node, what became of giving it its config in this run.
 	applied map[string]Applied
+	// restarted is, by node, the fingerprint of the boot in which its management controller was told to restart it.
+	restarted sync.Map
 	// bootstrapped is the boot of the chosen node in which it took the call to bootstrap etcd, see bootOf. Empty: none.
 	bootstrapped string
 	// turns has room for as many nodes as are talked to side by side.

@@ -65,6 +65,10 @@ func (e *InstalledElsewhereError) Hint() string {
 type RestartError struct {
 	Node string
 	Disk talos.Disk
+	// Restarting: its management controller was told to restart it.
+	Restarting bool
+	// HasController: it has one in the site file, that up may not use by itself.
+	HasController bool
 }
 
 func (e *RestartError) Error() string {
@@ -74,6 +78,12 @@ func (e *RestartError) Error() string {
 
 // Hint says what to do: nobody can restart a machine in maintenance mode through Talos.
 func (e *RestartError) Hint() string {
+	switch {
+	case e.Restarting:
+		return "its management controller was told to restart " + e.Node + ": up goes on when it is back in maintenance mode; if it does not come, look at its console"
+	case e.HasController:
+		return "run, in another terminal: cozy-install node power cycle " + e.Node + " --netboot; with nodes[].bmc.powerOn: true up does it itself"
+	}
 	return "switch " + e.Node + " off and on again, or reset it by its management controller: up goes on when it is back in maintenance mode"
 }
 

@@ -58,6 +58,7 @@ func (b *bringup) applyAll(ctx context.Context, seen map[string]sight, say phase
 		})
 	}
 	b.noteTakers(out)
+	b.restartMachines(ctx, out, say)
 	if noteErr := b.note(ctx, results(out), say); noteErr != nil {
 		return noteErr
 	}

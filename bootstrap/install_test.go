@@ -92,6 +92,25 @@ func TestAnEarlierTalosIsWipedWhenItMayBeAndTheMachineHasToRestart(t *testing.T)
 	require.NoError(t, b.awaitInstallation().Run(t.Context(), silent))
 }
 
+func TestAMachineThatMustRestartIsRestartedByItsController(t *testing.T) {
+	fleet := holding(t, talosim.TornInstall())
+	board := &offMachine{orders: []string{"On"}, restart: fleet[2].restart}
+	b := withSecrets(t, machineSiteWith(t, "disk: {serial: D2}", "disk: {serial: D2, wipe: true}, "+bmcText(t, board, ", powerOn: true")))
+	require.NoError(t, b.applyConfigs().Run(t.Context(), silent))
+	require.NoError(t, b.awaitInstallation().Run(t.Context(), silent))
+	require.Equal(t, []string{"On", "ForceRestart"}, board.orders, "once")
+}
+
+func TestAControllerIsNotUsedUnasked(t *testing.T) {
+	holding(t, talosim.TornInstall())
+	board := &offMachine{orders: []string{"On"}}
+	b := withSecrets(t, machineSiteWith(t, "disk: {serial: D2}", "disk: {serial: D2, wipe: true}, "+bmcText(t, board, "")))
+	var restart *RestartError
+	require.ErrorAs(t, b.applyOnce(t.Context(), silent), &restart)
+	require.Contains(t, restart.Hint(), "cozy-install node power cycle cp1 --netboot")
+	require.Equal(t, []string{"On"}, board.orders)
+}
+
 // A run that was killed, and a machine that lost its power while it installed for that run: what the installer left is
 // nobody's data.
 func TestAnInterruptedInstallationOfOursIsNoData(t *testing.T) {

@@ -24,6 +24,8 @@ import (
 type offMachine struct {
 	mu     sync.Mutex
 	orders []string
+	// restart is done on ForceRestart. Nil: nothing.
+	restart func()
 }
 
 func (m *offMachine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -50,6 +52,9 @@ func (m *offMachine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var body struct{ ResetType string }
 		_ = json.NewDecoder(r.Body).Decode(&body)
 		m.orders = append(m.orders, body.ResetType)
+		if body.ResetType == "ForceRestart" && m.restart != nil {
+			go m.restart()
+		}
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		answer = `{"@odata.id": "/redfish/v1/Systems/1", "Id": "1", "PowerState": "` + state +
@@ -58,17 +63,22 @@ func (m *offMachine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(answer))
 }
 
-// siteWithBMC gives cp1 the machine, in addition to more fields of bmc.
-func siteWithBMC(t *testing.T, m *offMachine, more string) *bringup {
+// bmcText serves the machine's controller, and is what the site file says of it, with more fields.
+func bmcText(t *testing.T, m *offMachine, more string) string {
 	t.Helper()
 	web := httptest.NewTLSServer(m)
 	t.Cleanup(web.Close)
 	file := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(file, []byte("hunter2-hunter2\n"), 0o600))
 	sum := sha256.Sum256(web.Certificate().Raw)
-	bmc := fmt.Sprintf("bmc: {address: %q, username: admin, passwordFile: %q, fingerprint: %q%s}, disk: {serial: D1}",
+	return fmt.Sprintf("bmc: {address: %q, username: admin, passwordFile: %q, fingerprint: %q%s}",
 		"redfish+"+web.URL, file, hex.EncodeToString(sum[:]), more)
-	b := withSecrets(t, parseSite(t, "disk: {serial: D1}", bmc))
+}
+
+// siteWithBMC gives cp1 the machine, in addition to more fields of bmc.
+func siteWithBMC(t *testing.T, m *offMachine, more string) *bringup {
+	t.Helper()
+	b := withSecrets(t, parseSite(t, "disk: {serial: D1}", bmcText(t, m, more)+", disk: {serial: D1}"))
 	b.opts.WorkDir = b.dir.Path(".")
 	return b
 }

@@ -22,7 +22,7 @@ func (m *machine) boot(ctx context.Context) (talosim.Outcome, error) {
 		return "", err
 	}
 
-	if m.spec.DiskFirst && m.disks.Installed() {
+	if netboot := m.takeNetboot(); m.spec.DiskFirst && m.disks.Installed() && !netboot {
 		m.record("from-disk", nil)
 
 		return m.system(ctx)

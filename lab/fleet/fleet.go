@@ -7,7 +7,7 @@
 //
 // It refuses to know the product: nothing here imports it, and a machine learns only what comes over its wire.
 //
-// Still missing: management controllers (power over Redfish), more than one network card, rescue by netboot with a wipe
+// Still missing: management controllers that speak IPMI, more than one network card, rescue by netboot with a wipe
 // argument, and state that survives the end of the process.
 package fleet
 

@@ -27,6 +27,8 @@ type machine struct {
 	stop    context.CancelCauseFunc // ends the present run; nil while off
 	last    string                  // what went wrong last
 	cut     bool                    // the network cable was taken out
+
+	netbootNext bool // the management controller was told so
 }
 
 func newMachine(f *Fleet, spec MachineSpec, smbios [16]byte) *machine {

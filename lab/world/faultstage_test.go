@@ -4,7 +4,6 @@ package world
 
 import (
 	"flag"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -79,29 +78,13 @@ type faultStage struct {
 
 func newFaultStage(t *testing.T, version string) *faultStage {
 	t.Helper()
-	built, err := programs()
-	require.NoError(t, err)
-	dir := t.TempDir()
-	logged, err := os.Create(filepath.Join(dir, "world.log"))
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = logged.Close()
-		if t.Failed() {
-			text, _ := os.ReadFile(logged.Name())
-			t.Logf("what the simulated site did:\n%s", tail(text, 80))
-		}
-	})
 	text, err := os.ReadFile(faultSite)
 	require.NoError(t, err)
-	file := filepath.Join(dir, "site.yaml")
+	file := filepath.Join(t.TempDir(), "site.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), "\ntalos:\n", "\ntalos:\n  version: "+version+"\n", 1)), 0o600))
-	w, err := Start(t.Context(), Config{
-		Dir: filepath.Join(dir, "world"), SiteFile: file, Programs: built, Speed: faultSpeed, WithoutPlane: true, DataDisk: true,
-		Spares: []fleet.MachineSpec{spareMachine()}, Log: slog.New(slog.NewTextHandler(logged, nil)),
+	s := startStage(t, Config{
+		SiteFile: file, Speed: faultSpeed, WithoutPlane: true, DataDisk: true, Spares: []fleet.MachineSpec{spareMachine()},
 	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, w.Close()) })
-	s := &stage{World: w, t: t, work: filepath.Join(dir, "work"), siteFile: w.SiteFile()}
 	return &faultStage{stage: s, talos: version, delivered: map[string]map[string]fleet.Contents{}}
 }
 

@@ -65,6 +65,12 @@ func newStage(t *testing.T, siteFile string) *stage {
 // newStageOn puts it on a network of the given kind; tests that need no namespaces take Auto.
 func newStageOn(t *testing.T, network Network, siteFile string) *stage {
 	t.Helper()
+	return startStage(t, Config{SiteFile: siteFile, Network: network, Speed: speed})
+}
+
+// startStage starts a world with programs, directory and log of its own.
+func startStage(t *testing.T, config Config) *stage {
+	t.Helper()
 	built, err := programs()
 	require.NoError(t, err)
 	dir := t.TempDir()
@@ -74,13 +80,11 @@ func newStageOn(t *testing.T, network Network, siteFile string) *stage {
 		_ = logged.Close()
 		if t.Failed() {
 			text, _ := os.ReadFile(logged.Name())
-			t.Logf("what the simulated site did:\n%s", tail(text, 60))
+			t.Logf("what the simulated site did:\n%s", tail(text, 80))
 		}
 	})
-	w, err := Start(t.Context(), Config{
-		Dir: filepath.Join(dir, "world"), SiteFile: siteFile, Network: network, Programs: built, Speed: speed,
-		Log: slog.New(slog.NewTextHandler(logged, nil)),
-	})
+	config.Dir, config.Programs, config.Log = filepath.Join(dir, "world"), built, slog.New(slog.NewTextHandler(logged, nil))
+	w, err := Start(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
 	return &stage{World: w, t: t, work: filepath.Join(dir, "work"), siteFile: w.SiteFile()}
