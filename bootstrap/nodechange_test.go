@@ -5,12 +5,14 @@ package bootstrap
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/lab/fleet/talosim"
 	"github.com/cozystack/cozy-install/talos"
@@ -187,6 +189,29 @@ func TestAChangeOfANodeWantsItsRisksAccepted(t *testing.T) {
 	_, err := RemoveNode(o.Site, "w9")
 	var unknown *UnknownNodeError
 	require.ErrorAs(t, err, &unknown)
+}
+
+func TestStepsOfPackagesAreAcceptedAndNamedBeforeANodeGoes(t *testing.T) {
+	b := withSecrets(t, parseSite(t, "", ""))
+	b.plan.Packages[0].NodeRemoval = []string{"move the replicas of its volumes"}
+	want := b.plan.Packages[0].Name + ": move the replicas of its volumes"
+	for _, of := range []func(*site.Site, string) (Work, error){RemoveNode, ReplaceNode} {
+		w, err := of(b.site, "w1")
+		require.NoError(t, err)
+		var unaccepted *UnacceptedRisksError
+		phases, err := w.list(b)
+		require.NoError(t, err)
+		require.NoError(t, phase.Check(phases))
+		require.ErrorAs(t, w.agreed(t.Context(), b, phases, Agreement{Accept: []string{RiskDataLoss, RiskStorageReplicas}}), &unaccepted)
+		require.Equal(t, RiskPackageSteps, unaccepted.Risks[0].Name)
+		require.Contains(t, unaccepted.Risks[0].Why, want)
+		steps, err := phases[1].Plan(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{want}, steps)
+		var said []string
+		require.NoError(t, phases[1].Run(t.Context(), func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }))
+		require.Equal(t, []string{"taken for done: " + want}, said)
+	}
 }
 
 func TestOnlyTheControlPlanesAndTheNodeMayBeMembers(t *testing.T) {

@@ -19,17 +19,17 @@ func RemoveNode(s *site.Site, name string) (Work, error) {
 	node, err := nodeOf(s, name)
 	return Work{
 		title: "remove node " + name,
-		risks: func(*bringup) []Risk {
-			return []Risk{{RiskDataLoss, "the system disk of " + name + " is wiped (config, images, logs, local volumes), and what pods keep on the" +
-				" node alone is lost: empty directories, and pods that no controller makes again"}}
+		risks: func(b *bringup) []Risk {
+			return append(b.stepRisks(), Risk{RiskDataLoss, "the system disk of " + name + " is wiped (config, images, logs, local volumes), and what pods keep on the" +
+				" node alone is lost: empty directories, and pods that no controller makes again"})
 		},
 		list: func(b *bringup) ([]phase.Phase, error) {
 			phases := []phase.Phase{
 				b.preflightNode(node, "check that the site can do without the node",
 					"it is ours or does not answer; etcd keeps its quorum; another control plane is left",
 					func(ctx context.Context) (bool, error) { return b.answers(ctx, node) }),
-				b.drain(node),
 			}
+			phases = append(append(phases, b.namePackageSteps()...), b.drain(node))
 			if node.Role == site.ControlPlane {
 				phases = append(phases, b.leaveEtcd(node))
 			}

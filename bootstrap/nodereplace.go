@@ -18,18 +18,19 @@ func ReplaceNode(s *site.Site, name string) (Work, error) {
 	node, err := nodeOf(s, name)
 	return Work{
 		title: "replace node " + name,
-		risks: func(*bringup) []Risk {
-			return []Risk{
+		risks: func(b *bringup) []Risk {
+			return append([]Risk{
 				{RiskDataLoss, "what only the former machine of " + name + " had is lost: local volumes and empty directories; it must never come back," +
 					" for it is a member of the cluster as far as it knows"},
 				{RiskStorageReplicas, "replicas of volumes on the disks of the former machine are lost"},
-			}
+			}, b.stepRisks()...)
 		},
 		list: func(b *bringup) ([]phase.Phase, error) {
 			phases := []phase.Phase{b.preflightNode(node, "check that the machine of "+name+" is gone",
 				"the former machine does not answer; every other member of etcd runs and has a vote",
 				func(ctx context.Context) (bool, error) { return b.assertFormerGone(ctx, node) })}
-			return append(append(phases, b.removeFormer(node)...), b.joining(node)...), nil
+			phases = append(append(phases, b.namePackageSteps()...), b.removeFormer(node)...)
+			return append(phases, b.joining(node)...), nil
 		},
 	}, err
 }

@@ -13,11 +13,12 @@ const (
 	RiskQuorumLoss       = "quorum-loss"
 	RiskLastControlPlane = "last-control-plane"
 	RiskStorageReplicas  = "storage-replicas"
+	RiskPackageSteps     = "package-steps"
 )
 
 // Risks are the names that there are.
 func Risks() []string {
-	return []string{RiskDataLoss, RiskQuorumLoss, RiskLastControlPlane, RiskStorageReplicas}
+	return []string{RiskDataLoss, RiskQuorumLoss, RiskLastControlPlane, RiskStorageReplicas, RiskPackageSteps}
 }
 
 // Risk is something that may be lost, and why.
