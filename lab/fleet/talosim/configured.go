@@ -68,7 +68,7 @@ func (o *osRun) runConfigured(ctx context.Context, provider config.Provider) (Ou
 	}
 
 	boot := newConfigured(o, provider, addresses, wanted.vips)
-	if err := boot.publish(ctx); err != nil {
+	if err := errors.Join(boot.publish(ctx), o.publishInterfaces(ctx, wanted), o.publishAddresses(ctx, wanted)); err != nil {
 		return "", err
 	}
 

@@ -10,20 +10,16 @@ import (
 	"path"
 	"strings"
 
-	"github.com/siderolabs/talos/pkg/machinery/nethelpers"
 	"github.com/siderolabs/talos/pkg/machinery/resources/block"
 	"github.com/siderolabs/talos/pkg/machinery/resources/hardware"
-	"github.com/siderolabs/talos/pkg/machinery/resources/network"
 	"github.com/siderolabs/talos/pkg/machinery/resources/runtime"
 )
-
-// linkName is the name of the machine's one network link. It is not eth0, so that nothing gets used to that.
-const linkName = "enp1s0"
 
 // Hardware is what the kernel finds.
 type Hardware struct {
 	MAC          net.HardwareAddr
-	UUID         string // as SMBIOS tools print it
+	MoreMACs     []net.HardwareAddr // of further network cards
+	UUID         string             // as SMBIOS tools print it
 	Serial       string
 	Manufacturer string
 	Product      string
@@ -104,23 +100,6 @@ func (o *osRun) version() string {
 	}
 
 	return o.Version
-}
-
-// links are the physical one and the loopback, which must not be taken for a network card.
-func (o *osRun) links() []*network.LinkStatus {
-	card := network.NewLinkStatus(network.NamespaceName, linkName)
-	*card.TypedSpec() = network.LinkStatusSpec{
-		Index: 2, Type: nethelpers.LinkEther, MTU: 1500, Driver: "virtio_net", BusPath: "0000:01:00.0",
-		HardwareAddr: nethelpers.HardwareAddr(o.Hardware.MAC), PermanentAddr: nethelpers.HardwareAddr(o.Hardware.MAC),
-		OperationalState: nethelpers.OperStateUp, LinkState: true, SpeedMegabits: 10_000,
-	}
-
-	lo := network.NewLinkStatus(network.NamespaceName, "lo")
-	*lo.TypedSpec() = network.LinkStatusSpec{
-		Index: 1, Type: nethelpers.LinkLoopbck, MTU: 65536, OperationalState: nethelpers.OperStateUnknown, LinkState: true,
-	}
-
-	return []*network.LinkStatus{lo, card}
 }
 
 func diskResource(d Disk) *block.Disk {

@@ -7,81 +7,108 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/siderolabs/talos/pkg/machinery/api/resource/definitions/network"
-	"github.com/siderolabs/talos/pkg/machinery/cel/celenv"
 	"github.com/siderolabs/talos/pkg/machinery/config"
 	configtypes "github.com/siderolabs/talos/pkg/machinery/config/config"
-	"github.com/siderolabs/talos/pkg/machinery/proto"
+	"github.com/siderolabs/talos/pkg/machinery/nethelpers"
 )
 
-// settings are what a machine config says of this machine's one network card.
+// settings are what a machine config says of this machine's network cards, and of what stands on them.
 type settings struct {
-	addresses []netip.Prefix
-	vips      []netip.Addr
-	dhcp      bool
+	interfaces ifaces
+	addresses  []netip.Prefix
+	places     []string // of each address: the name of its interface
+	vips       []netip.Addr
+	dhcp       bool
 }
 
-// readSettings finds the documents and the device entries that mean this machine's card, under its name, one of its
-// aliases or a selector.
+func (s *settings) add(address netip.Prefix, place string) {
+	s.addresses, s.places = append(s.addresses, address), append(s.places, place)
+}
+
+// readSettings finds the documents and the device entries that mean this machine's cards, under their names, one of their
+// aliases or a selector, and those about bonds of these cards and VLANs on them.
 func (o *osRun) readSettings(provider config.Provider) (settings, error) {
-	names, err := o.linkNames(provider)
+	cards, err := o.cards(provider)
 	if err != nil {
 		return settings{}, err
 	}
 
-	found := settings{dhcp: provider.RunDefaultDHCPOperators()}
+	found := settings{dhcp: provider.RunDefaultDHCPOperators(), interfaces: cards.addDocuments(provider)}
 
 	for _, link := range provider.NetworkCommonLinkConfigs() {
-		if slices.Contains(names, link.Name()) {
+		if place := found.interfaces.named(link.Name()); place != nil {
 			for _, address := range link.Addresses() {
-				found.addresses = append(found.addresses, address.Address())
+				found.add(address.Address(), place.name)
 			}
 		}
 	}
 
 	for _, dhcp := range provider.NetworkDHCPv4Configs() {
-		found.dhcp = found.dhcp || slices.Contains(names, dhcp.Name())
+		found.dhcp = found.dhcp || found.interfaces.named(dhcp.Name()) != nil
 	}
 
 	for _, vip := range provider.NetworkVirtualIPConfigs() {
-		if slices.Contains(names, vip.Link()) {
+		if found.interfaces.named(vip.Link()) != nil {
 			found.vips = append(found.vips, vip.VIP())
 		}
 	}
 
-	return found, o.readDevices(provider, names, &found)
+	return found, o.readDevices(provider, &found)
 }
 
 // readDevices reads the older form, machine.network.interfaces.
-func (o *osRun) readDevices(provider config.Provider, names []string, found *settings) error {
+func (o *osRun) readDevices(provider config.Provider, found *settings) error {
+	first := true
+
 	for _, device := range provider.Machine().Network().Devices() {
-		if !o.selects(device, names) {
+		list, place, err := o.addDevice(found.interfaces, device)
+		if err != nil {
+			return err
+		}
+
+		found.interfaces = list
+		if place == "" {
 			continue
 		}
 
-		found.dhcp = device.DHCP()
+		found.dhcp, first = !first && found.dhcp || device.DHCP(), false
 
-		for _, text := range device.Addresses() {
-			address, err := parsePrefix(text)
-			if err != nil {
-				return fmt.Errorf("machine.network.interfaces: address %q: %w", text, err)
-			}
-
-			found.addresses = append(found.addresses, address)
+		if err := found.readDevice(place, device.Addresses(), device.VIPConfig()); err != nil {
+			return err
 		}
 
-		if vip := device.VIPConfig(); vip != nil && vip.IP() != "" {
-			address, err := netip.ParseAddr(vip.IP())
-			if err != nil {
-				return fmt.Errorf("machine.network.interfaces: vip: %w", err)
-			}
+		for _, vlan := range device.Vlans() {
+			found.dhcp = found.dhcp || vlan.DHCP()
 
-			found.vips = append(found.vips, address)
+			if err := found.readDevice(nethelpers.VLANLinkName(place, vlan.ID()), vlan.Addresses(), vlan.VIPConfig()); err != nil {
+				return err
+			}
 		}
+	}
+
+	return nil
+}
+
+func (s *settings) readDevice(place string, addresses []string, vip configtypes.VIPConfig) error {
+	for _, text := range addresses {
+		address, err := parsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("machine.network.interfaces: address %q: %w", text, err)
+		}
+
+		s.add(address, place)
+	}
+
+	if vip != nil && vip.IP() != "" {
+		address, err := netip.ParseAddr(vip.IP())
+		if err != nil {
+			return fmt.Errorf("machine.network.interfaces: vip: %w", err)
+		}
+
+		s.vips = append(s.vips, address)
 	}
 
 	return nil
@@ -95,65 +122,6 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	address, err := netip.ParseAddr(text)
 
 	return netip.PrefixFrom(address, address.BitLen()), err
-}
-
-func (o *osRun) selects(device configtypes.Device, names []string) bool {
-	if slices.Contains(names, device.Interface()) {
-		return true
-	}
-
-	selector := device.Selector()
-	if selector == nil {
-		return false
-	}
-
-	mac := o.Hardware.MAC.String()
-
-	for pattern, value := range map[string]string{
-		selector.HardwareAddress(): mac, selector.PermanentAddress(): mac, selector.KernelDriver(): "virtio_net",
-	} {
-		if matched, err := filepath.Match(strings.ToLower(pattern), value); pattern != "" && (err != nil || !matched) {
-			return false
-		}
-	}
-
-	return true
-}
-
-// linkNames are the card's own name and the aliases whose selector matches it.
-func (o *osRun) linkNames(provider config.Provider) ([]string, error) {
-	names := []string{linkName}
-
-	for _, alias := range provider.NetworkLinkAliasConfigs() {
-		matches := 0
-
-		for _, link := range o.links() {
-			spec := &network.LinkStatusSpec{}
-			if err := proto.ResourceSpecToProto(link, spec); err != nil {
-				return nil, err
-			}
-
-			selector := alias.LinkSelector()
-			if !link.TypedSpec().Physical() {
-				continue // only these get aliases
-			}
-
-			matched, err := selector.EvalBool(celenv.LinkLocator(), map[string]any{"link": spec})
-			if err != nil {
-				return nil, fmt.Errorf("LinkAliasConfig %s: %w", alias.Name(), err)
-			}
-
-			if matched {
-				matches++
-			}
-		}
-
-		if matches > 0 {
-			names = append(names, strings.ReplaceAll(alias.Name(), "%d", "0"))
-		}
-	}
-
-	return names, nil
 }
 
 // hostname is the config's, or one made of the hardware address as Talos makes a stable one.

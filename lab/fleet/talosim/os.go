@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package talosim simulates Talos Linux 1.13 as seen over its API, and the maintenance mode of older ones: taking and carrying out a machine
-// config (decoded and validated by Talos's own code), the boot into it, etcd's bootstrap and joining, and the node's
-// appearance in Kubernetes. Maintenance mode of 1.11 and 1.12 is its smaller server. It speaks real TLS and gRPC on the machine's own address, port 50000.
+// Package talosim simulates Talos Linux 1.13 as seen over its API, and of older ones the maintenance mode and what they can
+// decode: taking and carrying out a machine config (decoded and validated by Talos's own code), the boot into it, bonds and
+// VLANs, etcd's bootstrap and joining, and the node's appearance in Kubernetes. Maintenance mode of 1.11 and 1.12 is its
+// smaller server. It speaks real TLS and gRPC on the machine's own address, port 50000.
 //
 // It refuses to know how a machine boots or what its network is made of: those are given to it. Nothing is run: etcd is a
 // list of members, Kubernetes is whatever Config.Kubernetes leads to.
 //
 // Still missing: node routing through another node's apid, staged upgrades, logs and files, quorum (an etcd of one
-// survivor of three goes on answering), the node's readiness in its MachineStatus, bonds, VLANs and routes, IPv6, and
-// configs that arrive in parts.
+// survivor of three goes on answering), the node's readiness in its MachineStatus, routes, IPv6, networks beside the
+// one wire, and configs that arrive in parts.
 package talosim
 
 import (

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 
 	configmachine "github.com/siderolabs/talos/pkg/machinery/config/machine"
-	"github.com/siderolabs/talos/pkg/machinery/nethelpers"
 	configres "github.com/siderolabs/talos/pkg/machinery/resources/config"
 	"github.com/siderolabs/talos/pkg/machinery/resources/network"
 )
@@ -28,13 +27,9 @@ func (o *osRun) publishUnconfigured(ctx context.Context, lease netip.Prefix) err
 	errs := []error{o.resources.Create(ctx, kind), o.resources.Create(ctx, host), o.resources.Create(ctx, ready)}
 
 	for link, address := range map[string]netip.Prefix{
-		linkName: lease, "lo": netip.MustParsePrefix("127.0.0.1/8"),
+		cardName(0): lease, "lo": netip.MustParsePrefix("127.0.0.1/8"),
 	} {
-		status := network.NewAddressStatus(network.NamespaceName, network.AddressID(link, address))
-		*status.TypedSpec() = network.AddressStatusSpec{
-			Address: address, LinkName: link, Family: nethelpers.FamilyInet4, Scope: nethelpers.ScopeGlobal,
-		}
-		errs = append(errs, o.resources.Create(ctx, status))
+		errs = append(errs, o.publishAddress(ctx, link, address))
 	}
 
 	return errors.Join(errs...)
