@@ -48,7 +48,7 @@ func (b *bringup) installPackages() phase.Phase {
 			if err != nil {
 				return err
 			}
-			flux, err := bundles.NewFlux(client.Config, "")
+			flux, err := b.flux(client)
 			if err != nil {
 				return err
 			}
@@ -64,11 +64,27 @@ func (b *bringup) core() (*bundles.Core, error) {
 	if err != nil {
 		return nil, err
 	}
+	shelf, err := newShelf()
+	if err != nil {
+		return nil, err
+	}
+	return bundles.NewCore(client.Config, shelf, b.log)
+}
+
+func (b *bringup) flux(client *kube.Client) (*bundles.Flux, error) {
+	shelf, err := newShelf()
+	if err != nil {
+		return nil, err
+	}
+	return bundles.NewFlux(client.Config, shelf, "")
+}
+
+func newShelf() (*bundles.Shelf, error) {
 	charts, err := manifests.NewRepository(manifests.Charts())
 	if err != nil {
 		return nil, err
 	}
-	return bundles.NewCore(client.Config, charts, nil, b.log)
+	return bundles.NewShelf(charts, nil), nil
 }
 
 func reportTo(say phase.Say) bundles.Report {
@@ -114,7 +130,7 @@ func (b *bringup) readPackages(ctx context.Context, client *kube.Client) (map[st
 	if err != nil {
 		return nil, err
 	}
-	flux, err := bundles.NewFlux(client.Config, "")
+	flux, err := b.flux(client)
 	if err != nil {
 		return nil, err
 	}

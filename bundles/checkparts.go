@@ -123,7 +123,7 @@ func checkManifests(c Chart, problem report) {
 		if !isURL(manifest.URL, "https", "http") {
 			problem(path+".url", manifest.URL, "not an http(s) URL")
 		}
-		if !isDigest(manifest.Digest) {
+		if manifest.Digest != "" && !isDigest(manifest.Digest) {
 			problem(path+".digest", manifest.Digest, "not a SHA-256 in hexadecimal")
 		}
 	}

@@ -38,7 +38,9 @@ type fakeCluster struct {
 func newFakeCluster(t *testing.T, react func(*helmv2.HelmRelease, int)) *fakeCluster {
 	t.Helper()
 	c := &fakeCluster{t: t, react: react, client: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(
-		runtime.NewScheme(), map[schema.GroupVersionResource]string{releases(): "HelmReleaseList", repositories(): "HelmRepositoryList"})}
+		runtime.NewScheme(), map[schema.GroupVersionResource]string{
+			releases(): "HelmReleaseList", repositories(): "HelmRepositoryList", definitions(): "CustomResourceDefinitionList",
+		})}
 	c.client.PrependReactor("patch", "*", c.patch)
 	t.Cleanup(c.waiting.Wait)
 	return c

@@ -6,12 +6,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 
 	"k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -23,13 +21,11 @@ type Core struct {
 	helm    *Helm
 	kube    kubernetes.Interface
 	dynamic dynamic.Interface
-	charts  Charts
-	web     *http.Client
+	shelf   *Shelf
 }
 
-// NewCore makes a Core for the cluster of that config. Charts are our own; other charts are downloaded with web, whose
-// nil means http.DefaultClient. A nil log drops the Helm SDK's messages.
-func NewCore(config *rest.Config, charts Charts, web *http.Client, log *slog.Logger) (*Core, error) {
+// NewCore makes a Core for the cluster of that config, with charts from shelf. A nil log drops the Helm SDK's messages.
+func NewCore(config *rest.Config, shelf *Shelf, log *slog.Logger) (*Core, error) {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
@@ -38,10 +34,7 @@ func NewCore(config *rest.Config, charts Charts, web *http.Client, log *slog.Log
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
-	if web == nil {
-		web = http.DefaultClient
-	}
-	return &Core{helm: NewHelm(config, log), kube: client, dynamic: objects, charts: charts, web: web}, nil
+	return &Core{helm: NewHelm(config, log), kube: client, dynamic: objects, shelf: shelf}, nil
 }
 
 // Install makes every package of the core what the plan says, each ready before the next begins. It may be run again and
@@ -69,7 +62,7 @@ func (c *Core) installOne(ctx context.Context, plan *Plan, p Package, report Rep
 	if err := applyNamespaces(ctx, c.kube, plan, p.Namespace); err != nil {
 		return err
 	}
-	archive, err := c.archive(ctx, p.Chart)
+	archive, err := c.shelf.Archive(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -118,13 +111,6 @@ func helmState(state string) State {
 	return StateInstalling
 }
 
-func (c *Core) archive(ctx context.Context, chart Chart) ([]byte, error) {
-	if chart.Embedded != "" {
-		return c.charts.Archive(chart.Embedded)
-	}
-	return fetchChart(ctx, c.web, chart)
-}
-
 // isPresent reports whether somebody else has installed the package: its marks are established, and there is no release
 // of ours.
 func (c *Core) isPresent(ctx context.Context, p Package) (bool, error) {
@@ -142,8 +128,7 @@ func (c *Core) isPresent(ctx context.Context, p Package) (bool, error) {
 }
 
 func isEstablished(ctx context.Context, client dynamic.Interface, crd string) (bool, error) {
-	definitions := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-	object, err := client.Resource(definitions).Get(ctx, crd, metav1.GetOptions{})
+	object, err := client.Resource(definitions()).Get(ctx, crd, metav1.GetOptions{})
 	if errors.IsNotFound(err) {
 		return false, nil
 	}

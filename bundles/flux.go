@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 )
 
@@ -29,12 +30,15 @@ const DefaultChartsURL = "http://cozy-controller.cozy-system.svc/charts"
 type Flux struct {
 	kube      kubernetes.Interface
 	dynamic   dynamic.Interface
+	names     metadata.Interface
+	shelf     *Shelf
 	chartsURL string
 	now       func() time.Time
 }
 
-// NewFlux makes a Flux for the cluster of that config. An empty chartsURL means DefaultChartsURL.
-func NewFlux(config *rest.Config, chartsURL string) (*Flux, error) {
+// NewFlux makes a Flux for the cluster of that config. Charts that Flux can't get from a repository come from shelf. An empty
+// chartsURL means DefaultChartsURL.
+func NewFlux(config *rest.Config, shelf *Shelf, chartsURL string) (*Flux, error) {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
@@ -43,10 +47,14 @@ func NewFlux(config *rest.Config, chartsURL string) (*Flux, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
+	names, err := metadata.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
 	if chartsURL == "" {
 		chartsURL = DefaultChartsURL
 	}
-	return &Flux{kube: client, dynamic: objects, chartsURL: chartsURL, now: time.Now}, nil
+	return &Flux{kube: client, dynamic: objects, names: names, shelf: shelf, chartsURL: chartsURL, now: time.Now}, nil
 }
 
 // ErrNoFlux says that the cluster knows no HelmReleases or HelmRepositories.
@@ -66,6 +74,9 @@ func (f *Flux) Install(ctx context.Context, plan *Plan, report Report) error {
 	if err := applyNamespaces(ctx, f.kube, plan, slices.Compact(namespaces)...); err != nil {
 		return err
 	}
+	if err := publishWrapped(ctx, f.kube, f.shelf, packages); err != nil {
+		return err
+	}
 	for _, repository := range helmRepositories(packages, f.chartsURL) {
 		object, err := toApply(repository)
 		if err == nil {
@@ -75,22 +86,41 @@ func (f *Flux) Install(ctx context.Context, plan *Plan, report Report) error {
 			return fmt.Errorf("apply chart repository %s: %w", repository.Name, err)
 		}
 	}
-	watched, err := watchReleases(ctx, f.dynamic, plan.Bundle)
+	changed := make(chan struct{}, 1)
+	watched, err := watchReleases(ctx, f.dynamic, plan.Bundle, changed)
 	if err != nil {
 		return err
 	}
 	defer watched.stop()
-	return f.drive(ctx, plan, watched, newProgress(plan, report))
+	crds, err := watchRuntimeCRDs(ctx, f.names, f.dynamic, plan, changed)
+	if err != nil {
+		return err
+	}
+	defer crds.stop()
+	return f.drive(ctx, plan, &surroundings{watched, crds, changed}, newProgress(plan, report))
 }
 
-// drive applies what can be applied after every change of any HelmRelease, until all is done or ctx ends.
-func (f *Flux) drive(ctx context.Context, plan *Plan, watched *watchedReleases, p *progress) error {
+// surroundings are what decides which release can be applied next.
+type surroundings struct {
+	releases *watchedReleases
+	crds     *runtimeCRDs
+	changed  <-chan struct{} // gets a token after any change
+}
+
+// drive applies what can be applied after every change of any HelmRelease or CRD, until all is done or ctx ends.
+func (f *Flux) drive(ctx context.Context, plan *Plan, around *surroundings, p *progress) error {
 	for {
-		seen, err := watched.releases()
+		seen, err := around.releases.releases()
 		if err != nil {
 			return err
 		}
-		startable := p.observe(seen)
+		startable, err := p.withoutMissing(ctx, p.observe(seen), around.crds)
+		if ctx.Err() != nil {
+			return p.unfinished(context.Cause(ctx))
+		}
+		if err != nil {
+			return err
+		}
 		for _, pkg := range startable {
 			started, err := f.applyRelease(ctx, plan, pkg, seen[pkg.Name])
 			if ctx.Err() != nil {
@@ -108,7 +138,7 @@ func (f *Flux) drive(ctx context.Context, plan *Plan, watched *watchedReleases, 
 			return err
 		}
 		select {
-		case <-watched.changed:
+		case <-around.changed:
 		case <-ctx.Done():
 			return p.unfinished(context.Cause(ctx))
 		}

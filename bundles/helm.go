@@ -95,7 +95,7 @@ func (h *Helm) InstallOrUpgrade(ctx context.Context, p Package, archive []byte, 
 	if err != nil {
 		return false, fmt.Errorf("load chart %s: %w", p.Chart.ChartName(), err)
 	}
-	mark, err := releaseDigest(archive, p.Values)
+	mark, err := releaseDigest(archive, p)
 	if err != nil {
 		return false, fmt.Errorf("values of package %s: %w", p.Name, err)
 	}
@@ -140,6 +140,9 @@ func (r revision) install(ctx context.Context, cfg *action.Configuration) error 
 	run.Wait, run.WaitForJobs, run.Timeout = r.wait, r.wait, r.timeout
 	run.Replace = true       // a name whose last revision was uninstalled
 	run.TakeOwnership = true // objects that an earlier, interrupted run made
+	if len(r.of.Patches) > 0 {
+		run.PostRenderer = patcher{r.of.Patches}
+	}
 	_, err := run.RunWithContext(ctx, r.chart, r.of.Values)
 	return err
 }
@@ -151,6 +154,9 @@ func (r revision) upgrade(ctx context.Context, cfg *action.Configuration) error 
 	run.Wait, run.WaitForJobs, run.Timeout = r.wait, r.wait, r.timeout
 	run.ResetValues = true // else a package whose last value was taken away would keep it
 	run.TakeOwnership = true
+	if len(r.of.Patches) > 0 {
+		run.PostRenderer = patcher{r.of.Patches}
+	}
 	run.MaxHistory = maxHistory
 	_, err := run.RunWithContext(ctx, r.of.Release, r.chart, r.of.Values)
 	return err
@@ -204,14 +210,18 @@ func configuration(config *rest.Config, namespace string, log *slog.Logger) (*ac
 	return cfg, nil
 }
 
-// releaseDigest tells releases made of other charts or values apart.
-func releaseDigest(archive []byte, values map[string]any) (string, error) {
-	canonical, err := json.Marshal(values) // with its keys sorted
+// releaseDigest tells releases made of other charts, values or patches apart.
+func releaseDigest(archive []byte, p Package) (string, error) {
+	values, err := json.Marshal(p.Values) // with its keys sorted
+	if err != nil {
+		return "", err
+	}
+	patches, err := json.Marshal(p.Patches)
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.New()
-	for _, part := range [][]byte{archive, canonical} {
+	for _, part := range [][]byte{archive, values, patches} {
 		fmt.Fprintf(sum, "%d\n", len(part))
 		sum.Write(part)
 	}

@@ -173,7 +173,7 @@ func TestABrokenArchiveIsRefused(t *testing.T) {
 
 func TestReleaseDigestSeparatesItsParts(t *testing.T) {
 	digest := func(archive string, values map[string]any) string {
-		out, err := releaseDigest([]byte(archive), values)
+		out, err := releaseDigest([]byte(archive), Package{Values: values})
 		require.NoError(t, err)
 		require.Len(t, out, 32)
 		return out

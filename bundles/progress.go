@@ -3,6 +3,7 @@
 package bundles
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type progress struct {
 	report   Report
 	started  map[string]start // absent: this run has not applied the package's HelmRelease yet
 	status   map[string]PackageStatus
+	kindless map[string]bool // waiting only for a program that runs to register a CRD
 }
 
 // start says from when on a HelmRelease's status counts.
@@ -30,7 +32,7 @@ type start struct {
 func newProgress(plan *Plan, report Report) *progress {
 	return &progress{
 		packages: plan.Packages[len(plan.Core):], report: report,
-		started: map[string]start{}, status: map[string]PackageStatus{},
+		started: map[string]start{}, status: map[string]PackageStatus{}, kindless: map[string]bool{},
 	}
 }
 
@@ -59,6 +61,25 @@ func (p *progress) observe(releases map[string]*helmv2.HelmRelease) []Package {
 	return startable
 }
 
+// withoutMissing leaves out packages for whose objects a kind is still to be registered by a program that runs already.
+func (p *progress) withoutMissing(ctx context.Context, startable []Package, crds *runtimeCRDs) ([]Package, error) {
+	var out []Package
+	clear(p.kindless)
+	for _, pkg := range startable {
+		missing, err := crds.missing(ctx, pkg)
+		if err != nil {
+			return nil, err
+		}
+		if len(missing) > 0 {
+			p.kindless[pkg.Name] = true
+			p.set(pkg.Name, StateWaiting, "for "+strings.Join(missing, ", "))
+			continue
+		}
+		out = append(out, pkg)
+	}
+	return out, nil
+}
+
 // isLasting reports states that another attempt does not change before it has ended: Flux looks again at what is ready from
 // time to time, and says meanwhile that it does not know; and what failed has to be told for as long as nothing better is
 // known, which with attempts of ten minutes is nearly always.
@@ -75,9 +96,9 @@ func (p *progress) start(name string, begun start) {
 func (p *progress) finished() (bool, error) {
 	allReady := true
 	for _, pkg := range p.packages {
-		switch p.status[pkg.Name].State {
-		case StateReady:
-		case StateStalled, StateWaiting:
+		switch state := p.status[pkg.Name].State; {
+		case state == StateReady:
+		case state == StateStalled, state == StateWaiting && !p.kindless[pkg.Name]:
 			allReady = false
 		default:
 			return false, nil
@@ -93,11 +114,11 @@ func (p *progress) finished() (bool, error) {
 func (p *progress) unfinished(cause error) error {
 	e := &UnfinishedError{Cause: cause}
 	for _, pkg := range p.packages {
-		switch status := p.status[pkg.Name]; status.State {
-		case StateReady:
-		case StateWaiting:
+		switch status := p.status[pkg.Name]; {
+		case status.State == StateReady:
+		case status.State == StateWaiting && !p.kindless[pkg.Name]:
 			e.Waiting = append(e.Waiting, pkg.Name)
-		case StateFailed, StateStalled:
+		case status.State == StateFailed, status.State == StateStalled, status.State == StateWaiting:
 			e.Culprits = append(e.Culprits, status)
 		default:
 			status.Name = pkg.Name

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	helmv2 "github.com/fluxcd/helm-controller/api/v2"
@@ -36,12 +37,15 @@ const (
 
 // repositoryOf names the HelmRepository that a chart comes from.
 func repositoryOf(c Chart) string {
-	if c.Embedded != "" {
+	if c.isServedByController() {
 		return chartsName
 	}
 	sum := sha256.Sum256([]byte(c.Repository))
 	return "repository-" + hex.EncodeToString(sum[:])[:10]
 }
+
+// isServedByController reports whether Flux gets the chart from the controller: our own, and those made of manifests.
+func (c Chart) isServedByController() bool { return c.Embedded != "" || len(c.Manifests) > 0 }
 
 // helmRepositories are the chart repositories of the packages, ours at chartsURL. A change of any chart's version there
 // asks Flux to read its repository now, not at the next interval.
@@ -50,7 +54,7 @@ func helmRepositories(packages []Package, chartsURL string) []*sourcev1.HelmRepo
 	for _, p := range packages {
 		name := repositoryOf(p.Chart)
 		urls[name] = p.Chart.Repository
-		if p.Chart.Embedded != "" {
+		if p.Chart.isServedByController() {
 			urls[name] = chartsURL
 		}
 		versions[name] += p.Chart.ChartName() + " " + p.Chart.Version + "\n"
@@ -58,13 +62,17 @@ func helmRepositories(packages []Package, chartsURL string) []*sourcev1.HelmRepo
 	out := make([]*sourcev1.HelmRepository, 0, len(urls))
 	for _, name := range sortedKeys(urls) {
 		sum := sha256.Sum256([]byte(versions[name]))
+		kind := "" // plain HTTP
+		if strings.HasPrefix(urls[name], registry) {
+			kind = sourcev1.HelmRepositoryTypeOCI
+		}
 		out = append(out, &sourcev1.HelmRepository{
 			TypeMeta: metav1.TypeMeta{APIVersion: sourcev1.GroupVersion.String(), Kind: sourcev1.HelmRepositoryKind},
 			ObjectMeta: metav1.ObjectMeta{
 				Name: name, Namespace: ChartsNamespace, Labels: map[string]string{managedBy: fieldManager},
 				Annotations: map[string]string{meta.ReconcileRequestAnnotation: hex.EncodeToString(sum[:])[:16]},
 			},
-			Spec: sourcev1.HelmRepositorySpec{URL: urls[name], Interval: metav1.Duration{Duration: releaseInterval}},
+			Spec: sourcev1.HelmRepositorySpec{URL: urls[name], Type: kind, Interval: metav1.Duration{Duration: releaseInterval}},
 		})
 	}
 	return out
@@ -99,7 +107,7 @@ func helmRelease(plan *Plan, p Package) (*helmv2.HelmRelease, error) {
 			}},
 			Interval: metav1.Duration{Duration: releaseInterval}, Timeout: &timeout, MaxHistory: &history,
 			ReleaseName: p.Release, TargetNamespace: p.Namespace, StorageNamespace: p.Namespace,
-			Values: &apiextensions.JSON{Raw: values},
+			Values: &apiextensions.JSON{Raw: values}, PostRenderers: postRenderers(p),
 			Install: &helmv2.Install{
 				CRDs: helmv2.CreateReplace,
 				Strategy: &helmv2.InstallStrategy{

@@ -34,10 +34,14 @@ func (anyCharts) Values(string) ([]byte, error)  { return nil, nil }
 func (anyCharts) Schema(string) ([]byte, error)  { return nil, nil }
 func (anyCharts) Archive(string) ([]byte, error) { return nil, nil }
 
+func (anyCharts) Pack(map[string][]byte) ([]byte, error) { return nil, nil }
+
 func TestHelmReleasesAreAsRecorded(t *testing.T) {
 	plan := planOf(t, "a", pkg("a"), pkg("c", "values: {x: 1}", "release: sea"),
 		"name: d\ntitle: T\nnamespace: cozy-c\nchart: {repository: https://example.org/charts, name: dee, version: 1.2.3}\n"+
-			"dependsOn: [a, c]\nhealth: {timeout: 90s}\nstateful: true\n")
+			"dependsOn: [a, c]\nhealth: {timeout: 90s}\nstateful: true\n",
+		"name: e\ntitle: T\nnamespace: cozy-e\nchart: {repository: 'oci://example.org/charts', name: e, version: 1.2.3}\n",
+		"name: f\ntitle: T\nnamespace: f\nchart: {manifests: [{url: 'https://example.org/f.yaml'}], name: f, version: 1.2.3}\n")
 	var got []byte
 	for _, p := range plan.Packages[len(plan.Core):] {
 		release, err := helmRelease(plan, p)

@@ -25,6 +25,9 @@ type Charts interface {
 	Values(name string) ([]byte, error)  // values.yaml
 	Schema(name string) ([]byte, error)  // values.schema.json; nil: there is none
 	Archive(name string) ([]byte, error) // the packed chart, .tgz
+
+	// Pack makes a packed chart of files by their paths in it, Chart.yaml among them. The same files give the same bytes.
+	Pack(files map[string][]byte) ([]byte, error)
 }
 
 // Plan is what will be installed. Everything in it is decided.

@@ -103,7 +103,7 @@ type Chart struct {
 // Manifest is a YAML file of Kubernetes objects.
 type Manifest struct {
 	URL    string `json:"url"`
-	Digest string `json:"digest"` // its SHA-256 in hexadecimal
+	Digest string `json:"digest,omitempty"` // its SHA-256 in hexadecimal. Empty: nobody has measured it; its server is believed
 }
 
 // IsOCI reports whether the chart comes from an OCI registry.

@@ -32,6 +32,8 @@ func (f fakeCharts) Schema(string) ([]byte, error) {
 		"image": {"type": "string"}, "port": {"type": "integer", "maximum": 65535}, "podCIDR": {"type": "string"},
 		"deep": {"type": "object", "additionalProperties": false, "properties": {"cpu": {}, "memory": {}}}}}`), nil
 }
+func (fakeCharts) Pack(map[string][]byte) ([]byte, error) { return nil, nil }
+
 func (fakeCharts) Archive(string) ([]byte, error) { return nil, nil }
 
 func TestValuesAreMergedInOrder(t *testing.T) {

@@ -19,30 +19,22 @@ import (
 // watchedReleases keeps the HelmReleases of one bundle as the cluster has them. A watch that breaks, as with a restart of
 // the API server, is taken up again.
 type watchedReleases struct {
-	// changed gets a token after any change; several changes may share one.
-	changed  chan struct{}
 	informer cache.SharedIndexInformer
 	cancel   context.CancelFunc
 	running  sync.WaitGroup
 }
 
-// watchReleases returns when the present state is known. The caller must call stop.
-func watchReleases(ctx context.Context, client dynamic.Interface, bundle string) (*watchedReleases, error) {
+// watchReleases returns when the present state is known. After any change, changed gets a token; several changes may share
+// one. The caller must call stop.
+func watchReleases(
+	ctx context.Context, client dynamic.Interface, bundle string, changed chan<- struct{},
+) (*watchedReleases, error) {
 	selector := bundleLabel + "=" + bundle
 	w := &watchedReleases{
-		changed: make(chan struct{}, 1),
 		informer: dynamicinformer.NewFilteredDynamicInformer(client, releases(), metav1.NamespaceAll, 0, cache.Indexers{},
 			func(o *metav1.ListOptions) { o.LabelSelector = selector }).Informer(),
 	}
-	signal := func() {
-		select {
-		case w.changed <- struct{}{}:
-		default: // a token is there already
-		}
-	}
-	if _, err := w.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: func(any) { signal() }, UpdateFunc: func(_, _ any) { signal() }, DeleteFunc: func(any) { signal() },
-	}); err != nil {
+	if err := signalChanges(w.informer, changed); err != nil {
 		return nil, fmt.Errorf("watch helm releases: %w", err)
 	}
 	ctx, w.cancel = context.WithCancel(ctx)
@@ -52,6 +44,20 @@ func watchReleases(ctx context.Context, client dynamic.Interface, bundle string)
 		return nil, fmt.Errorf("watch helm releases: %w", context.Cause(ctx))
 	}
 	return w, nil
+}
+
+// signalChanges sends a token to changed, which must have room for one, after any change the informer sees.
+func signalChanges(informer cache.SharedIndexInformer, changed chan<- struct{}) error {
+	signal := func() {
+		select {
+		case changed <- struct{}{}:
+		default: // a token is there already
+		}
+	}
+	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: func(any) { signal() }, UpdateFunc: func(_, _ any) { signal() }, DeleteFunc: func(any) { signal() },
+	})
+	return err
 }
 
 // stop ends the watch and waits until it has ended.

@@ -10,7 +10,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -59,6 +61,26 @@ func readChart(charts fs.FS, name string) (*chart, error) {
 		return nil, fmt.Errorf("read chart %s: %w", name, err)
 	}
 	return c, nil
+}
+
+// Pack makes a packed chart of files by their paths in it, Chart.yaml among them, whose version stays as it is. The same files
+// give the same bytes.
+func (*Repository) Pack(files map[string][]byte) ([]byte, error) {
+	c := &chart{}
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		c.files = append(c.files, file{path: path, data: files[path]})
+	}
+	source, ok := c.file(chartFile)
+	if !ok {
+		return nil, fmt.Errorf("pack a chart: %s: %w", chartFile, fs.ErrNotExist)
+	}
+	if err := yaml.Unmarshal(source, &c.meta); err != nil {
+		return nil, fmt.Errorf("pack a chart: %s: %w", chartFile, err)
+	}
+	if c.name, _ = c.meta["name"].(string); c.name == "" {
+		return nil, fmt.Errorf("pack a chart: %s: name: missing", chartFile)
+	}
+	return c.archive()
 }
 
 // stamp reads Chart.yaml and adds the content's mark to the version.

@@ -57,7 +57,11 @@ func (s *shelf) plan(bundle string, values map[string]map[string]any) (*bundles.
 }
 
 func (s *shelf) core(config *rest.Config) (*bundles.Core, error) {
-	return bundles.NewCore(config, s.charts, &http.Client{Transport: noWeb{}}, nil)
+	return bundles.NewCore(config, s.shelf(), nil)
+}
+
+func (s *shelf) shelf() *bundles.Shelf {
+	return bundles.NewShelf(s.charts, &http.Client{Transport: noWeb{}})
 }
 
 // noWeb refuses every download: what is present must not be fetched.

@@ -105,7 +105,7 @@ func (w *world) coreStates(t *testing.T, plan *bundles.Plan) map[string]bundles.
 
 func (w *world) flux(t *testing.T) *bundles.Flux {
 	t.Helper()
-	flux, err := bundles.NewFlux(w.config, "")
+	flux, err := bundles.NewFlux(w.config, w.shelf.shelf(), "")
 	require.NoError(t, err)
 	return flux
 }
