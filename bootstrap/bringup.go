@@ -13,6 +13,7 @@ import (
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/manifests"
 	"github.com/cozystack/cozy-install/talos"
 )
 
@@ -24,6 +25,7 @@ type bringup struct {
 	dir      *workdir.Dir
 	log      *slog.Logger
 	plan     *bundles.Plan
+	shelf    *bundles.Shelf
 	endpoint *url.URL
 
 	secrets *talos.Secrets     // nil until read
@@ -64,8 +66,12 @@ func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {
 	if err != nil {
 		return nil, err
 	}
+	charts, err := manifests.NewRepository(manifests.Charts())
+	if err != nil {
+		return nil, err
+	}
 	return &bringup{
-		opts: o, site: o.Site, dir: dir, log: o.log(), plan: plan, endpoint: endpoint,
+		opts: o, site: o.Site, dir: dir, log: o.log(), plan: plan, endpoint: endpoint, shelf: bundles.NewShelf(charts, nil),
 		turns: make(chan struct{}, nodesAtOnce),
 	}, nil
 }

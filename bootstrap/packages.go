@@ -10,7 +10,6 @@ import (
 	"github.com/cozystack/cozy-install/bootstrap/kube"
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bundles"
-	"github.com/cozystack/cozy-install/manifests"
 )
 
 // packagesTimeout bounds the wait for all packages beyond the core, which install side by side.
@@ -48,7 +47,7 @@ func (b *bringup) installPackages() phase.Phase {
 			if err != nil {
 				return err
 			}
-			flux, err := b.flux(client)
+			flux, err := bundles.NewFlux(client.Config, b.shelf, "")
 			if err != nil {
 				return err
 			}
@@ -64,27 +63,7 @@ func (b *bringup) core() (*bundles.Core, error) {
 	if err != nil {
 		return nil, err
 	}
-	shelf, err := newShelf()
-	if err != nil {
-		return nil, err
-	}
-	return bundles.NewCore(client.Config, shelf, b.log)
-}
-
-func (b *bringup) flux(client *kube.Client) (*bundles.Flux, error) {
-	shelf, err := newShelf()
-	if err != nil {
-		return nil, err
-	}
-	return bundles.NewFlux(client.Config, shelf, "")
-}
-
-func newShelf() (*bundles.Shelf, error) {
-	charts, err := manifests.NewRepository(manifests.Charts())
-	if err != nil {
-		return nil, err
-	}
-	return bundles.NewShelf(charts, nil), nil
+	return bundles.NewCore(client.Config, b.shelf, b.log)
 }
 
 func reportTo(say phase.Say) bundles.Report {
@@ -130,7 +109,7 @@ func (b *bringup) readPackages(ctx context.Context, client *kube.Client) (map[st
 	if err != nil {
 		return nil, err
 	}
-	flux, err := b.flux(client)
+	flux, err := bundles.NewFlux(client.Config, b.shelf, "")
 	if err != nil {
 		return nil, err
 	}

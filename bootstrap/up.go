@@ -39,6 +39,11 @@ func Up(ctx context.Context, o Options) (out Outcome, err error) {
 	}
 	defer func() { err = joinNew(err, b.close()) }()
 
+	if o.ChartSource != "" { // before any machine is touched: what it lacks would end the run much later
+		if err := b.shelf.Redirect(ctx, b.plan, o.ChartSource); err != nil {
+			return Outcome{}, err
+		}
+	}
 	all := b.phases()
 	chosen, err := phase.Between(all, o.From, o.Until)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 // the root of whatever path it is mounted under. It is immutable, and safe for concurrent use.
 type Repository struct {
 	charts map[string]packed
+	index  map[string]any    // name of a chart -> its entries
 	served map[string][]byte // URL path without the leading slash -> content
 }
 
@@ -36,8 +37,7 @@ func NewRepository(charts fs.FS) (*Repository, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read charts: %w", err)
 	}
-	r := &Repository{charts: map[string]packed{}, served: map[string][]byte{}}
-	index := map[string]any{}
+	r := &Repository{charts: map[string]packed{}, index: map[string]any{}, served: map[string][]byte{}}
 	for _, entry := range entries {
 		if !entry.IsDir() {
 			return nil, fmt.Errorf("read charts: %s: not a directory", entry.Name())
@@ -54,15 +54,18 @@ func NewRepository(charts fs.FS) (*Repository, error) {
 		schema, _ := c.file(schemaFile)
 		r.charts[c.name] = packed{version: c.version, archive: archive, values: values, schema: schema}
 		r.served[c.archiveName()] = archive
-		index[c.name] = []any{c.indexEntry(archive)}
+		r.index[c.name] = []any{c.indexEntry(archive)}
 	}
-	r.served["index.yaml"], err = yaml.Marshal(map[string]any{
-		"apiVersion": "v1", "entries": index, "generated": epoch(),
-	})
+	return r, r.writeIndex()
+}
+
+func (r *Repository) writeIndex() error {
+	content, err := yaml.Marshal(map[string]any{"apiVersion": "v1", "entries": r.index, "generated": epoch()})
 	if err != nil {
-		return nil, fmt.Errorf("write the index of charts: %w", err)
+		return fmt.Errorf("write the index of charts: %w", err)
 	}
-	return r, nil
+	r.served["index.yaml"] = content
+	return nil
 }
 
 // Names lists the charts, sorted.

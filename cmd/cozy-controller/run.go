@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -103,7 +104,7 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 		return nil, fmt.Errorf("assemble the manager: %w", err)
 	}
 
-	if err := addServers(mgr, o.charts); err != nil {
+	if err := addServers(mgr, cluster, o, log); err != nil {
 		return nil, err
 	}
 
@@ -130,7 +131,7 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 }
 
 // addServers adds the health checks, and the server of charts unless its address is empty.
-func addServers(mgr manager.Manager, address string) error {
+func addServers(mgr manager.Manager, cluster *rest.Config, o options, log *slog.Logger) error {
 	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health check: %w", err)
 	}
@@ -139,18 +140,25 @@ func addServers(mgr manager.Manager, address string) error {
 		return fmt.Errorf("add the readiness check: %w", err)
 	}
 
-	if address == "" {
+	if o.charts == "" {
 		return nil
 	}
 
-	charts, err := manifests.NewRepository(manifests.Charts())
+	own, err := manifests.NewRepository(manifests.Charts())
 	if err != nil {
 		return fmt.Errorf("pack the charts: %w", err)
 	}
 
+	client, err := kubernetes.NewForConfigAndClient(cluster, mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("make a client for charts: %w", err)
+	}
+
+	charts := &chartServer{own: own, client: client, namespace: o.leaderNamespace, log: log}
+
 	timeout := shutdownTimeout
 	server := &manager.Server{Name: "charts", ShutdownTimeout: &timeout, Server: &http.Server{
-		Addr:              address,
+		Addr:              o.charts,
 		Handler:           routes(charts),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -165,7 +173,7 @@ func addServers(mgr manager.Manager, address string) error {
 	return nil
 }
 
-// routes are the paths of the server of charts. It is ready as soon as it answers: the charts are in memory.
+// routes are the paths of the server of charts. It is ready as soon as it answers: our own charts are in memory.
 func routes(charts http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/charts/", http.StripPrefix("/charts", charts))

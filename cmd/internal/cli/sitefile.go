@@ -20,6 +20,7 @@ import (
 // siteFlags are the flags of every command that works on a site.
 type siteFlags struct {
 	file, workDir, ipxeDir, assetsDir, controllerImage string
+	chartSource                                        string
 	ports                                              map[string]int
 	verbose                                            bool
 	acceptUnknown, besideDHCP, singlePort              bool
@@ -60,8 +61,9 @@ func (f *siteFlags) netbootPorts() (ports pxe.Ports, err error) {
 	return ports, nil
 }
 
-func (f *siteFlags) addController(c *cobra.Command) {
+func (f *siteFlags) addPackages(c *cobra.Command) {
 	c.Flags().StringVar(&f.controllerImage, "controller-image", "", "another image of cozy-controller (default: the chart's)")
+	c.Flags().StringVar(&f.chartSource, "chart-source", "", "URL of a chart repository that stands in for all others")
 }
 
 // load reads the site file and makes the options of a bring-up of it.
@@ -81,7 +83,8 @@ func (f *siteFlags) load(streams Streams) (bootstrap.Options, error) {
 	return bootstrap.Options{
 		Site: s, WorkDir: workDir, IPXEDir: f.ipxeDir, AssetsDir: f.assetsDir,
 		AcceptUnknown: f.acceptUnknown, BesideDHCP: f.besideDHCP, TFTPSinglePort: f.singlePort,
-		Ports: ports, ControllerImage: f.controllerImage, Log: f.logTo(streams.Err, ui.Plain),
+		Ports: ports, ControllerImage: f.controllerImage, ChartSource: f.chartSource,
+		Log: f.logTo(streams.Err, ui.Plain),
 	}, nil
 }
 

@@ -54,7 +54,7 @@ func newUpCommand(streams Streams) *cobra.Command {
 	}
 	flags.add(c)
 	flags.addNetboot(c)
-	flags.addController(c)
+	flags.addPackages(c)
 	output.add(c)
 	c.Flags().StringVar(&progress, "progress", string(ui.Auto), "form of the progress on stderr: auto, plain or json")
 	c.Flags().StringVar(&from, "from", "", "first phase to run (default: the first of all)")
