@@ -18,14 +18,7 @@ func ResolveBundle(s *site.Site, controllerImage string) (*bundles.Plan, error) 
 	if err != nil {
 		return nil, err
 	}
-	facts := bundles.Facts{
-		bundles.FactDomain:        s.Domain,
-		bundles.FactClusterDomain: s.Network.ClusterDomain,
-		bundles.FactPodSubnet:     s.Network.PodSubnet.String(),
-		bundles.FactNodePodSubnet: s.Network.NodePodSubnet.String(),
-		bundles.FactServiceSubnet: s.Network.ServiceSubnet.String(),
-		bundles.FactJoinSubnet:    s.Network.JoinSubnet.String(),
-	}
+	facts := factsOf(s)
 	if controllerImage != "" {
 		facts[bundles.FactControllerImage] = controllerImage
 	}

@@ -14,10 +14,21 @@ const (
 	FactServiceSubnet   = "serviceSubnet"   // 10.96.0.0/16
 	FactJoinSubnet      = "joinSubnet"      // Kube-OVN's network between nodes and pods
 	FactControllerImage = "controllerImage" // ghcr.io/...:v1.2.3 or ...@sha256:...
+
+	FactControlPlaneAddresses = "controlPlaneAddresses" // 192.168.1.11,192.168.1.12
+	FactNodeSubnet            = "nodeSubnet"            // 192.168.1.0/24
+	FactPodGateway            = "podGateway"            // of podSubnet: 10.244.0.1
+	FactAPIServerEndpoint     = "apiServerEndpoint"     // https://192.168.1.10:6443
+	FactLoadBalancerPools     = "loadBalancerPools"     // a list of ranges: 192.168.1.200-192.168.1.250, or a prefix
+	FactStoragePools          = "storagePools"          // a list of {node, devices}
+	FactStorageClass          = "storageClass"          // of an existing cluster; empty: its default
+	FactReplicas              = "replicas"              // copies of replicated volumes: 3, or as many as there are nodes
 )
 
 func knownFacts() []string {
 	return []string{
 		FactDomain, FactClusterDomain, FactPodSubnet, FactNodePodSubnet, FactServiceSubnet, FactJoinSubnet, FactControllerImage,
+		FactControlPlaneAddresses, FactNodeSubnet, FactPodGateway, FactAPIServerEndpoint, FactLoadBalancerPools, FactStoragePools,
+		FactStorageClass, FactReplicas,
 	}
 }

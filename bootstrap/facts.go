@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bundles"
+)
+
+// maxReplicas is how many copies a replicated volume has where there are nodes enough.
+const maxReplicas = 3
+
+// factsOf is what the site file says to packages. What it does not say is left out.
+func factsOf(s *site.Site) bundles.Facts {
+	n := s.Network
+	facts := bundles.Facts{
+		bundles.FactDomain:            s.Domain,
+		bundles.FactClusterDomain:     n.ClusterDomain,
+		bundles.FactLoadBalancerPools: loadBalancerPools(n.LoadBalancer),
+		bundles.FactStoragePools:      storagePools(s.Nodes),
+	}
+	for name, prefix := range map[string]netip.Prefix{
+		bundles.FactNodeSubnet: n.NodeSubnet, bundles.FactPodSubnet: n.PodSubnet, bundles.FactNodePodSubnet: n.NodePodSubnet,
+		bundles.FactServiceSubnet: n.ServiceSubnet, bundles.FactJoinSubnet: n.JoinSubnet,
+	} {
+		if prefix.IsValid() {
+			facts[name] = prefix.String()
+		}
+	}
+	if n.PodSubnet.IsValid() {
+		facts[bundles.FactPodGateway] = n.PodSubnet.Masked().Addr().Next().String()
+	}
+	if e, err := endpoint(s); err == nil {
+		facts[bundles.FactAPIServerEndpoint] = e.String()
+	}
+	if len(s.Nodes) > 0 {
+		facts[bundles.FactControlPlaneAddresses] = strings.Join(controlPlaneAddresses(s.Nodes), ",")
+		facts[bundles.FactReplicas] = min(maxReplicas, len(s.Nodes))
+	}
+	if s.Storage != nil {
+		facts[bundles.FactStorageClass] = s.Storage.Class
+	}
+	return facts
+}
+
+func controlPlaneAddresses(nodes []site.Node) []string {
+	var out []string
+	for _, n := range nodes {
+		if n.Role == site.ControlPlane {
+			out = append(out, n.Address.String())
+		}
+	}
+	return out
+}
+
+// loadBalancerPools is a list because that is what the packages take; a site has one range, or none.
+func loadBalancerPools(given string) []any {
+	if given == "" {
+		return []any{}
+	}
+	return []any{given}
+}
+
+// storagePools are the nodes that give devices to the storage, with these.
+func storagePools(nodes []site.Node) []any {
+	out := []any{}
+	for _, n := range nodes {
+		if len(n.Storage) == 0 {
+			continue
+		}
+		devices := make([]any, len(n.Storage))
+		for i, device := range n.Storage {
+			devices[i] = device
+		}
+		out = append(out, map[string]any{"node": n.Name, "devices": devices})
+	}
+	return out
+}
