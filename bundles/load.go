@@ -101,6 +101,17 @@ func readAll[T any](files fs.FS, dir string, out map[string]*T, found *Problems)
 	return nil
 }
 
+// Optional lists the packages that are off unless enabled, in the bundle's order.
+func (s *Set) Optional() []string {
+	var out []string
+	for _, member := range s.members() {
+		if member.Optional {
+			out = append(out, member.Name)
+		}
+	}
+	return out
+}
+
 // members lists a bundle's packages in the order of its layers.
 func (s *Set) members() []Member {
 	var out []Member

@@ -45,13 +45,7 @@ func TestEveryShippedBundleResolvesWithAndWithoutOptions(t *testing.T) {
 	catalog := load(t, Data())
 	for _, name := range catalog.Bundles() {
 		s, _ := catalog.Bundle(name)
-		var optional []string
-		for _, member := range s.members() {
-			if member.Optional {
-				optional = append(optional, member.Name)
-			}
-		}
-		for _, enable := range [][]string{nil, optional} {
+		for _, enable := range [][]string{nil, s.Optional()} {
 			plan, err := Resolve(catalog, name, Choices{Enable: enable, Facts: facts(), Charts: charts(t)})
 			require.NoError(t, err, name)
 			require.NotEmpty(t, plan.Core, name)

@@ -15,7 +15,8 @@ import (
 )
 
 func newBundleCommand(streams Streams) *cobra.Command {
-	return newGroup("bundle", "Look at the bundles", newBundleListCommand(streams), newBundleShowCommand(streams))
+	return newGroup("bundle", "Look at the bundles", newBundleListCommand(streams), newBundleShowCommand(streams),
+		newBundleGraphCommand(streams), newBundleImagesCommand(streams), newBundleVerifyCommand(streams))
 }
 
 // bundleRow is a bundle as `bundle list` shows it.
@@ -64,17 +65,19 @@ func bundleTable(rows []bundleRow) string {
 }
 
 func newBundleShowCommand(streams Streams) *cobra.Command {
+	var flags bundleFlags
 	var output outputFlag
 	c := &cobra.Command{
-		Use: "show BUNDLE", Short: "Show what a bundle installs, and what it asks of Talos", Args: usageArgs(cobra.ExactArgs(1)),
+		Use: "show [BUNDLE]", Short: "Show what a bundle installs, and what it asks of Talos", Args: usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
-			plan, err := defaultPlan(args[0])
+			plan, err := flags.plan(args)
 			if err != nil {
-				return &UsageError{Err: err}
+				return err
 			}
 			return output.print(streams.Out, plan, func() string { return planDescription(plan) })
 		},
 	}
+	flags.add(c)
 	output.add(c)
 	return c
 }

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Verdict is what verifying one package of a bundle found.
+type Verdict struct {
+	Bundle  string `json:"bundle"`
+	Package string `json:"package"`
+	// State is VerifiedRendered, VerifiedUnreachable or VerifiedWrong.
+	State string `json:"state"`
+	// Unpinned says that nobody has measured the chart's digest: its server is believed.
+	Unpinned bool `json:"unpinned,omitempty"`
+	// Problems are in words; also why a chart could not be had.
+	Problems []string `json:"problems,omitempty"`
+}
+
+// States of a Verdict.
+const (
+	VerifiedRendered    = "rendered"    // and every object is as the package says
+	VerifiedUnreachable = "unreachable" // its chart could not be downloaded: nothing was proven
+	VerifiedWrong       = "wrong"
+)
+
+// Verify renders the chart of every package of a plan that can be had, and holds the objects against what the package says:
+// the CRDs it brings and needs, its images, and whether its pods are privileged. What a plan proves by itself (closure, no
+// circle, who brings which kind) Load and Resolve have proven. The version of Kubernetes is that of the site: v1.34.4.
+func Verify(ctx context.Context, shelf *Shelf, plan *Plan, kubernetes string) []Verdict {
+	out := make([]Verdict, 0, len(plan.Packages))
+	for _, p := range plan.Packages {
+		v := Verdict{Bundle: plan.Bundle, Package: p.Name, State: VerifiedRendered, Unpinned: p.Chart.isUnpinned()}
+		archive, err := shelf.Archive(ctx, p)
+		if err != nil {
+			v.State, v.Problems = VerifiedUnreachable, []string{err.Error()}
+			out = append(out, v)
+			continue
+		}
+		objects, err := render(ctx, p, archive, kubernetes)
+		if err != nil {
+			v.Problems = []string{err.Error()}
+		} else {
+			v.Problems = compare(p, plan, objects)
+		}
+		if len(v.Problems) > 0 {
+			v.State = VerifiedWrong
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func (c Chart) isUnpinned() bool {
+	if len(c.Manifests) > 0 {
+		return slices.ContainsFunc(c.Manifests, func(m Manifest) bool { return m.Digest == "" })
+	}
+	return c.Embedded == "" && c.Digest == ""
+}
+
+// compare lists what differs between rendered objects and their package.
+func compare(p Package, plan *Plan, objects []*unstructured.Unstructured) []string {
+	var out []string
+	var brought []string
+	for _, object := range objects {
+		if object.GetKind() == "CustomResourceDefinition" {
+			brought = append(brought, object.GetName())
+		}
+	}
+	var promised []string
+	for _, crd := range p.Provides {
+		if crd.From == FromChart {
+			promised = append(promised, crd.Name)
+		}
+	}
+	for _, name := range missingFrom(brought, promised) {
+		out = append(out, "brings no CRD "+name)
+	}
+	for _, name := range missingFrom(promised, brought) {
+		out = append(out, "brings CRD "+name+", which the package does not name")
+	}
+	rendered := imagesOf(objects)
+	for _, image := range missingFrom(p.Images, rendered) {
+		out = append(out, "uses image "+image+", which the package does not list")
+	}
+	if reason := hostAccess(objects); reason != "" && !isPrivileged(plan, p.Namespace) {
+		out = append(out, fmt.Sprintf("%s, and namespace %s is not privileged: Pod Security would refuse its pods", reason, p.Namespace))
+	}
+	return out
+}
+
+// missingFrom lists what wanted has and there lacks, sorted, each once.
+func missingFrom(there, wanted []string) []string {
+	var out []string
+	for _, one := range wanted {
+		if !slices.Contains(there, one) {
+			out = append(out, one)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func isPrivileged(plan *Plan, namespace string) bool {
+	return namespaceLabels(plan)[namespace][podSecurity+"enforce"] == "privileged"
+}
+
+// podTemplates calls each with the spec of every pod that the objects make.
+func podTemplates(objects []*unstructured.Unstructured, each func(object *unstructured.Unstructured, spec map[string]any)) {
+	for _, object := range objects {
+		for _, path := range [][]string{
+			{"spec", "template", "spec"}, {"spec", "jobTemplate", "spec", "template", "spec"}, {"spec"},
+		} {
+			spec, found, _ := unstructured.NestedMap(object.Object, path...)
+			if found && spec["containers"] != nil {
+				each(object, spec)
+				break
+			}
+		}
+	}
+}
+
+// imagesOf lists the images of all containers, sorted, each once.
+func imagesOf(objects []*unstructured.Unstructured) []string {
+	var out []string
+	podTemplates(objects, func(_ *unstructured.Unstructured, spec map[string]any) {
+		for _, container := range containersOf(spec) {
+			if image, _ := container["image"].(string); image != "" {
+				out = append(out, image)
+			}
+		}
+	})
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func containersOf(spec map[string]any) []map[string]any {
+	var out []map[string]any
+	for _, key := range []string{"initContainers", "containers"} {
+		list, _ := spec[key].([]any)
+		for _, item := range list {
+			if container, ok := item.(map[string]any); ok {
+				out = append(out, container)
+			}
+		}
+	}
+	return out
+}
+
+// hostAccess says why some pod needs a privileged namespace; empty: none does.
+func hostAccess(objects []*unstructured.Unstructured) (reason string) {
+	podTemplates(objects, func(object *unstructured.Unstructured, spec map[string]any) {
+		what := object.GetKind() + " " + object.GetName()
+		for _, key := range []string{"hostNetwork", "hostPID", "hostIPC"} {
+			if spec[key] == true {
+				reason = what + " uses " + key
+			}
+		}
+		volumes, _ := spec["volumes"].([]any)
+		for _, item := range volumes {
+			if volume, _ := item.(map[string]any); volume["hostPath"] != nil {
+				reason = what + " mounts a path of the host"
+			}
+		}
+		for _, container := range containersOf(spec) {
+			context, _ := container["securityContext"].(map[string]any)
+			if context["privileged"] == true {
+				reason = what + " has a privileged container"
+			}
+		}
+	})
+	return strings.TrimSpace(reason)
+}

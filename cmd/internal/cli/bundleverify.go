@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cozystack/cozy-install/bootstrap"
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/cmd/internal/ui"
+)
+
+// errWrong ends a verification that found something wrong.
+var errWrong = errors.New("some packages are not what they say: see above")
+
+func newBundleVerifyCommand(streams Streams) *cobra.Command {
+	var output outputFlag
+	var offline bool
+	var source string
+	c := &cobra.Command{
+		Use: "verify [BUNDLE...]", Short: "Prove bundles, and render every chart that can be had", Args: usageArgs(cobra.ArbitraryArgs),
+		Long: "Prove bundles, all of them by default, with everything optional: that no dependency leaves them or goes round in a\n" +
+			"circle, that whoever needs a kind comes after who brings it, and that charts know their values. Then render every\n" +
+			"chart that can be had, and hold CRDs, images and privileges against what the package says.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			plans, err := fullPlans(args)
+			if err != nil {
+				return err
+			}
+			verdicts, err := bootstrap.VerifyBundles(cmd.Context(), plans, source, offline)
+			if err != nil {
+				return err
+			}
+			err = output.print(streams.Out, verdicts, func() string { return verdictTable(verdicts) })
+			for _, v := range verdicts {
+				if v.State == bundles.VerifiedWrong {
+					return errors.Join(err, errWrong)
+				}
+			}
+			return err
+		},
+	}
+	output.add(c)
+	c.Flags().BoolVar(&offline, "offline", false, "render our own charts only")
+	c.Flags().StringVar(&source, "chart-source", "", "URL of a chart repository that stands in for all others")
+	return c
+}
+
+// fullPlans resolves bundles with everything optional, as a site that leaves the rest at its default has them.
+func fullPlans(names []string) ([]*bundles.Plan, error) {
+	catalog, err := bundles.Load(bundles.Data())
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		names = catalog.Bundles()
+	}
+	var out []*bundles.Plan
+	for _, name := range names {
+		s := &site.Site{Bundle: name, Domain: "example.org"}
+		if bundle, ok := catalog.Bundle(name); ok {
+			s.Packages.Enable = bundle.Optional()
+		}
+		site.SetDefaults(s)
+		plan, err := bootstrap.ResolveBundle(s, "")
+		if err != nil {
+			return nil, &UsageError{Err: err}
+		}
+		out = append(out, plan)
+	}
+	return out, nil
+}
+
+func verdictTable(verdicts []bundles.Verdict) string {
+	rows := make([][]string, 0, len(verdicts))
+	rendered, unpinned := 0, 0
+	for _, v := range verdicts {
+		pinned := "yes"
+		if v.Unpinned {
+			pinned = "no"
+			unpinned++
+		}
+		if v.State == bundles.VerifiedRendered {
+			rendered++
+		}
+		rows = append(rows, []string{v.Bundle, v.Package, v.State, pinned, strings.Join(v.Problems, "; ")})
+	}
+	return ui.Table([]string{"BUNDLE", "PACKAGE", "CHART", "PINNED", "PROBLEMS"}, rows) + fmt.Sprintf(
+		"\n\n%d of %d rendered, %d not pinned by a digest. Closure, order, kinds and values hold.\n", rendered, len(verdicts), unpinned)
+}
