@@ -5,40 +5,23 @@ package bundles
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/kube"
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/rest"
 )
-
-const (
-	// digestLabel marks a release with what it was made of. A label value has at most 63 characters, so half of a SHA-256
-	// must do.
-	digestLabel = "cozystack.io/digest"
-	// maxHistory is how many revisions of a release are kept: each is a Secret with the whole chart in it.
-	maxHistory = 5
-)
-
-// ReleaseStatus is what the cluster says of one Helm release.
-type ReleaseStatus struct {
-	// State is Helm's word: deployed, failed, pending-install ... Empty: there is no such release.
-	State        string
-	Revision     int
-	ChartVersion string
-	Updated      time.Time
-	Message      string
-}
 
 // Helm installs releases with the Helm SDK, which nothing else of this program touches. Nothing it does uninstalls or
 // rolls back: a release that failed is upgraded, so objects that hold data stay.
@@ -210,20 +193,40 @@ func configuration(config *rest.Config, namespace string, log *slog.Logger) (*ac
 	return cfg, nil
 }
 
-// releaseDigest tells releases made of other charts, values or patches apart.
-func releaseDigest(archive []byte, p Package) (string, error) {
-	values, err := json.Marshal(p.Values) // with its keys sorted
+// render makes the objects of a package without a cluster, those of its crds directory and its hooks included. A chart that
+// looks things up in the cluster finds nothing there.
+func render(ctx context.Context, p Package, archive []byte, kubernetes string) ([]*unstructured.Unstructured, error) {
+	loaded, err := loader.LoadArchive(bytes.NewReader(archive))
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("load chart %s: %w", p.Chart.ChartName(), err)
 	}
-	patches, err := json.Marshal(p.Patches)
+	if loaded.Metadata.Version != p.Chart.Version {
+		return nil, fmt.Errorf("chart %s: its version is %s, not %s", p.Chart.ChartName(), loaded.Metadata.Version, p.Chart.Version)
+	}
+	parsed, err := version.ParseSemantic(kubernetes)
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("version of Kubernetes %q: %w", kubernetes, err)
 	}
-	sum := sha256.New()
-	for _, part := range [][]byte{archive, values, patches} {
-		fmt.Fprintf(sum, "%d\n", len(part))
-		sum.Write(part)
+	run := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
+	run.ClientOnly, run.DryRun, run.IncludeCRDs = true, true, true
+	run.ReleaseName, run.Namespace = p.Release, p.Namespace
+	run.KubeVersion = &chartutil.KubeVersion{
+		Version: kubernetes, Major: fmt.Sprint(parsed.Major()), Minor: fmt.Sprint(parsed.Minor()),
 	}
-	return hex.EncodeToString(sum.Sum(nil))[:32], nil
+	for _, needed := range p.Needs { // a chart may ask whether a kind exists
+		_, group, _ := strings.Cut(needed, ".")
+		run.APIVersions = append(run.APIVersions, group+"/v1")
+	}
+	if len(p.Patches) > 0 {
+		run.PostRenderer = patcher{p.Patches}
+	}
+	release, err := run.RunWithContext(ctx, loaded, p.Values)
+	if err != nil {
+		return nil, fmt.Errorf("render chart %s: %w", p.Chart.ChartName(), err)
+	}
+	text := release.Manifest
+	for _, hook := range release.Hooks {
+		text += "\n---\n" + hook.Manifest
+	}
+	return objectsOf(text)
 }

@@ -4,7 +4,6 @@ package bundles
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -86,7 +85,7 @@ func TestAKindThatNobodyRegistersIsNamed(t *testing.T) {
 		}
 	})
 	var unfinished *UnfinishedError
-	require.True(t, errors.As(err, &unfinished), "%v", err)
+	require.ErrorAs(t, err, &unfinished)
 	require.Equal(t, []PackageStatus{{"user", StateWaiting, "for " + things + " of op"}}, unfinished.Culprits)
 }
 

@@ -70,10 +70,10 @@ func (r Registrar) Run(ctx context.Context) error {
 		}
 		return false, nil
 	})
-	if ctx.Err() != nil {
-		return nil
+	if err != nil && ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 func (r Registrar) log() *slog.Logger {
