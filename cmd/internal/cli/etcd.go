@@ -34,7 +34,7 @@ func newEtcdChooseCommand(streams Streams) *cobra.Command {
 			}
 			chosen, err := bootstrap.ChooseBootstrapNode(cmd.Context(), options, args[0])
 			if err != nil {
-				return err
+				return wrongNode(err)
 			}
 			return output.print(streams.Out, chosen, func() string {
 				return fmt.Sprintf("etcd will be bootstrapped on %s: run cozy-install up\n", chosen.Node)

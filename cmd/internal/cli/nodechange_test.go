@@ -65,8 +65,8 @@ func TestRisksAreAcceptedByNameAndANameIsTyped(t *testing.T) {
 		require.Equal(t, exitUsage, code, args)
 		require.Contains(t, text, `--accept-risk "everything": the risks are data-loss, `)
 	}
-	for _, verb := range []string{"add", "remove", "replace"} {
-		code, _, text := run(t, append([]string{"node", verb, "w9"}, on...)...)
+	for _, command := range []string{"node add w9", "node remove w9", "node replace w9", "etcd choose w9"} {
+		code, _, text := run(t, append(strings.Fields(command), on...)...)
 		require.Equal(t, exitUsage, code)
 		require.Contains(t, text, "cp1, w1")
 	}
