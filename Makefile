@@ -91,7 +91,7 @@ firmware: $(GOTESTSUM) ## Boot machines with real firmware under QEMU (as root; 
 firmware-install: ## Install QEMU, firmware images and dnsmasq, and fetch kernels and iPXE (Debian, as root)
 	lab/firmware/packages.sh install files $(FIRMWARE_ARCHS)
 
-# How many nodes, and the module below lab/tools that Talos comes from.
+# How many nodes, and the module below lab/tools that Talos comes from: talos is 1.12, talos113 is 1.13.
 NODES ?= 1
 TALOS_MODULE ?= talos
 

@@ -17,8 +17,11 @@ type NodeSet struct {
 // ImageSet names the programs that run in containers on a Talos node.
 type ImageSet struct{ Kubelet, Proxy, Etcd, APIServer, ControllerManager, Scheduler string }
 
-// Talos112 is the module of Talos 1.12 below lab/tools.
-const Talos112 = "talos"
+// Modules of Talos 1.12 and 1.13 below lab/tools.
+const (
+	Talos112 = "talos"
+	Talos113 = "talos113"
+)
 
 // Nodes returns the programs of nodes that run the Talos of a module, building those that are missing, as [Tools] does. With
 // an empty Go build cache it takes about 430 CPU-seconds.

@@ -86,14 +86,14 @@ func configuredAnswers(t *testing.T, addr netip.AddrPort, fingerprint string, ma
 	return out
 }
 
-// whenConfigured are the differences between a container that runs 1.12 and a simulated server, whose API is 1.13's once it has a
-// config, and what is not simulated because nothing reads it.
+// whenConfigured are the differences between a container and a simulated server, and what is not simulated because nothing
+// reads it.
 func whenConfigured() map[string]difference {
 	const some, none, stored = "OK: some", "OK: none", " (skipped in dry-run)."
 	out := map[string]difference{
 		"EtcdMemberList before the bootstrap": {
 			"DeadlineExceeded", "Unavailable",
-			"1.12 waits for an etcd that is not there until the caller gives up",
+			"it waits for an etcd that is not there until the caller gives up",
 		},
 		"apply the same config, TRY": {
 			"OK: TRY Dry run summary: | Applied configuration without a reboot" + stored, "Unimplemented: mode TRY is not simulated", notRead,
@@ -104,7 +104,7 @@ func whenConfigured() map[string]difference {
 		},
 		"apply the same config, REBOOT": {
 			"OK: REBOOT Dry run summary: | Applied configuration with a reboot" + stored,
-			"Unimplemented: the REBOOT mode is not supported, please use AUTO or NO_REBOOT modes instead", "1.13 knows it no longer",
+			"Unimplemented: mode REBOOT is not simulated", "not simulated: the product does not ask for it",
 		},
 	}
 	for _, kind := range []string{

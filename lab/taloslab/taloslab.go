@@ -34,7 +34,7 @@ import (
 type Config struct {
 	// Root is the repository's. Empty: found from the working directory upwards.
 	Root string
-	// Talos is the module of Talos's version: build.Talos112. Empty: build.Talos112.
+	// Talos is the module of Talos's version: build.Talos112 or build.Talos113. Empty: the former.
 	Talos string
 	// Bastion is the address of this process in the nodes' network.
 	Bastion netip.Prefix

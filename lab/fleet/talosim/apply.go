@@ -4,6 +4,7 @@ package talosim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,8 +70,9 @@ func (o *osRun) judge(ctx context.Context, data []byte, isConfigured bool) (conf
 		return nil, nil, err
 	}
 
-	if provider.RawV1Alpha1() == nil {
-		return nil, nil, fmt.Errorf("the applied machine configuration doesn't contain v1alpha1 config")
+	if isConfigured && provider.RawV1Alpha1() == nil {
+		return nil, nil, errors.New(
+			"the applied machine configuration doesn't contain v1alpha1 config, did you mean to patch the machine config instead?")
 	}
 
 	mode := metal{installed: isConfigured}
@@ -147,9 +149,6 @@ func applyMode(
 	switch {
 	case wanted == auto || wanted == noReboot || wanted == reboot && inMaintenance:
 		return noReboot, "Applied configuration without a reboot", nil
-	case wanted == reboot:
-		return 0, "", status.Error(codes.Unimplemented,
-			"the REBOOT mode is not supported, please use AUTO or NO_REBOOT modes instead")
 	default:
 		return 0, "", status.Errorf(codes.Unimplemented, "mode %s is not simulated", wanted)
 	}
@@ -158,6 +157,10 @@ func applyMode(
 // accept takes a valid config: in maintenance it ends that, on a configured node it is stored for the next boot.
 func (o *osRun) accept(ctx context.Context, provider config.Provider, boot *configured) error {
 	if boot == nil {
+		if provider.RawV1Alpha1() == nil { // the machine would stay in maintenance mode
+			return status.Error(codes.Unimplemented, "a config without a main document is simulated for a dry run only")
+		}
+
 		o.mu.Lock()
 		defer o.mu.Unlock()
 

@@ -234,11 +234,7 @@ func (c *configured) criRuns() bool {
 
 // checkControlPlane refuses calls that only control planes answer. A nil receiver is a machine without a config.
 func (c *configured) checkControlPlane(call string) error {
-	if c == nil {
-		return status.Errorf(codes.Unimplemented, "machine type is not set, cannot use %s API", call)
-	}
-
-	if !c.self.controlPlane {
+	if c == nil || !c.self.controlPlane {
 		return status.Errorf(codes.Unimplemented, "%s is only available on control plane nodes", call)
 	}
 
