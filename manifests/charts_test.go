@@ -44,7 +44,57 @@ func renderings() []rendering {
 		{"priority-classes", "priority-classes", "cozy-system", nil},
 		{"tenant-roles", "tenant-roles", "cozy-system", nil},
 		{"tenant-admission", "tenant-admission", "cozy-system", nil},
+		{"cilium-chaining", "cilium-chaining", "cozy-cilium", nil},
+		{"cilium-networkpolicy", "cilium-networkpolicy", "cozy-cilium", nil},
+		{"cilium-pools", "cilium-pools", "cozy-cilium", pools()},
+		{"cilium-pools-none", "cilium-pools", "cozy-cilium", nil},
+		{"metallb-pools", "metallb-pools", "cozy-metallb", pools()},
+		{"metallb-pools-none", "metallb-pools", "cozy-metallb", nil},
+		{"cert-manager-issuers", "cert-manager-issuers", "cozy-cert-manager", map[string]any{
+			"letsencrypt": map[string]any{"email": "me@example.org", "ingressClass": "tenant-root"},
+		}},
+		{"cert-manager-issuers-own", "cert-manager-issuers", "cozy-cert-manager", map[string]any{
+			"letsencrypt":          map[string]any{"enabled": false},
+			"acme":                 map[string]any{"server": "https://acme.example.org/directory"},
+			"certificateAuthority": map[string]any{"secretName": "site-ca"},
+		}},
+		{"linstor-talos", "linstor", "cozy-linstor", linstorOnTalos()},
+		{"linstor-generic", "linstor", "cozy-linstor", map[string]any{
+			"autoDiskfulMinutes": 0, "pool": map[string]any{"type": "lvm-thin"}, "storagePools": []any{disk("node1", "/dev/sdb")},
+		}},
+		{"storage-classes", "storage-classes", "cozy-linstor", map[string]any{"replicated": map[string]any{"copies": 2}}},
+		{"kubevirt", "kubevirt", "kubevirt", nil},
+		{"kubevirt-cdi", "kubevirt-cdi", "cdi", map[string]any{"uploadProxyURL": "https://cdi-uploadproxy.example.org"}},
+		{"kubevirt-instancetypes", "kubevirt-instancetypes", "kubevirt", nil},
+		{"capi-providers", "capi-providers", "cozy-cluster-api", map[string]any{
+			"controlPlane":   map[string]any{"kamaji": map[string]any{"enabled": true}},
+			"infrastructure": map[string]any{"kubevirt": map[string]any{"enabled": true, "fetchURL": "https://mirror.example.org/kubevirt.yaml"}},
+		}},
+		{"monitoring-agents", "monitoring-agents", "cozy-monitoring", map[string]any{
+			"remoteWrite": []any{"http://vminsert.example.org/api/v1/write"},
+		}},
+		{"monitoring-agents-storage", "monitoring-agents", "cozy-monitoring", map[string]any{
+			"storage": map[string]any{"enabled": true, "storageClass": "replicated"},
+		}},
 	}
+}
+
+func pools() map[string]any {
+	return map[string]any{
+		"pools": []any{"192.168.1.200-192.168.1.250", "192.168.2.0/26"}, "layer2": map[string]any{"interfaces": []any{"bond0.10"}},
+	}
+}
+
+func linstorOnTalos() map[string]any {
+	on := map[string]any{"enabled": true}
+	return map[string]any{
+		"talos": true, "reload": true, "snapshotClass": on, "monitoring": on, "hostFirewall": on,
+		"storagePools": []any{disk("node1", "/dev/disk/by-id/a", "/dev/disk/by-id/b"), disk("node2", "/dev/sdb")},
+	}
+}
+
+func disk(node string, devices ...any) map[string]any {
+	return map[string]any{"node": node, "devices": devices}
 }
 
 func TestEveryChartIsRendered(t *testing.T) {

@@ -56,6 +56,21 @@ func (s *shelf) plan(bundle string, values map[string]map[string]any) (*bundles.
 	}})
 }
 
+// bundled reports whether any bundle has a package with that chart of ours.
+func (s *shelf) bundled(chart string) bool {
+	for _, name := range s.catalog.Bundles() {
+		bundle, _ := s.catalog.Bundle(name)
+		for _, layer := range bundle.Layers {
+			for _, member := range layer.Packages {
+				if p, ok := s.catalog.Package(member.Name); ok && p.Chart.Embedded == chart {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 func (s *shelf) core(config *rest.Config) (*bundles.Core, error) {
 	return bundles.NewCore(config, s.shelf(), nil)
 }

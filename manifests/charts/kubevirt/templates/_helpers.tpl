@@ -1,0 +1,5 @@
+{{- define "kubevirt.labels" -}}
+app.kubernetes.io/name: kubevirt
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
