@@ -17,16 +17,6 @@ func TestShippedDataLoads(t *testing.T) {
 		require.True(t, ok)
 		require.NotEmpty(t, s.members(), name)
 	}
-	used := map[string]bool{}
-	for _, name := range catalog.Bundles() {
-		s, _ := catalog.Bundle(name)
-		for _, member := range s.members() {
-			used[member.Name] = true
-		}
-	}
-	for name := range catalog.packages {
-		require.True(t, used[name], "package %s is in no bundle", name)
-	}
 }
 
 func TestReleaseDefaultsToTheName(t *testing.T) {
