@@ -63,6 +63,7 @@ func renderings() []rendering {
 			"autoDiskfulMinutes": 0, "pool": map[string]any{"type": "lvm-thin"}, "storagePools": []any{disk("node1", "/dev/sdb")},
 		}},
 		{"storage-classes", "storage-classes", "cozy-linstor", map[string]any{"replicated": map[string]any{"copies": 2}}},
+		{"objectstorage-controller", "objectstorage-controller", "cozy-objectstorage-controller", nil},
 		{"kubevirt", "kubevirt", "kubevirt", nil},
 		{"kubevirt-cdi", "kubevirt-cdi", "cdi", map[string]any{"uploadProxyURL": "https://cdi-uploadproxy.example.org"}},
 		{"kubevirt-instancetypes", "kubevirt-instancetypes", "kubevirt", nil},

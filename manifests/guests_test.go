@@ -46,7 +46,7 @@ func TestGuestsAreServedBesideOurCharts(t *testing.T) {
 	require.Equal(t, guest, ask(t, both, "/"+entry.URLs[0]).Body.Bytes())
 	require.Equal(t, http.StatusOK, ask(t, both, "/"+index.Entries["priority-classes"][0].URLs[0]).Code)
 	require.Equal(t, http.StatusNotFound, ask(t, own, "/"+entry.URLs[0]).Code, "the first one is as it was")
-	require.NotContains(t, ask(t, own, "/index.yaml").Body.String(), "kubevirt")
+	require.NotContains(t, ask(t, own, "/index.yaml").Body.String(), "kubevirt-operator")
 }
 
 func TestGuestsThatAreNoChartsAreRefused(t *testing.T) {
