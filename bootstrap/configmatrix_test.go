@@ -42,11 +42,35 @@ func TestEveryBundleRoleAndContractHasAValidConfig(t *testing.T) {
 				for i, config := range first {
 					require.True(t, bytes.Equal(config, again[i]), s.Nodes[i].Name)
 					require.Contains(t, string(config), "type: "+s.Nodes[i].Role)
-					require.Contains(t, string(config), "name: drbd")
-					require.Contains(t, string(config), "/etc/lvm/lvm.conf")
-					require.Equal(t, bundle == site.PaaSFull, bytes.Contains(config, []byte("name: openvswitch")))
+					for _, part := range neededOfTalos() {
+						require.Contains(t, string(config), part, s.Nodes[i].Name)
+					}
+					for _, part := range neededForMachines() {
+						require.Equal(t, bundle == site.PaaSFull, bytes.Contains(config, []byte(part)), "%s: %s", s.Nodes[i].Name, part)
+					}
 				}
+				require.Equal(t, version != "v1.11.6", bytes.Contains(first[3], []byte("kind: BondConfig")), "1.11 has it in the main document")
+				require.Contains(t, string(first[3]), "802.3ad")
 			})
 		}
+	}
+}
+
+// neededOfTalos is what storage and many pods need, in the platform's own list (as of v1.6). The extensions are in the
+// installer's image.
+func neededOfTalos() []string {
+	return []string{
+		"name: drbd", "usermode_helper=disabled", "name: zfs", "name: spl", "/etc/lvm/lvm.conf", "op: overwrite", "maxPods: 512",
+		`net.ipv4.neigh.default.gc_thresh1: "4096"`, `net.ipv4.neigh.default.gc_thresh2: "8192"`, `net.ipv4.neigh.default.gc_thresh3: "16384"`,
+		`net.ipv4.tcp_orphan_retries: "3"`, `net.ipv4.tcp_fin_timeout: "30"`, `net.core.netdev_max_backlog: "5000"`,
+		`net.core.netdev_budget: "600"`, `net.core.netdev_budget_usecs: "8000"`,
+	}
+}
+
+// neededForMachines is what virtual machines and their network need beside that.
+func neededForMachines() []string {
+	return []string{
+		"name: openvswitch", "name: vfio_pci", "name: vfio_iommu_type1", "cpuManagerPolicy: static", "/etc/cri/conf.d/20-customization.part",
+		"device_ownership_from_security_context = true",
 	}
 }
