@@ -4,7 +4,6 @@ package taloslab_test
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,7 +38,7 @@ func TestAKilledRunIsCleanedUpByTheNext(t *testing.T) {
 	}, time.Minute, 10*time.Millisecond, "no node: %s", &said)
 	require.NoError(t, other.Process.Kill())
 	var killed *exec.ExitError
-	require.True(t, errors.As(other.Wait(), &killed), "it was not killed: %s", &said)
+	require.ErrorAs(t, other.Wait(), &killed, "it was not killed: %s", &said)
 	require.NotEmpty(t, cgroupsOf(t, run))
 
 	again := exec.Command("/proc/self/exe", other.Args[1:]...)

@@ -32,7 +32,7 @@ func TestUpBringsRealNodesToReady(t *testing.T) {
 	require.NoError(t, err)
 	nodes := make([]*taloslab.Node, nodeCount(t))
 	for i := range nodes {
-		nodes[i], _ = startNode(t, lab, byte(i+1)) //nolint:gosec // a handful
+		nodes[i], _ = startNode(t, lab, byte(i+1))
 	}
 	made := writeSite(t, lab, nodes...)
 

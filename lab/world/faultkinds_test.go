@@ -151,7 +151,7 @@ func missingDisk(s *faultStage, _ *rand.Rand) func() {
 }
 
 // dataOnDisk is a disk with somebody's data, who then says that they may be lost.
-func dataOnDisk(s *faultStage, r *rand.Rand) func() {
+func dataOnDisk(s *faultStage, _ *rand.Rand) func() {
 	require.NoError(s.t, s.Fleet.Write("w1", "/dev/vda", fleet.Contents{Format: "gpt", Partitions: []fleet.Partition{
 		{Label: "photos", Size: 50 << 30, Format: "ext4", FilesystemLabel: "photos"},
 	}}))
