@@ -108,7 +108,7 @@ func whenConfigured() map[string]difference {
 		},
 	}
 	for _, kind := range []string{
-		"AddressSpecs.net", "RouteStatuses.net", "LinkSpecs.net", "AddressStatuses.net", "NetworkStatuses.net",
+		"AddressSpecs.net", "RouteStatuses.net", "LinkSpecs.net", "NetworkStatuses.net",
 		"VolumeConfigs.block", "Nodenames.kubernetes", "EtcdRootSecrets.secrets",
 		"ApiCertificates.secrets", "KubeletSecrets.secrets",
 	} {

@@ -87,6 +87,19 @@ func TestContainersGetNoMoreThanTheHostHas(t *testing.T) {
 	require.ErrorContains(t, err, "process")
 }
 
+func TestContainersWithCgroupsGetAllHierarchies(t *testing.T) {
+	got, err := withAllCgroups([]byte(`{"process": {"args": ["x"]}, "mounts": [
+		{"source": "/sys/fs/cgroup", "destination": "/sys/fs/cgroup", "type": "bind", "options": ["bind", "rw"]},
+		{"source": "/etc", "destination": "/etc", "type": "bind", "options": ["bind", "ro"]}]}`))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"process": {"args": ["x"]}, "mounts": [
+		{"source": "/sys/fs/cgroup", "destination": "/sys/fs/cgroup", "type": "bind", "options": ["rbind", "rw"]},
+		{"source": "/etc", "destination": "/etc", "type": "bind", "options": ["bind", "ro"]}]}`, string(got))
+	got, err = withAllCgroups([]byte(`{"process": {"args": ["x"]}}`))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"process": {"args": ["x"]}}`, string(got))
+}
+
 func TestBundleOfACallOfRunc(t *testing.T) {
 	for want, args := range map[string][]string{
 		"/b": {"runc", "--root", "/r", "create", "--bundle", "/b", "id"},

@@ -17,14 +17,15 @@ import (
 const RealRunc = "/usr/libexec/runc"
 
 // Runc is runc for hosts that withhold CAP_SYS_RESOURCE: it takes out of a new container's config what runc would fail at,
-// and becomes runc. Where the capability is there nothing is changed.
+// and becomes runc. Where the capability is there that is not changed. A container that is given the node's cgroups is given
+// all hierarchies, which are mounts of their own in version 1: Talos 1.13 takes the one of version 2 for granted.
 func Runc(args []string) error {
 	withheld, err := isWithheld(unix.CAP_SYS_RESOURCE)
 	if err != nil {
 		return err
 	}
-	if bundle := bundleOf(args); withheld && bundle != "" {
-		if err := rewrite(filepath.Join(bundle, "config.json")); err != nil {
+	if bundle := bundleOf(args); bundle != "" {
+		if err := rewrite(filepath.Join(bundle, "config.json"), withheld); err != nil {
 			return fmt.Errorf("prepare the container in %s: %w", bundle, err)
 		}
 	}
@@ -53,10 +54,16 @@ func bundleOf(args []string) string {
 	return "."
 }
 
-func rewrite(path string) error {
+func rewrite(path string, withheld bool) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
+	}
+	if data, err = withAllCgroups(data); err != nil {
+		return err
+	}
+	if !withheld {
+		return os.WriteFile(path, data, 0o600)
 	}
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -66,6 +73,25 @@ func rewrite(path string) error {
 		return err
 	}
 	return os.WriteFile(path, data, 0o600)
+}
+
+// withAllCgroups has /sys/fs/cgroup bound with what is mounted below it.
+func withAllCgroups(data []byte) ([]byte, error) {
+	var config map[string]json.RawMessage
+	if err := json.Unmarshal(data, &config); err != nil {
+		return nil, err
+	}
+	var mounts []map[string]json.RawMessage
+	if err := edit(config, "mounts", &mounts, func() {
+		for _, mount := range mounts {
+			if string(mount["source"]) == `"/sys/fs/cgroup"` {
+				mount["options"] = json.RawMessage(strings.Replace(string(mount["options"]), `"bind"`, `"rbind"`, 1))
+			}
+		}
+	}); err != nil {
+		return nil, err
+	}
+	return json.Marshal(config)
 }
 
 // withoutSysResource changes an OCI config: no CAP_SYS_RESOURCE, and no more open files than the host's hard limit. Numbers
