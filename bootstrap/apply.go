@@ -40,7 +40,7 @@ func (b *bringup) applyConfigs() phase.Phase {
 			if err != nil {
 				return err
 			}
-			return b.leaveRefused(failed, say)
+			return b.leaveRefused(ctx, failed, say)
 		},
 	}
 }

@@ -72,7 +72,7 @@ func TestANodeThatRefusesIsLeftBehindOnceAndTheOthersGoOn(t *testing.T) {
 	require.ErrorContains(t, err, "node w1 (127.211.7.5:50000): ")
 	require.NotContains(t, err.Error(), "cp1")
 
-	require.NoError(t, b.leaveRefused(err, quiet))
+	require.NoError(t, b.leaveRefused(t.Context(), err, quiet))
 	require.Equal(t, []string{"cp1", "cp2", "cp3"}, names(b.expected()))
 	require.NotContains(t, names(b.without(seen)), "w1", "it is not asked again in the same boot")
 	other.fingerprint = "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA="

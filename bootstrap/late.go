@@ -95,7 +95,10 @@ func (b *bringup) leaveBehind(err error) ([]LateNode, error) {
 }
 
 // leaveRefused takes the nodes that were not given their configs out of the run.
-func (b *bringup) leaveRefused(err error, say phase.Say) error {
+func (b *bringup) leaveRefused(ctx context.Context, err error, say phase.Say) error {
+	if ctx.Err() != nil { // calls that were cut off are no refusals
+		return context.Cause(ctx)
+	}
 	refused := (*RefusedError)(nil)
 	if !errors.As(err, &refused) {
 		return err

@@ -84,6 +84,15 @@ func TestAWaitGoesOnWithoutANodeThatIsLate(t *testing.T) {
 	require.NoError(t, b.lateError(nil))
 }
 
+func TestAnInterruptedRunLeavesNobodyBehind(t *testing.T) {
+	b := withoutSecrets(t, parseSite(t, "", ""))
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	refused := &RefusedError{Results: []Applied{{Node: "w1", Result: Refused, Reason: "apply config: context canceled"}}}
+	require.ErrorIs(t, b.leaveRefused(ctx, refused, func(string, ...any) {}), context.Canceled)
+	require.Empty(t, b.late)
+}
+
 func TestAWaitDoesNotGoOnWithoutTheChosenNodeAndSaysHowToChooseAgain(t *testing.T) {
 	for _, called := range []bool{false, true} {
 		b := withSecrets(t, parseSite(t, "", ""))
