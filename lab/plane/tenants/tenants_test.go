@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/cozystack/cozy-install/manifests"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
@@ -40,10 +41,16 @@ func TestTenants(t *testing.T) {
 
 func (w *world) waitsForItsCRD(t *testing.T) {
 	w.startController(t)
-	w.await(t, func() bool { return w.chartsStatus(t, "/charts/index.yaml") == http.StatusOK },
+	// Its rights come with its chart. Until then it can't tell which charts of others there are, and gives no index.
+	version, err := manifests.ChartVersion("cozy-controller")
+	require.NoError(t, err)
+	w.await(t, func() bool { return w.chartsStatus(t, "/charts/cozy-controller-"+version+".tgz") == http.StatusOK },
 		func() string { return "no charts at " + w.charts })
+	require.Equal(t, http.StatusServiceUnavailable, w.chartsStatus(t, "/charts/index.yaml"))
 	require.Equal(t, http.StatusOK, w.chartsStatus(t, "/readyz"))
 	w.install(t, "cozy-controller")
+	w.await(t, func() bool { return w.chartsStatus(t, "/charts/index.yaml") == http.StatusOK },
+		func() string { return "no index at " + w.charts })
 	w.install(t, "tenant-admission")
 }
 
