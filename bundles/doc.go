@@ -10,9 +10,8 @@
 // The package refuses to know site files, machines and tenants: what differs from site to site arrives as Facts, charts
 // of our own through the interface Charts, and a cluster as a rest.Config.
 //
-// Still missing: three of the four bundles and most packages of the first; charts from OCI registries and from plain
-// manifests; Custom Resource Definitions that a program registers while it runs; host network for Flux, which its chart
-// has no value for; an order in which Flux takes up new charts of ours, whose versions it can't tell from the old ones as
-// soon as those are gone from the index (our own changes of releases are ordered); removal of what was disabled; images
-// and the air gap.
+// Still missing: bundles that take the packages there are, and the hosted ones; charts of the core from OCI registries; host
+// network for Flux, which its chart has no value for; an order in which Flux takes up new charts of ours, whose versions it
+// can't tell from the old ones as soon as those are gone from the index (our own changes of releases are ordered); removal of
+// what was disabled; the air gap.
 package bundles
