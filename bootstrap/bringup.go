@@ -58,15 +58,15 @@ type bringup struct {
 }
 
 func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {
-	plan, err := ResolveBundle(o.Site, o.ControllerImage)
+	charts, err := manifests.NewRepository(manifests.Charts())
+	if err != nil {
+		return nil, err
+	}
+	plan, err := resolveBundle(o.Site, o.ControllerImage, charts)
 	if err != nil {
 		return nil, err
 	}
 	endpoint, err := endpoint(o.Site)
-	if err != nil {
-		return nil, err
-	}
-	charts, err := manifests.NewRepository(manifests.Charts())
 	if err != nil {
 		return nil, err
 	}

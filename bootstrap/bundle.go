@@ -14,6 +14,11 @@ func ResolveBundle(s *site.Site, controllerImage string) (*bundles.Plan, error) 
 	if err != nil {
 		return nil, err
 	}
+	return resolveBundle(s, controllerImage, charts)
+}
+
+// resolveBundle is ResolveBundle for who has packed our charts already.
+func resolveBundle(s *site.Site, controllerImage string, charts bundles.Charts) (*bundles.Plan, error) {
 	catalog, err := bundles.Load(bundles.Data())
 	if err != nil {
 		return nil, err
