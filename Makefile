@@ -159,7 +159,7 @@ verify-generated: $(CONTROLLER_GEN) ## Fail when a generated file or go.mod is n
 
 API := tenant/api/v1alpha1
 DEEPCOPY := $(API)/zz_generated.deepcopy.go
-TENANT_CRD := manifests/charts/cozy-controller/templates/crd-tenants.yaml
+TENANT_CRD := manifests/charts/tenant-api/templates/crd-tenants.yaml
 # The schema is made by a test, so that the program does not link the generator.
 SCHEMA_TEST := ^TestSchemaIsMadeFromTheTypes$$
 # Asks three versions of Talos's machinery, which lab/tools/machinery builds.

@@ -42,6 +42,7 @@ func renderings() []rendering {
 			"hostNetwork": false, "replicas": 2, "apiServer": map[string]any{"host": ""},
 		}},
 		{"priority-classes", "priority-classes", "cozy-system", nil},
+		{"tenant-api", "tenant-api", "cozy-system", nil},
 		{"tenant-roles", "tenant-roles", "cozy-system", nil},
 		{"tenant-admission", "tenant-admission", "cozy-system", nil},
 		{"cilium-chaining", "cilium-chaining", "cozy-cilium", nil},

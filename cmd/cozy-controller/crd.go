@@ -22,15 +22,20 @@ import (
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
-// waitForCRD watches the CRD of tenants until the API server serves them, and no longer than the timeout. Permission to list
-// and watch that one name is enough.
+// waitForCRD watches the CRD of tenants until the API server serves them, and no longer than the timeout; zero is no limit.
+// Permission to list and watch that one name is enough.
 func waitForCRD(ctx context.Context, client dynamic.Interface, timeout time.Duration) error {
 	const name = v1alpha1.TenantCRD
 
 	parent := ctx
-	ctx, cancel := context.WithTimeout(ctx, timeout)
 
-	defer cancel()
+	if timeout > 0 {
+		var cancel context.CancelFunc
+
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+
+		defer cancel()
+	}
 
 	crds := client.Resource(schema.GroupVersionResource{
 		Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions",
@@ -76,7 +81,7 @@ func waitForCRD(ctx context.Context, client dynamic.Interface, timeout time.Dura
 		return fmt.Errorf("wait for the custom resource definition %s: %w; the ClusterRole of chart cozy-controller allows it", name, last)
 	}
 
-	return fmt.Errorf("wait for the custom resource definition %s: not established within %s; it is part of chart cozy-controller: %w",
+	return fmt.Errorf("wait for the custom resource definition %s: not established within %s; it is part of chart tenant-api: %w",
 		name, timeout, errors.Join(context.DeadlineExceeded, last))
 }
 

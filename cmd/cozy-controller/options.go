@@ -20,7 +20,7 @@ type options struct {
 	charts, metrics, health string
 	leaderElect             bool
 	leaderNamespace         string
-	// crdTimeout bounds the wait for the CRD of tenants.
+	// crdTimeout bounds the wait for the CRD of tenants. Zero: it is waited for as long as the program runs.
 	crdTimeout time.Duration
 	isVersion  bool
 }
@@ -43,7 +43,8 @@ func parse(arguments []string, stdout io.Writer) (options, error) {
 	flags.StringVar(&o.health, "health-address", "", "address of a server for /healthz and /readyz alone; empty: none")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "elect one of several controllers to do the work; all serve charts")
 	flags.StringVar(&o.leaderNamespace, "leader-elect-namespace", "cozy-system", "namespace of the leader's lease")
-	flags.DurationVar(&o.crdTimeout, "crd-timeout", 5*time.Minute, "how long to wait for the CRD of tenants at the start")
+	flags.DurationVar(&o.crdTimeout, "crd-timeout", 0,
+		"how long to wait for the CRD of tenants at the start; 0: for ever, since bundles without tenants have none")
 	flags.BoolVar(&o.isVersion, "version", false, "print the version and stop")
 
 	err := flags.Parse(arguments)

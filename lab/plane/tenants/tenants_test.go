@@ -51,6 +51,7 @@ func (w *world) waitsForItsCRD(t *testing.T) {
 	w.install(t, "cozy-controller")
 	w.await(t, func() bool { return w.chartsStatus(t, "/charts/index.yaml") == http.StatusOK },
 		func() string { return "no index at " + w.charts })
+	w.install(t, "tenant-api")
 	w.install(t, "tenant-admission")
 }
 
