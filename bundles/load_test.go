@@ -17,6 +17,17 @@ func TestShippedDataLoads(t *testing.T) {
 		require.True(t, ok)
 		require.NotEmpty(t, s.members(), name)
 	}
+	used := map[string]bool{}
+	for _, name := range catalog.Bundles() {
+		s, _ := catalog.Bundle(name)
+		for _, member := range s.members() {
+			used[member.Name] = true
+		}
+	}
+	for name := range catalog.packages {
+		// flannel goes with what still refers to it.
+		require.True(t, used[name] || name == "flannel", "package %s is in no bundle", name)
+	}
 }
 
 func TestReleaseDefaultsToTheName(t *testing.T) {
