@@ -34,7 +34,7 @@ func Repository(plan *bundles.Plan, own *manifests.Repository, changed map[strin
 		if p.Chart.Embedded != "" {
 			continue
 		}
-		files, err := kinds.chart(p)
+		files, err := kinds.chart(p, programOf(p, plan.IsCore(p.Name)))
 		if err != nil {
 			return nil, fmt.Errorf("stand-in for the chart of %s: %w", p.Name, err)
 		}
@@ -54,8 +54,8 @@ func Repository(plan *bundles.Plan, own *manifests.Repository, changed map[strin
 	return empty.With(archives...)
 }
 
-// chart is the files of one stand-in.
-func (k kinds) chart(p bundles.Package) (map[string][]byte, error) {
+// chart is the files of one stand-in; program is nil for one that runs nothing.
+func (k kinds) chart(p bundles.Package, program map[string]any) (map[string][]byte, error) {
 	meta, err := yaml.Marshal(map[string]any{
 		"apiVersion": "v2", "name": p.Chart.Name, "version": p.Chart.Version,
 		"description": "A stand-in made by the lab. It is not the chart of that name.",
@@ -64,17 +64,18 @@ func (k kinds) chart(p bundles.Package) (map[string][]byte, error) {
 		return nil, err
 	}
 	files := map[string][]byte{"Chart.yaml": meta, "values.yaml": []byte("{}\n")}
-	var runtime []string
 	for _, crd := range p.Provides {
 		if crd.From == bundles.FromRuntime {
-			runtime = append(runtime, crd.Name)
 			continue
 		}
 		if files["crds/"+crd.Name+".yaml"], err = yaml.Marshal(k.definition(crd.Name)); err != nil {
 			return nil, err
 		}
 	}
-	objects := []map[string]any{deployment(p, runtime)}
+	var objects []map[string]any
+	if program != nil {
+		objects = append(objects, program)
+	}
 	for _, crd := range p.Needs {
 		objects = append(objects, k.object(crd, p.Name))
 	}
@@ -86,24 +87,35 @@ func (k kinds) chart(p bundles.Package) (map[string][]byte, error) {
 	return files, nil
 }
 
-// deployment plays the package's program: it runs, and does nothing. Its image can't be pulled anywhere.
-func deployment(p bundles.Package, runtime []string) map[string]any {
+// programOf plays the package's program: it runs, and does nothing. Its image can't be pulled anywhere. A network plugin runs
+// on every node and makes it ready; what else the core has runs nothing, since no pod starts before there is a network.
+func programOf(p bundles.Package, isCore bool) map[string]any {
+	isCNI := p.Talos.CNI != ""
+	if isCore && !isCNI {
+		return nil
+	}
 	labels := map[string]any{Label: p.Name}
 	metadata := map[string]any{"name": p.Name, "labels": labels}
+	var runtime []string
+	for _, crd := range p.Provides {
+		if crd.From == bundles.FromRuntime {
+			runtime = append(runtime, crd.Name)
+		}
+	}
 	if len(runtime) > 0 {
 		metadata["annotations"] = map[string]any{registers: strings.Join(runtime, ",")}
 	}
-	return map[string]any{
-		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
-		"spec": map[string]any{
-			"replicas": 1, "selector": map[string]any{"matchLabels": labels},
-			"template": map[string]any{
-				"metadata": map[string]any{"labels": maps.Clone(labels)},
-				"spec": map[string]any{
-					"containers":  []any{map[string]any{"name": "stand-in", "image": "stand-in.lab.invalid/" + p.Name + ":0"}},
-					"tolerations": []any{map[string]any{"operator": "Exists"}},
-				},
-			},
-		},
+	pod := map[string]any{
+		"containers":  []any{map[string]any{"name": "stand-in", "image": "stand-in.lab.invalid/" + p.Name + ":0"}},
+		"tolerations": []any{map[string]any{"operator": "Exists"}},
 	}
+	template := map[string]any{"metadata": map[string]any{"labels": maps.Clone(labels)}, "spec": pod}
+	spec := map[string]any{"selector": map[string]any{"matchLabels": labels}, "template": template}
+	if !isCNI {
+		spec["replicas"] = 1
+		return map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+	}
+	pod["hostNetwork"] = true
+	template["metadata"] = map[string]any{"labels": map[string]any{Label: p.Name, "app.kubernetes.io/component": "cni"}}
+	return map[string]any{"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": spec}
 }

@@ -43,14 +43,14 @@ func TestAStandInHasWhatThePackageSays(t *testing.T) {
 	require.NoError(t, err)
 	plan := upstream()
 
-	files, err := known.chart(plan.Packages[1])
+	files, err := known.chart(plan.Packages[1], programOf(plan.Packages[1], false))
 	require.NoError(t, err)
 	require.Contains(t, string(files["Chart.yaml"]), "stand-in")
 	require.Contains(t, string(files["templates/00.yaml"]), registers+": others.example.org")
 	require.Contains(t, string(files["crds/things.example.org.yaml"]), "x-kubernetes-preserve-unknown-fields: true")
 	require.NotContains(t, files, "crds/others.example.org.yaml")
 
-	files, err = known.chart(plan.Packages[2])
+	files, err = known.chart(plan.Packages[2], programOf(plan.Packages[2], false))
 	require.NoError(t, err)
 	require.Contains(t, string(files["templates/01.yaml"]), "apiVersion: example.org/v1\nkind: Things\n")
 }

@@ -55,8 +55,13 @@ func (r Registrar) Run(ctx context.Context) error {
 			r.log().Debug("looking for stand-ins", "error", err) // an API server that restarts
 			return false, nil
 		}
-		for _, one := range list.Items {
-			for _, crd := range registered(one) {
+		daemons, err := client.AppsV1().DaemonSets("").List(ctx, metav1.ListOptions{LabelSelector: Label})
+		if err != nil {
+			r.log().Debug("looking for stand-ins", "error", err)
+			return false, nil
+		}
+		for _, crds := range registered(list.Items, daemons.Items) {
+			for _, crd := range crds {
 				if at, known := due[crd]; !known {
 					due[crd] = time.Now().Add(r.Delay)
 				} else if !at.IsZero() && time.Now().After(at) {
@@ -83,13 +88,19 @@ func (r Registrar) log() *slog.Logger {
 	return slog.New(slog.DiscardHandler)
 }
 
-// registered are the CRDs that an available Deployment's program has registered by now.
-func registered(d appsv1.Deployment) []string {
-	names := d.Annotations[registers]
-	if names == "" || d.Status.AvailableReplicas == 0 {
-		return nil
+// registered are the CRDs of programs that run by now.
+func registered(deployments []appsv1.Deployment, daemons []appsv1.DaemonSet) (out [][]string) {
+	for _, d := range deployments {
+		if names := d.Annotations[registers]; names != "" && d.Status.AvailableReplicas > 0 {
+			out = append(out, strings.Split(names, ","))
+		}
 	}
-	return strings.Split(names, ",")
+	for _, d := range daemons {
+		if names := d.Annotations[registers]; names != "" && d.Status.NumberAvailable > 0 {
+			out = append(out, strings.Split(names, ","))
+		}
+	}
+	return out
 }
 
 func register(ctx context.Context, client dynamic.Interface, definition map[string]any) error {

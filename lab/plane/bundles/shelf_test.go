@@ -30,6 +30,7 @@ const (
 type shelf struct {
 	catalog *bundles.Catalog
 	charts  *manifests.Repository
+	web     *http.Client // nil: nothing can be downloaded
 }
 
 func newShelf(edition string) (*shelf, error) {
@@ -50,10 +51,7 @@ func newShelf(edition string) (*shelf, error) {
 }
 
 func (s *shelf) plan(bundle string, values map[string]map[string]any) (*bundles.Plan, error) {
-	return bundles.Resolve(s.catalog, bundle, bundles.Choices{Charts: s.charts, Values: values, Facts: bundles.Facts{
-		bundles.FactDomain: "example.org", bundles.FactClusterDomain: "cozy.local", bundles.FactPodSubnet: "10.244.0.0/16",
-		bundles.FactNodePodSubnet: "10.244.0.0/16", bundles.FactServiceSubnet: "127.96.0.0/16", bundles.FactJoinSubnet: "100.64.0.0/16",
-	}})
+	return bundles.Resolve(s.catalog, bundle, bundles.Choices{Charts: s.charts, Values: values, Facts: siteFacts()})
 }
 
 // bundled reports whether any bundle has a package with that chart of ours.
@@ -76,7 +74,22 @@ func (s *shelf) core(config *rest.Config) (*bundles.Core, error) {
 }
 
 func (s *shelf) shelf() *bundles.Shelf {
+	if s.web != nil {
+		return bundles.NewShelf(s.charts, s.web)
+	}
 	return bundles.NewShelf(s.charts, &http.Client{Transport: noWeb{}})
+}
+
+// siteFacts are those of some site on the plane.
+func siteFacts() bundles.Facts {
+	return bundles.Facts{
+		bundles.FactDomain: "example.org", bundles.FactClusterDomain: "cozy.local", bundles.FactPodSubnet: "10.244.0.0/16",
+		bundles.FactNodePodSubnet: "10.244.0.0/16", bundles.FactServiceSubnet: "127.96.0.0/16", bundles.FactJoinSubnet: "100.64.0.0/16",
+		bundles.FactControlPlaneAddresses: "10.77.0.11,10.77.0.12,10.77.0.13", bundles.FactNodeSubnet: "10.77.0.0/24",
+		bundles.FactPodGateway: "10.244.0.1", bundles.FactAPIServerEndpoint: "https://10.77.0.10:6443",
+		bundles.FactLoadBalancerPools: []any{"10.77.1.0/24"}, bundles.FactReplicas: 3, bundles.FactStorageClass: "",
+		bundles.FactStoragePools: []any{map[string]any{"node": "node0", "devices": []any{"/dev/disk/by-id/disk0"}}},
+	}
 }
 
 // noWeb refuses every download: what is present must not be fetched.

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"context"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/lab/standin"
+)
+
+// registrationDelay is how long after its start a stand-in's program registers its kinds.
+const registrationDelay = time.Second
+
+// TestEveryBundleInstallsWithEverythingOptional installs each on a plane of its own: our charts as they are, stand-ins for
+// all others, and kinds that appear late where programs register them.
+func TestEveryBundleInstallsWithEverythingOptional(t *testing.T) {
+	catalog, err := bundles.Load(bundles.Data())
+	require.NoError(t, err)
+	for _, name := range catalog.Bundles() {
+		t.Run(name, func(t *testing.T) { installsWithStandIns(t, name) })
+	}
+}
+
+func installsWithStandIns(t *testing.T, bundle string) {
+	w := newWorld(t)
+	plan := w.fullPlan(t, bundle)
+	w.standIn(t, plan, nil)
+	w.installCore(t, plan)
+	heard := &reports{}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	require.NoError(t, w.flux(t).Install(ctx, plan, heard.hear))
+	for name, state := range w.restStates(t, plan) {
+		require.Equal(t, bundles.StateReady, state, name)
+	}
+	groups, err := w.kube.Discovery().ServerGroups()
+	require.NoError(t, err)
+	hasTenants := false
+	for _, group := range groups.Groups {
+		hasTenants = hasTenants || group.Name == "apps.cozystack.io"
+	}
+	require.Equal(t, bundle == "paas-full" || bundle == "paas-hosted", hasTenants, "the API of tenants")
+}
+
+// fullPlan is a bundle with everything optional, but what excludes something else.
+func (w *world) fullPlan(t *testing.T, bundle string) *bundles.Plan {
+	t.Helper()
+	catalog, err := bundles.Load(bundles.Data())
+	require.NoError(t, err)
+	set, ok := catalog.Bundle(bundle)
+	require.True(t, ok)
+	plan, err := bundles.Resolve(catalog, bundle, bundles.Choices{Charts: w.shelf.charts, Enable: set.Optional(), Facts: siteFacts()})
+	require.NoError(t, err)
+	return plan
+}
+
+// standIn serves stand-ins for all charts of the plan that are not ours, and makes the plan take them.
+func (w *world) standIn(t *testing.T, plan *bundles.Plan, changed map[string]map[string]string) {
+	t.Helper()
+	repository, err := standin.Repository(plan, w.shelf.charts, changed)
+	require.NoError(t, err)
+	server := httptest.NewServer(repository)
+	t.Cleanup(server.Close)
+	w.shelf.web = server.Client()
+	require.NoError(t, w.shelf.shelf().Redirect(t.Context(), plan, server.URL))
+
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() {
+		ended <- standin.Registrar{Config: w.config, Own: w.shelf.charts, Delay: registrationDelay}.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-ended)
+	})
+}
