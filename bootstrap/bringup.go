@@ -123,6 +123,9 @@ func (b *bringup) kube() (*kube.Client, error) {
 	if b.cluster != nil {
 		return b.cluster, nil
 	}
+	if b.site.Hosted() {
+		return b.existingCluster()
+	}
 	config, err := b.dir.Read(workdir.KubeconfigFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &NoKubeconfigError{Path: b.dir.Path(workdir.KubeconfigFile)}

@@ -33,7 +33,7 @@ func factsOf(s *site.Site) bundles.Facts {
 	if n.PodSubnet.IsValid() {
 		facts[bundles.FactPodGateway] = n.PodSubnet.Masked().Addr().Next().String()
 	}
-	if e, err := endpoint(s); err == nil {
+	if e, err := endpoint(s); err == nil && (n.VIP.IsValid() || n.Endpoint != "") {
 		facts[bundles.FactAPIServerEndpoint] = e.String()
 	}
 	if len(s.Nodes) > 0 {

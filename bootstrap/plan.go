@@ -13,7 +13,18 @@ import "github.com/cozystack/cozy-install/bootstrap/phase"
 // phases is the whole program, in order. Each phase looks at the world first and does only what is missing, so running
 // the list again is going on.
 func (b *bringup) phases() []phase.Phase {
-	all := []phase.Phase{
+	all := b.fromBareMachines()
+	if b.site.Hosted() {
+		all = b.onExistingCluster()
+	}
+	if b.site.HasTenants() {
+		all = append(all, b.createTenantRoot()) // the first tenant, Ready
+	}
+	return all
+}
+
+func (b *bringup) fromBareMachines() []phase.Phase {
+	return []phase.Phase{
 		b.createSecrets(),     // once per cluster, kept in the work directory
 		b.generateConfigs(),   // one machine config per node, validated before anything is touched
 		b.netbootMachines(),   // serve DHCP, TFTP and HTTP until every machine answers in maintenance mode
@@ -26,8 +37,12 @@ func (b *bringup) phases() []phase.Phase {
 		b.awaitNodes(),        // every node Ready, now that there is a network
 		b.installPackages(),   // the rest of the bundle as HelmReleases, each when what it needs is healthy
 	}
-	if b.site.HasTenants() {
-		all = append(all, b.createTenantRoot()) // the first tenant, Ready
+}
+
+func (b *bringup) onExistingCluster() []phase.Phase {
+	return []phase.Phase{
+		b.reachCluster(),    // that of cluster.kubeconfig answers, and is recent enough
+		b.installCore(),     // Flux, unless there is one, and cozy-controller
+		b.installPackages(), // as above
 	}
-	return all
 }

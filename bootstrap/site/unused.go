@@ -34,7 +34,7 @@ func unbuilt() []string {
 	return []string{
 		"network.podSubnet", "network.joinSubnet", "network.loadBalancer", // Kube-OVN and address pools
 		"nodes[].storage",
-		"cluster", "storage", "exposure", // the hosted bundles
+		"storage", "exposure", // of the hosted bundles
 		"certificates", "access", "backup", "tenantRoot",
 	}
 }

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cozystack/cozy-install/bootstrap"
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/lab/standin"
+)
+
+const hostedSite = `
+apiVersion: install.cozystack.io/v1alpha1
+kind: Site
+metadata: {name: hosted}
+domain: example.org
+bundle: distro-hosted
+cluster: {kubeconfig: %s}
+`
+
+// TestUpOnAnExistingClusterEndsWithTheBundle: an existing cluster, its own Flux, and a bundle on it, by `up` as a whole.
+func TestUpOnAnExistingClusterEndsWithTheBundle(t *testing.T) {
+	w := newWorld(t)
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	content, err := os.ReadFile(w.plane.Kubeconfig())
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(kubeconfig, content, 0o600))
+	s, err := site.Parse("site.yaml", fmt.Appendf(nil, hostedSite, kubeconfig))
+	require.NoError(t, err)
+	plan, err := bootstrap.ResolveBundle(s, "")
+	require.NoError(t, err)
+	repository, err := standin.Repository(plan, w.shelf.charts, nil)
+	require.NoError(t, err)
+	server := httptest.NewServer(repository)
+	t.Cleanup(server.Close)
+
+	options := bootstrap.Options{Site: s, WorkDir: t.TempDir(), ChartSource: server.URL}
+	out, err := bootstrap.Up(t.Context(), options)
+	require.NoError(t, err)
+	require.True(t, out.Complete)
+	require.Equal(t, []string{"cluster", "core", "packages"}, phaseIDs(out))
+	status, err := bootstrap.Look(t.Context(), options)
+	require.NoError(t, err)
+	require.True(t, status.Healthy, "%+v", status)
+	require.Empty(t, status.Nodes, "they are somebody else's")
+	require.Nil(t, status.Root)
+
+	entries, err := os.ReadDir(options.WorkDir)
+	require.NoError(t, err)
+	for _, entry := range entries {
+		require.NotContains(t, entry.Name(), "secrets", "a hosted site has none")
+	}
+}
+
+func phaseIDs(out bootstrap.Outcome) []string {
+	ids := make([]string, len(out.Phases))
+	for i, p := range out.Phases {
+		ids[i] = p.ID
+	}
+	return ids
+}
