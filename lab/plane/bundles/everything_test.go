@@ -5,6 +5,7 @@ package bundles
 import (
 	"context"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,9 @@ func TestEveryBundleInstallsWithEverythingOptional(t *testing.T) {
 
 func installsWithStandIns(t *testing.T, bundle string) {
 	w := newWorld(t)
+	if strings.HasSuffix(bundle, "-hosted") {
+		w.hasANetwork(t)
+	}
 	plan := w.fullPlan(t, bundle)
 	w.standIn(t, plan, nil)
 	w.installCore(t, plan)

@@ -28,6 +28,7 @@ cluster: {kubeconfig: %s}
 // TestUpOnAnExistingClusterEndsWithTheBundle: an existing cluster, its own Flux, and a bundle on it, by `up` as a whole.
 func TestUpOnAnExistingClusterEndsWithTheBundle(t *testing.T) {
 	w := newWorld(t)
+	w.hasANetwork(t)
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	content, err := os.ReadFile(w.plane.Kubeconfig())
 	require.NoError(t, err)
