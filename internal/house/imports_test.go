@@ -31,7 +31,7 @@ func importRules() []rule {
 			why: "reporters draw what phases tell; they know a terminal and nothing else",
 		},
 		{of: "cmd/...", may: []string{
-			"cmd/internal/...", "bootstrap/...", "talos", "pxe/...", "bundles", "manifests", "tenant/...",
+			"cmd/internal/...", "bootstrap/...", "talos", "pxe/...", "bundles/...", "manifests", "tenant/...",
 		}, why: "commands turn flags into library calls; the lab is for tests and the demo"},
 
 		{of: "bootstrap/phase", onlyStandard: true, why: "the runner must be readable and testable without any domain"},
@@ -40,7 +40,7 @@ func importRules() []rule {
 		{of: "bootstrap/kube", why: "assertions on a cluster are the same for every phase, so they know no phase"},
 		{of: "bootstrap/workdir", why: "files on disk: what is in them is not its business"},
 		{of: "bootstrap", may: []string{
-			"bootstrap/...", "talos", "talos/power", "pxe", "pxe/assets", "bundles", "manifests", "tenant", "tenant/api/...",
+			"bootstrap/...", "talos", "talos/power", "pxe", "pxe/assets", "bundles", "bundles/archive", "manifests", "tenant", "tenant/api/...",
 		}, why: "the one place that introduces the others to each other, and that knows their order"},
 
 		{of: "talos/power", why: "it switches whatever machine it is told to"},
@@ -55,6 +55,7 @@ func importRules() []rule {
 			of: "pxe", may: []string{"pxe/..."},
 			why: "netboot carries no secret: what it does not import it can not serve",
 		},
+		{of: "bundles/archive", may: []string{"bundles"}, why: "it carries what a plan names; whose plan it is, is not its business"},
 		{of: "bundles", why: "packages are data: they are read from any fs.FS and know no platform code"},
 		{of: "manifests", why: "embedded YAML"},
 		{of: "tenant", why: "the tenant rules are pure"},
@@ -65,7 +66,7 @@ func importRules() []rule {
 		},
 
 		{of: "lab/...", may: []string{
-			"lab/...", "bootstrap/...", "talos", "pxe/...", "bundles", "manifests", "tenant/...",
+			"lab/...", "bootstrap/...", "talos", "pxe/...", "bundles/...", "manifests", "tenant/...",
 		}, why: "the lab stands in for the world and may look at everything but the commands"},
 		{of: "internal/house", why: "it reads the tree, it does not use it"},
 	}

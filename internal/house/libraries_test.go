@@ -52,6 +52,9 @@ func libraries() []library {
 			path: "helm.sh/helm", in: []string{"bundles"}, oneFile: true,
 			why: "the Helm SDK is large and its cancelling is unsafe: one adapter holds what we know about it",
 		},
+		{path: "github.com/distribution/", in: []string{"bundles/archive"}, why: registry},
+		{path: "github.com/google/go-containerregistry", in: []string{"bundles/archive"}, why: registry},
+		{path: "github.com/sirupsen/logrus", in: []string{"bundles/archive"}, why: "we log with slog; distribution does not"},
 		{path: "github.com/fluxcd/", in: []string{"bundles", "lab/..."}, why: "releases are made by bundles"},
 		{path: "sigs.k8s.io/controller-runtime", in: []string{
 			"tenant/controller", "cmd/cozy-controller",
@@ -74,6 +77,8 @@ func libraries() []library {
 		{path: "pgregory.net/rapid", in: nil, why: "test code stays out of the programs"},
 	}
 }
+
+const registry = "images and registries are the archive's concern"
 
 const terminal = "cmd/internal/ui is the only code that knows a terminal"
 

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package archive carries a bundle's images and charts to where there is no network.
+//
+// Everything that can be is OCI. A Registry on the bastion serves what a Store directory holds to the nodes and to Flux. The
+// registry of an image is the first part of its repository there: see Image.Repository.
+//
+// The package refuses to know sites, machines and clusters: it is told which images it is about.
+//
+// Still missing: saving and opening archives, pulling through from upstream registries, the controller's own image.
+package archive
