@@ -29,6 +29,9 @@ type Config struct {
 	PodCIDR netip.Prefix
 	// WithoutFlux leaves out Flux, its CRDs and its controllers.
 	WithoutFlux bool
+	// HelmControllerFlags replace those that make helm-controller look sooner than by default at releases that wait for
+	// others. Nil: those. Empty: Flux's defaults.
+	HelmControllerFlags []string
 	// Log gets what the plane does. Nil: discarded.
 	Log *slog.Logger
 }

@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,20 +26,25 @@ const startTimeout = 90 * time.Second
 func (p *Plane) startControlPlane(ctx context.Context) error {
 	// The socket is made here and inherited, so that the address is known before anything starts and no other process can take
 	// the port in between.
-	listener, err := listenLoopback(ctx)
+	listener, err := listenLoopback(ctx, "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen for the API: %w", err)
 	}
+	p.server = "https://" + listener.Addr().String()
+	if err := errors.Join(p.writeCredentials(), p.makeEtcdDir()); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return p.runControlPlane(ctx, listener)
+}
+
+// runControlPlane starts labplane on a socket, which it closes here, with the data that is there.
+func (p *Plane) runControlPlane(ctx context.Context, listener *net.TCPListener) error {
 	defer listener.Close()
 	inherited, err := listener.File()
 	if err != nil {
 		return fmt.Errorf("pass on the API's socket: %w", err)
 	}
 	defer inherited.Close()
-	p.server = "https://" + listener.Addr().String()
-	if err := p.writeCredentials(); err != nil {
-		return err
-	}
 	cmd, err := p.labplaneCommand()
 	if err != nil {
 		return err
@@ -49,7 +56,7 @@ func (p *Plane) startControlPlane(ctx context.Context) error {
 	}
 	defer stdout.Close()
 	cmd.Stdout = childStdout
-	proc, err := p.startComponent("labplane", cmd)
+	proc, err := p.startComponent(ControlPlaneProcess, cmd)
 	childStdout.Close() // before the error: reading must end when the child ends
 	if err != nil {
 		return err
@@ -86,15 +93,20 @@ func waitReadyLine(ctx context.Context, proc *process, stdout *os.File) error {
 	}
 }
 
-func (p *Plane) labplaneCommand() (*exec.Cmd, error) {
-	// etcd's sockets lie here, and whoever can open them owns the cluster.
-	data := filepath.Join(p.cfg.Dir, "etcd")
-	if err := os.Mkdir(data, 0o700); err != nil {
-		return nil, fmt.Errorf("make etcd's data directory: %w", err)
+// makeEtcdDir makes etcd's data directory. Its sockets lie there too, and whoever can open them owns the cluster.
+func (p *Plane) makeEtcdDir() error {
+	if err := os.Mkdir(p.etcdDir(), 0o700); err != nil {
+		return fmt.Errorf("make etcd's data directory: %w", err)
 	}
+	return nil
+}
+
+func (p *Plane) etcdDir() string { return filepath.Join(p.cfg.Dir, "etcd") }
+
+func (p *Plane) labplaneCommand() (*exec.Cmd, error) {
 	pkiDir := filepath.Join(p.cfg.Dir, "pki")
 	cmd := command(p.cfg.Tools.Labplane,
-		"-data="+data,
+		"-data="+p.etcdDir(),
 		"-pki="+pkiDir,
 		"-kubeconfigs="+filepath.Join(p.cfg.Dir, "kubeconfig"),
 		"-routes="+p.routes.file,

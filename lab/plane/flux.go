@@ -25,29 +25,40 @@ func (p *Plane) startFlux(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Both have no identity in the cluster; like a real Flux they may do anything. Metrics are off ("0"): nobody reads them.
-	common := []string{"--metrics-addr=0", "--watch-all-namespaces=true", "--concurrent=4", "--log-level=info"}
+	p.sourceController = fluxController{SourceControllerProcess, p.cfg.Tools.SourceController, append(fluxFlags(),
+		"--storage-path="+artifacts, "--storage-addr="+storage, "--storage-adv-addr="+storage)}
+	p.helmController = fluxController{HelmControllerProcess, p.cfg.Tools.HelmController, append(fluxFlags(),
+		// A release that is being waited for must not hold up the end of the lab.
+		"--graceful-shutdown-timeout=2s")}
+	if p.cfg.HelmControllerFlags == nil {
+		// The default of 30 s is what every level of dependsOn would wait for.
+		p.helmController.flags = append(p.helmController.flags, "--requeue-dependency=5s")
+	}
+	p.helmController.flags = append(p.helmController.flags, p.cfg.HelmControllerFlags...)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		return p.startFluxController(ctx, "source-controller", p.cfg.Tools.SourceController, append(common[:4:4],
-			"--storage-path="+artifacts, "--storage-addr="+storage, "--storage-adv-addr="+storage))
-	})
-	group.Go(func() error {
-		return p.startFluxController(ctx, "helm-controller", p.cfg.Tools.HelmController, append(common[:4:4],
-			// The default of 30 s is what every level of dependsOn would wait for.
-			"--requeue-dependency=5s",
-			// A release that is being waited for must not hold up the end of the lab.
-			"--graceful-shutdown-timeout=2s"))
-	})
+	group.Go(func() error { return p.startFluxController(ctx, p.sourceController) })
+	group.Go(func() error { return p.startFluxController(ctx, p.helmController) })
 	return group.Wait()
 }
 
-func (p *Plane) startFluxController(ctx context.Context, name, program string, flags []string) error {
+// fluxFlags are those of both. They have no identity in the cluster; like a real Flux they may do anything. Metrics are off
+// ("0"): nobody reads them.
+func fluxFlags() []string {
+	return []string{"--metrics-addr=0", "--watch-all-namespaces=true", "--concurrent=4", "--log-level=info"}
+}
+
+// fluxController is how to start one.
+type fluxController struct {
+	name, program string
+	flags         []string
+}
+
+func (p *Plane) startFluxController(ctx context.Context, of fluxController) error {
 	health, err := freeAddress(ctx)
 	if err != nil {
 		return err
 	}
-	env, err := p.environment(name,
+	env, err := p.environment(of.name,
 		"KUBECONFIG="+p.Kubeconfig(),
 		"RUNTIME_NAMESPACE="+fluxNamespace,
 		// Go's clients never use a proxy for loopback addresses, so this concerns neither the API nor the artifacts.
@@ -56,14 +67,14 @@ func (p *Plane) startFluxController(ctx context.Context, name, program string, f
 	if err != nil {
 		return err
 	}
-	cmd := command(program, append(flags, "--health-addr="+health)...)
+	cmd := command(of.program, append(of.flags[:len(of.flags):len(of.flags)], "--health-addr="+health)...)
 	cmd.Env = env
-	proc, err := p.startComponent(name, cmd)
+	proc, err := p.startComponent(of.name, cmd)
 	if err != nil {
 		return err
 	}
 	err = wait.Until(ctx, wait.Check{
-		Title: name, Interval: 50 * time.Millisecond, Timeout: startTimeout,
+		Title: of.name, Interval: 50 * time.Millisecond, Timeout: startTimeout,
 		Probe: func(ctx context.Context) error { return probeReady(ctx, proc, "http://"+health+"/readyz") },
 	})
 	if err != nil {

@@ -45,6 +45,8 @@ type Plane struct {
 	kubelet  *kubelet
 	timings  Timings
 
+	sourceController, helmController fluxController
+
 	cancel     context.CancelFunc // ends what runs in this process
 	background sync.WaitGroup
 

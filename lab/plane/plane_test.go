@@ -64,6 +64,7 @@ func TestPlane(t *testing.T) {
 		t.Run("nodes are Ready when a CNI runs", on.nodesWaitForCNI) &&
 		t.Run("claims of the default class are bound and released", on.claimsAreProvisioned) &&
 		t.Run("jobs complete", on.jobsComplete) &&
+		t.Run("processes that are killed are started again", on.processesAreRestarted) &&
 		t.Run("HelmRelease is Ready from a chart behind a Service", on.helmReleaseBecomesReady) &&
 		t.Run("pod programs run as their ServiceAccount", on.podProgramsRun) &&
 		t.Run("deleted nodes are gone", on.deletedNodesAreGone)

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -68,12 +69,12 @@ func command(program string, args ...string) *exec.Cmd {
 	return &exec.Cmd{Path: program, Args: append([]string{program}, args...)}
 }
 
-// listenLoopback takes a free port.
-func listenLoopback(ctx context.Context) (*net.TCPListener, error) {
+// listenLoopback takes the port of an address, a free one if that is 0.
+func listenLoopback(ctx context.Context, address string) (*net.TCPListener, error) {
 	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("take a free port: %w", err)
+		return nil, fmt.Errorf("take a port: %w", err)
 	}
 	return listener.(*net.TCPListener), nil
 }
@@ -81,7 +82,7 @@ func listenLoopback(ctx context.Context) (*net.TCPListener, error) {
 // freeAddress finds a free loopback port for a process that cannot inherit a socket. Another process may take it before; the
 // kernel hands out ports at random, so that is rare.
 func freeAddress(ctx context.Context) (string, error) {
-	listener, err := listenLoopback(ctx)
+	listener, err := listenLoopback(ctx, "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -93,6 +94,7 @@ type process struct {
 	name    string
 	cmd     *exec.Cmd
 	logPath string
+	leaving atomic.Bool   // it is to end: its end is no failure of the plane
 	exited  chan struct{} // closed when the process is gone
 	err     error         // of Wait; valid after exited
 }
@@ -125,14 +127,19 @@ func (p *Plane) startProcess(name string, cmd *exec.Cmd) (*process, error) {
 	return proc, nil
 }
 
-// startComponent starts a process without which the plane is of no use: when it ends, Done is closed.
+// startComponent starts a process without which the plane is of no use: when it ends, Done is closed. It takes the place of
+// one of the same name that has ended.
 func (p *Plane) startComponent(name string, cmd *exec.Cmd) (*process, error) {
 	proc, err := p.startProcess(name, cmd)
 	if err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
-	p.processes = append(p.processes, proc)
+	if i := slices.IndexFunc(p.processes, func(former *process) bool { return former.name == name }); i >= 0 {
+		p.processes[i] = proc
+	} else {
+		p.processes = append(p.processes, proc)
+	}
 	p.mu.Unlock()
 	p.log.Debug("started", "process", name, "pid", cmd.Process.Pid)
 	go func() {
@@ -140,7 +147,7 @@ func (p *Plane) startComponent(name string, cmd *exec.Cmd) (*process, error) {
 		p.mu.Lock()
 		stopping := p.stopping
 		p.mu.Unlock()
-		if !stopping {
+		if !stopping && !proc.leaving.Load() {
 			p.finish(proc.failure())
 		}
 	}()

@@ -26,7 +26,7 @@ type serviceProxy struct {
 }
 
 func startServiceProxy(ctx context.Context, routes *routes, target func(namespace, name string, port int) (string, error)) (*serviceProxy, error) {
-	listener, err := listenLoopback(ctx)
+	listener, err := listenLoopback(ctx, "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the service proxy: %w", err)
 	}
