@@ -193,9 +193,9 @@ func configuration(config *rest.Config, namespace string, log *slog.Logger) (*ac
 	return cfg, nil
 }
 
-// render makes the objects of a package without a cluster, those of its crds directory and its hooks included. A chart that
-// looks things up in the cluster finds nothing there.
-func render(ctx context.Context, p Package, archive []byte, kubernetes string) ([]*unstructured.Unstructured, error) {
+// Render makes the objects of a package without a cluster, those of its crds directory and its hooks included. A chart that
+// looks things up in the cluster finds nothing there. The version of Kubernetes is that of the site: v1.34.4.
+func Render(ctx context.Context, p Package, archive []byte, kubernetes string) ([]*unstructured.Unstructured, error) {
 	loaded, err := loader.LoadArchive(bytes.NewReader(archive))
 	if err != nil {
 		return nil, fmt.Errorf("load chart %s: %w", p.Chart.ChartName(), err)

@@ -43,7 +43,7 @@ func Verify(ctx context.Context, shelf *Shelf, plan *Plan, kubernetes string) []
 			out = append(out, v)
 			continue
 		}
-		objects, err := render(ctx, p, archive, kubernetes)
+		objects, err := Render(ctx, p, archive, kubernetes)
 		if err != nil {
 			v.Problems = []string{err.Error()}
 		} else {

@@ -3,6 +3,7 @@
 package standin
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"strings"
@@ -24,8 +25,10 @@ const (
 
 // Repository is a chart repository with a stand-in for every package of the plan whose chart is not one of own. Changed
 // gives a package's stand-in other files beside or instead of its own, by their paths in the chart; nil: none.
-func Repository(plan *bundles.Plan, own *manifests.Repository, changed map[string]map[string]string) (*manifests.Repository, error) {
-	kinds, err := kindsOf(own)
+func Repository(
+	ctx context.Context, plan *bundles.Plan, own *manifests.Repository, changed map[string]map[string]string,
+) (*manifests.Repository, error) {
+	kinds, err := kindsOf(ctx, plan, own)
 	if err != nil {
 		return nil, err
 	}
@@ -96,13 +99,7 @@ func programOf(p bundles.Package, isCore bool) map[string]any {
 	}
 	labels := map[string]any{Label: p.Name}
 	metadata := map[string]any{"name": p.Name, "labels": labels}
-	var runtime []string
-	for _, crd := range p.Provides {
-		if crd.From == bundles.FromRuntime {
-			runtime = append(runtime, crd.Name)
-		}
-	}
-	if len(runtime) > 0 {
+	if runtime := registeredBy(p); len(runtime) > 0 {
 		metadata["annotations"] = map[string]any{registers: strings.Join(runtime, ",")}
 	}
 	pod := map[string]any{
@@ -118,4 +115,15 @@ func programOf(p bundles.Package, isCore bool) map[string]any {
 	pod["hostNetwork"] = true
 	template["metadata"] = map[string]any{"labels": map[string]any{Label: p.Name, "app.kubernetes.io/component": "cni"}}
 	return map[string]any{"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": spec}
+}
+
+// registeredBy are the CRDs that a program registers for the package when it runs.
+func registeredBy(p bundles.Package) []string {
+	var out []string
+	for _, crd := range p.Provides {
+		if crd.From == bundles.FromRuntime {
+			out = append(out, crd.Name)
+		}
+	}
+	return out
 }

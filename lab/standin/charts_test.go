@@ -4,10 +4,11 @@ package standin
 
 import (
 	"net/http/httptest"
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/manifests"
@@ -20,9 +21,12 @@ func ours(t *testing.T) *manifests.Repository {
 	return own
 }
 
-func upstream() *bundles.Plan {
+func upstream(t *testing.T, own *manifests.Repository) *bundles.Plan {
+	t.Helper()
+	version, err := own.Version("capi-providers")
+	require.NoError(t, err)
 	return &bundles.Plan{Packages: []bundles.Package{
-		{Name: "ours", Chart: bundles.Chart{Embedded: "flannel"}},
+		{Name: "ours", Namespace: "ours", Release: "ours", Chart: bundles.Chart{Embedded: "capi-providers", Version: version}},
 		{
 			Name: "operator", Namespace: "cozy-operator", Release: "operator",
 			Chart: bundles.Chart{Repository: "https://example.org", Name: "operator-chart", Version: "v1.2.3"},
@@ -39,9 +43,9 @@ func upstream() *bundles.Plan {
 
 func TestAStandInHasWhatThePackageSays(t *testing.T) {
 	own := ours(t)
-	known, err := kindsOf(own)
+	plan := upstream(t, own)
+	known, err := kindsOf(t.Context(), plan, own)
 	require.NoError(t, err)
-	plan := upstream()
 
 	files, err := known.chart(plan.Packages[1], programOf(plan.Packages[1], false))
 	require.NoError(t, err)
@@ -56,8 +60,9 @@ func TestAStandInHasWhatThePackageSays(t *testing.T) {
 }
 
 func TestARepositoryOfStandInsIsAChartSource(t *testing.T) {
-	own, plan := ours(t), upstream()
-	repository, err := Repository(plan, own, map[string]map[string]string{"user": {"templates/00.yaml": "a: b"}})
+	own := ours(t)
+	plan := upstream(t, own)
+	repository, err := Repository(t.Context(), plan, own, map[string]map[string]string{"user": {"templates/00.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: changed}\n"}})
 	require.NoError(t, err)
 	server := httptest.NewServer(repository)
 	defer server.Close()
@@ -68,14 +73,18 @@ func TestARepositoryOfStandInsIsAChartSource(t *testing.T) {
 		require.Equal(t, server.URL, p.Chart.Repository)
 		archive, err := shelf.Archive(t.Context(), p)
 		require.NoError(t, err)
-		text, err := unpacked(archive)
+		objects, err := bundles.Render(t.Context(), p, archive, kubernetesVersion)
 		require.NoError(t, err)
-		require.Equal(t, p.Name == "user", strings.Contains(text, "a: b"), "the changed file of %s", p.Name)
+		changed := slices.ContainsFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetName() == "changed" })
+		require.Equal(t, p.Name == "user", changed, "the changed file of %s", p.Name)
 	}
 }
 
 func TestKindsOfOurChartsKeepTheirVersions(t *testing.T) {
-	known, err := kindsOf(ours(t))
+	own := ours(t)
+	known, err := kindsOf(t.Context(), upstream(t, own), own)
 	require.NoError(t, err)
-	require.Equal(t, kind{name: "PriorityClass", versions: []string{"v1"}}, known["priorityclasses.scheduling.k8s.io"])
+	require.Equal(t, kind{name: "CoreProvider", versions: []string{"v1alpha2"}}, known["coreproviders.operator.cluster.x-k8s.io"])
+	require.Equal(t, kind{name: "BootstrapProvider", versions: []string{"v1alpha2"}},
+		known["bootstrapproviders.operator.cluster.x-k8s.io"], "whose kind a template computes")
 }

@@ -3,20 +3,18 @@
 package standin
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
-	"errors"
-	"io"
-	"regexp"
+	"context"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/manifests"
 )
+
+// kubernetesVersion is what charts of ours are rendered for.
+const kubernetesVersion = "v1.34.4"
 
 // kinds are those of which our own charts have objects: name of the CRD -> its kind, and the versions that are used. Of all
 // others a package file tells no more than plural and group.
@@ -27,55 +25,34 @@ type kind struct {
 	versions []string
 }
 
-// kindsOf reads the templates of our own charts.
-func kindsOf(own *manifests.Repository) (kinds, error) {
+// kindsOf renders our own charts as the plan's packages have them.
+func kindsOf(ctx context.Context, plan *bundles.Plan, own *manifests.Repository) (kinds, error) {
 	out := kinds{}
-	header := regexp.MustCompile(`(?m)^apiVersion: (\S+/\S+)\nkind: (\S+)$`)
-	for _, name := range own.Names() {
-		archive, err := own.Archive(name)
+	for _, p := range plan.Packages {
+		if p.Chart.Embedded == "" {
+			continue
+		}
+		archive, err := own.Archive(p.Chart.Embedded)
 		if err != nil {
 			return nil, err
 		}
-		text, err := unpacked(archive)
+		objects, err := bundles.Render(ctx, p, archive, kubernetesVersion)
 		if err != nil {
 			return nil, err
 		}
-		for _, match := range header.FindAllStringSubmatch(text, -1) {
-			version, err := schema.ParseGroupVersion(match[1])
-			if err != nil {
-				return nil, err
-			}
-			plural, _ := meta.UnsafeGuessKindToResource(version.WithKind(match[2]))
+		for _, object := range objects {
+			is := object.GroupVersionKind()
+			plural, _ := meta.UnsafeGuessKindToResource(is)
 			crd := plural.Resource + "." + plural.Group
 			known := out[crd]
-			known.name = match[2]
-			if !slices.Contains(known.versions, version.Version) {
-				known.versions = append(known.versions, version.Version)
+			known.name = is.Kind
+			if !slices.Contains(known.versions, is.Version) {
+				known.versions = append(known.versions, is.Version)
 			}
 			out[crd] = known
 		}
 	}
 	return out, nil
-}
-
-func unpacked(archive []byte) (string, error) {
-	plain, err := gzip.NewReader(bytes.NewReader(archive))
-	if err != nil {
-		return "", err
-	}
-	var out strings.Builder
-	files := tar.NewReader(plain)
-	for {
-		if _, err := files.Next(); errors.Is(err, io.EOF) {
-			return out.String(), nil
-		} else if err != nil {
-			return "", err
-		}
-		if _, err := io.Copy(&out, files); err != nil {
-			return "", err
-		}
-		out.WriteString("\n")
-	}
 }
 
 // of is the kind of a CRD, made up if no chart of ours tells.

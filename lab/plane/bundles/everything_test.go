@@ -37,7 +37,7 @@ func installsWithStandIns(t *testing.T, bundle string) {
 	w.standIn(t, plan, nil)
 	w.installCore(t, plan)
 	heard := &reports{}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	require.NoError(t, w.flux(t).Install(ctx, plan, heard.hear))
 	var unready []string
@@ -74,7 +74,7 @@ func (w *world) fullPlan(t *testing.T, bundle string) *bundles.Plan {
 // standIn serves stand-ins for all charts of the plan that are not ours, and makes the plan take them.
 func (w *world) standIn(t *testing.T, plan *bundles.Plan, changed map[string]map[string]string) {
 	t.Helper()
-	repository, err := standin.Repository(plan, w.shelf.charts, changed)
+	repository, err := standin.Repository(t.Context(), plan, w.shelf.charts, changed)
 	require.NoError(t, err)
 	server := httptest.NewServer(repository)
 	t.Cleanup(server.Close)
@@ -84,7 +84,7 @@ func (w *world) standIn(t *testing.T, plan *bundles.Plan, changed map[string]map
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() {
-		ended <- standin.Registrar{Config: w.config, Own: w.shelf.charts, Delay: registrationDelay}.Run(ctx)
+		ended <- standin.Registrar{Config: w.config, Plan: plan, Own: w.shelf.charts, Delay: registrationDelay}.Run(ctx)
 	}()
 	t.Cleanup(func() {
 		stop()

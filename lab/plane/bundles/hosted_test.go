@@ -37,7 +37,7 @@ func TestUpOnAnExistingClusterEndsWithTheBundle(t *testing.T) {
 	require.NoError(t, err)
 	plan, err := bootstrap.ResolveBundle(s, "")
 	require.NoError(t, err)
-	repository, err := standin.Repository(plan, w.shelf.charts, nil)
+	repository, err := standin.Repository(t.Context(), plan, w.shelf.charts, nil)
 	require.NoError(t, err)
 	server := httptest.NewServer(repository)
 	t.Cleanup(server.Close)
