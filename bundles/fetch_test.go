@@ -19,14 +19,14 @@ func TestChartsAreFetchedFromARepository(t *testing.T) {
 	ours := charts(t)
 	server := httptest.NewServer(http.StripPrefix("/charts", ours))
 	defer server.Close()
-	version, err := manifests.ChartVersion("flannel")
+	version, err := manifests.ChartVersion("priority-classes")
 	require.NoError(t, err)
-	want, err := ours.Archive("flannel")
+	want, err := ours.Archive("priority-classes")
 	require.NoError(t, err)
 	sum := sha256.Sum256(want)
 	for name, c := range map[string]Chart{
-		"by the index's digest":   {Repository: server.URL + "/charts", Name: "flannel", Version: version},
-		"by the package's digest": {Repository: server.URL + "/charts/", Name: "flannel", Version: version, Digest: hex.EncodeToString(sum[:])},
+		"by the index's digest":   {Repository: server.URL + "/charts", Name: "priority-classes", Version: version},
+		"by the package's digest": {Repository: server.URL + "/charts/", Name: "priority-classes", Version: version, Digest: hex.EncodeToString(sum[:])},
 	} {
 		got, err := fetchChart(t.Context(), server.Client(), c)
 		require.NoError(t, err, name)

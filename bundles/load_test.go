@@ -25,8 +25,7 @@ func TestShippedDataLoads(t *testing.T) {
 		}
 	}
 	for name := range catalog.packages {
-		// flannel goes with what still refers to it.
-		require.True(t, used[name] || name == "flannel", "package %s is in no bundle", name)
+		require.True(t, used[name], "package %s is in no bundle", name)
 	}
 }
 

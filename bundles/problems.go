@@ -11,7 +11,7 @@ import (
 
 // Problem is one broken rule.
 type Problem struct {
-	File  string // packages/flannel.yaml; empty for an operator's choice
+	File  string // packages/cilium.yaml; empty for an operator's choice
 	Path  string // dependsOn[0]
 	Value any    // as it was written; nil: the rule says it all
 	Rule  string // what is wrong with it, and what would be right

@@ -122,7 +122,7 @@ func TestAChartSourceStandsInForAllOthers(t *testing.T) {
 	}))
 	defer server.Close()
 	shelf := NewShelf(charts(t), server.Client())
-	ours := Package{Name: "ours", Chart: Chart{Embedded: "flannel"}}
+	ours := Package{Name: "ours", Chart: Chart{Embedded: "priority-classes"}}
 	cilium := Package{Name: "cilium", Chart: Chart{Repository: "https://helm.cilium.io", Name: "cilium", Version: "1.0.0", Digest: "aa"}}
 	other := manifestPackage("http://x/y")
 	other.Chart.Name = "other"

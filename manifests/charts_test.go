@@ -33,10 +33,6 @@ type rendering struct {
 
 func renderings() []rendering {
 	return []rendering{
-		{"flannel-talos", "flannel", "cozy-flannel", map[string]any{"podCIDR": "10.200.0.0/16"}},
-		{"flannel-generic", "flannel", "cozy-flannel", map[string]any{
-			"podCIDR": "10.200.0.0/16", "apiServer": map[string]any{"host": ""},
-		}},
 		{"cozy-controller-talos", "cozy-controller", "cozy-system", nil},
 		{"cozy-controller-generic", "cozy-controller", "cozy-system", map[string]any{
 			"hostNetwork": false, "replicas": 2, "apiServer": map[string]any{"host": ""},

@@ -19,11 +19,10 @@ import (
 // startedAnnotation is "true" on a pod that the simulated kubelet has started; KWOK then makes it Running.
 const startedAnnotation = "lab.cozystack.io/started"
 
-// A pod of either kind makes its node's network ready once it runs: with this label, or in flannel's namespace.
+// A pod with this label makes its node's network ready once it runs.
 const (
-	componentLabel   = "app.kubernetes.io/component"
-	cniComponent     = "cni"
-	flannelNamespace = "cozy-flannel"
+	componentLabel = "app.kubernetes.io/component"
+	cniComponent   = "cni"
 )
 
 const byNode = "node"
@@ -168,7 +167,7 @@ func (k *kubelet) podsOn(node string) []string {
 }
 
 func isCNI(pod *corev1.Pod) bool {
-	return pod.Labels[componentLabel] == cniComponent || pod.Namespace == flannelNamespace
+	return pod.Labels[componentLabel] == cniComponent
 }
 
 func networkReady(node *corev1.Node) bool { return node.Annotations[cniReadyAnnotation] == "true" }

@@ -16,12 +16,12 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// routes lead from Services to local addresses. The file is read by labplane, for the API server's own calls.
+// routes lead from Services and hosts to local addresses. The file is read by labplane, for the API server's own calls.
 type routes struct {
 	file string
 
 	mu      sync.Mutex
-	targets map[string]string // "namespace/service:port" -> "host:port"
+	targets map[string]string // "namespace/service:port", or the host:port of a URL -> "host:port"
 }
 
 func newRoutes(file string) *routes { return &routes{file: file, targets: map[string]string{}} }
@@ -36,6 +36,16 @@ func (p *Plane) RouteService(namespace, name string, port int, target string) er
 		}
 	}
 	return p.routes.set(serviceKey(namespace, name, port), target)
+}
+
+// RouteHost makes a host:port of URLs lead to a local address, for Flux's downloads over HTTP.
+func (p *Plane) RouteHost(host, target string) error {
+	for _, one := range []string{host, target} {
+		if _, _, err := net.SplitHostPort(one); err != nil {
+			return fmt.Errorf("route host %s to %s: %q is not host:port: %w", host, target, one, err)
+		}
+	}
+	return p.routes.set(host, target)
 }
 
 func (r *routes) set(key, target string) error {

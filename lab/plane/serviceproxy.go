@@ -68,6 +68,9 @@ func (p *serviceProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // resolve returns the host:port to forward a request to.
 func (p *serviceProxy) resolve(u *url.URL) (string, error) {
+	if target, ok := p.routes.get(u.Host); ok {
+		return target, nil
+	}
 	namespace, name, ok := serviceOf(u.Hostname())
 	if !ok {
 		return u.Host, nil

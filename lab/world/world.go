@@ -2,7 +2,7 @@
 
 // Package world puts a whole simulated site together around the real product: a rack of simulated machines for the nodes
 // of a site file, the site's own DHCP server and image factory (simulated), the network between them and the bastion, the
-// lab's control plane, and the real cozy-controller where the plane plays its pod.
+// lab's control plane, the real cozy-controller where the plane plays its pod, and stand-ins for upstream charts.
 //
 // It refuses to know what the product does: `cozy-install` is run on the bastion as an operator would run it. The network is
 // one of namespaces, or where those can't be had one of relays on loopback: see Network.
@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,10 +98,20 @@ func (w *World) start(ctx, life context.Context) (err error) {
 	if w.surroundings, err = surround(ctx, w.cfg); err != nil {
 		return err
 	}
+	charts, err := w.makeStandIns(ctx)
+	if err != nil {
+		return err
+	}
 	w.serveSite(life)
+	w.serveFactory(life, charts)
 	kubernetes, err := w.startKubernetes(ctx)
 	if err != nil {
 		return err
+	}
+	if w.Plane != nil {
+		if err := w.giveCharts(life, charts); err != nil {
+			return err
+		}
 	}
 	machines, err := machinesOf(w.site, w.cfg.DataDisk)
 	if err != nil {
@@ -142,7 +151,7 @@ func (w *World) startKubernetes(ctx context.Context) (_ fleet.KubernetesLink, er
 	return link{w.Plane}, w.Plane.RunPods(pods)
 }
 
-// serveSite runs what a site has of its own: a plain DHCP server, and here also the image factory.
+// serveSite runs what a site has of its own: a plain DHCP server.
 func (w *World) serveSite(life context.Context) {
 	network := w.site.Network
 	first, last := pool(network.NodeSubnet)
@@ -150,14 +159,6 @@ func (w *World) serveSite(life context.Context) {
 		Server: network.Gateway, First: first, Last: last, Bits: network.NodeSubnet.Bits(), Router: network.Gateway, Log: w.cfg.Log,
 	}
 	w.background(func() error { return dhcp.Serve(life, w.dhcp) })
-	server := &http.Server{Handler: &sitesim.Factory{}}
-	context.AfterFunc(life, func() { _ = server.Close() })
-	w.background(func() error {
-		if err := server.Serve(w.factory); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("simulated image factory: %w", err)
-		}
-		return nil
-	})
 }
 
 func (w *World) background(run func() error) {
@@ -180,9 +181,11 @@ func (w *World) Network() Network { return w.kind }
 // SiteFile is the absolute path of the site file for this world: the configured one, or a copy for loopback.
 func (w *World) SiteFile() string { return w.siteFile }
 
-// UpArgs are the arguments that `cozy-install up` needs in this world: the site file, the iPXE binaries and, through a
-// relay, the ports.
-func (w *World) UpArgs() []string { return append([]string{"-f", w.SiteFile()}, w.NetbootArgs()...) }
+// UpArgs are the arguments that `cozy-install up` needs in this world: the site file, the iPXE binaries, stand-ins for
+// upstream charts and, through a relay, the ports.
+func (w *World) UpArgs() []string {
+	return append([]string{"-f", w.SiteFile(), "--chart-source", w.chartSource()}, w.NetbootArgs()...)
+}
 
 // NetbootArgs are those of them that every command needs which serves netboot.
 func (w *World) NetbootArgs() []string {

@@ -18,7 +18,7 @@ import (
 
 func TestUpEndsWithWhatWasBuiltHowLongItTookAndHowToLookAtIt(t *testing.T) {
 	out := bootstrap.Outcome{
-		Site: "lab", Bundle: "paas-full", Packages: []string{"flannel", "flux"}, Kubeconfig: "/w/kubeconfig", Complete: true,
+		Site: "lab", Bundle: "paas-full", Packages: []string{"cilium", "flux"}, Kubeconfig: "/w/kubeconfig", Complete: true,
 		Phases: []phase.Result{
 			{ID: "secrets", Title: "create the cluster's secrets", State: phase.Skipped, Elapsed: time.Millisecond},
 			{ID: "tenant-root", Title: "create tenant-root", State: phase.Done, Elapsed: 61234 * time.Millisecond},
@@ -29,7 +29,7 @@ PHASE         WHAT                           TOOK
 secrets       create the cluster's secrets   was done
 tenant-root   create tenant-root             1m1.2s
 
-Site lab is up with paas-full, after 1m1s: flannel, flux; tenant-root is Ready.
+Site lab is up with paas-full, after 1m1s: cilium, flux; tenant-root is Ready.
 
   export KUBECONFIG=/w/kubeconfig
   kubectl get tenants -A
@@ -38,7 +38,7 @@ Site lab is up with paas-full, after 1m1s: flannel, flux; tenant-root is Ready.
 
 	distro := out
 	distro.Bundle, distro.Phases = "distro-full", out.Phases[:1]
-	require.Contains(t, outcomeText(distro), "flannel, flux.\n\n  export KUBECONFIG=/w/kubeconfig\n  kubectl get nodes\n")
+	require.Contains(t, outcomeText(distro), "cilium, flux.\n\n  export KUBECONFIG=/w/kubeconfig\n  kubectl get nodes\n")
 
 	out.Complete = false
 	text := outcomeText(out)
@@ -49,7 +49,7 @@ Site lab is up with paas-full, after 1m1s: flannel, flux; tenant-root is Ready.
 
 func TestPlanSaysOfEachPhaseWhetherItIsToBeDone(t *testing.T) {
 	text := planText(bootstrap.Planned{
-		Site: "lab", Bundle: "paas-full", Packages: []string{"flannel"}, NotYetUsed: []string{"proxy"},
+		Site: "lab", Bundle: "paas-full", Packages: []string{"cilium"}, NotYetUsed: []string{"proxy"},
 		Phases: []phase.Preview{
 			{ID: "secrets", Title: "create the cluster's secrets", Done: true},
 			{ID: "etcd", Title: "bootstrap etcd", Steps: []string{"ask", "bootstrap"}},

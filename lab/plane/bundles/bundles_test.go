@@ -11,6 +11,7 @@ import (
 // The parts build on each other and share one plane.
 func TestBundles(t *testing.T) {
 	w := newWorld(t)
+	w.standIn(t, w.plan(t, platform, nil), nil)
 
 	ok := t.Run("every object of our charts is accepted", w.objectsAreAccepted) &&
 		t.Run("core is installed from nothing", w.coreFromNothing) &&

@@ -25,12 +25,14 @@ const tick = 20 * time.Millisecond
 
 func (w *world) coreFromNothing(t *testing.T) {
 	plan := w.plan(t, platform, nil)
-	require.Equal(t, map[string]bundles.State{"flannel": bundles.StateAbsent, "flux": bundles.StatePresent, "cozy-controller": bundles.StateAbsent},
-		w.coreStates(t, plan))
+	require.Equal(t, map[string]bundles.State{
+		"gateway-api-crds": bundles.StateAbsent, "cilium": bundles.StateAbsent, "flux": bundles.StatePresent,
+		"cozy-controller": bundles.StateAbsent,
+	}, w.coreStates(t, plan))
 
 	heard := w.installCore(t, plan)
 	for name, state := range map[string]bundles.State{
-		"flannel": bundles.StateReady, "flux": bundles.StatePresent, "cozy-controller": bundles.StateReady,
+		"cilium": bundles.StateReady, "flux": bundles.StatePresent, "cozy-controller": bundles.StateReady,
 	} {
 		require.Equal(t, state, heard.last(name).State, name)
 		require.Equal(t, state, w.coreStates(t, plan)[name], name)
@@ -38,7 +40,7 @@ func (w *world) coreFromNothing(t *testing.T) {
 	pods, err := w.kube.CoreV1().Pods("cozy-system").List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=cozy-controller"})
 	require.NoError(t, err)
 	require.NotEmpty(t, pods.Items)
-	daemons, err := w.kube.AppsV1().DaemonSets("cozy-flannel").Get(t.Context(), "flannel", metav1.GetOptions{})
+	daemons, err := w.kube.AppsV1().DaemonSets("cozy-cilium").Get(t.Context(), "cilium", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.EqualValues(t, 3, daemons.Status.NumberReady)
 }
@@ -55,7 +57,7 @@ func (w *world) fluxIsRespected(t *testing.T) {
 func (w *world) coreAgain(t *testing.T) {
 	w.quietly(t, func() {
 		heard := w.installCore(t, w.plan(t, platform, nil))
-		for _, name := range []string{"flannel", "cozy-controller"} {
+		for _, name := range []string{"gateway-api-crds", "cilium", "cozy-controller"} {
 			require.Equal(t, bundles.PackageStatus{Name: name, State: bundles.StateReady, Message: "unchanged"}, heard.last(name))
 		}
 	})
@@ -93,7 +95,7 @@ func (w *world) killedUpgradeGoesOn(t *testing.T) {
 	w.cordon(t, false)
 
 	heard := w.installCore(t, w.plan(t, platform, image("killed")))
-	require.Equal(t, "unchanged", heard.last("flannel").Message)
+	require.Equal(t, "unchanged", heard.last("cilium").Message)
 	require.Equal(t, map[int]string{1: "superseded", 2: "failed", 3: "deployed"}, w.history(t, "cozy-system", "cozy-controller"))
 	require.Equal(t, "example.org/controller:killed", w.controllerImage(t))
 	require.Equal(t, before, w.deploymentUID(t, "cozy-system", "cozy-controller"), "nothing was uninstalled")
@@ -130,7 +132,7 @@ type installer struct {
 
 func (w *world) startInstaller(t *testing.T, bundle string, values map[string]map[string]any) *installer {
 	t.Helper()
-	text, err := json.Marshal(job{Kubeconfig: w.plane.Kubeconfig(), Bundle: bundle, Values: values})
+	text, err := json.Marshal(job{Kubeconfig: w.plane.Kubeconfig(), ChartSource: w.chartSource, Bundle: bundle, Values: values})
 	require.NoError(t, err)
 	program, err := os.Executable()
 	require.NoError(t, err)

@@ -71,14 +71,15 @@ func (w *world) fullPlan(t *testing.T, bundle string) *bundles.Plan {
 	return plan
 }
 
-// standIn serves stand-ins for all charts of the plan that are not ours, and makes the plan take them.
+// standIn serves stand-ins for all charts of the plan that are not ours, and makes it and all later plans take them. A world
+// takes one such plan.
 func (w *world) standIn(t *testing.T, plan *bundles.Plan, changed map[string]map[string]string) {
 	t.Helper()
 	repository, err := standin.Repository(t.Context(), plan, w.shelf.charts, changed)
 	require.NoError(t, err)
 	server := httptest.NewServer(repository)
 	t.Cleanup(server.Close)
-	w.shelf.web = server.Client()
+	w.chartSource, w.shelf.source = server.URL, server.URL
 	require.NoError(t, w.shelf.shelf().Redirect(t.Context(), plan, server.URL))
 
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))

@@ -19,9 +19,10 @@ const jobVariable = "COZY_INSTALL_TEST_JOB"
 
 // job is what an installer in a process of its own is told to do, as JSON in jobVariable.
 type job struct {
-	Kubeconfig string
-	Bundle     string
-	Values     map[string]map[string]any
+	Kubeconfig  string
+	ChartSource string // of the charts that are not ours; empty: none can be had
+	Bundle      string
+	Values      map[string]map[string]any
 }
 
 // TestMain runs the tests, or in a child process the installation of a core: only a process can be killed.
@@ -53,7 +54,8 @@ func installCore(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	plan, err := s.plan(do.Bundle, do.Values)
+	s.source = do.ChartSource
+	plan, err := s.plan(ctx, do.Bundle, do.Values)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package bundles
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -15,8 +16,8 @@ import (
 )
 
 const (
-	platform = "paas-full" // the bundle the program comes with
-	trial    = "trial"     // the one made up here
+	platform = "distro-full" // one of the bundles the program comes with; everything_test.go has all
+	trial    = "trial"       // the one made up here
 
 	// Editions of the trial's charts: an upgrade of the program brings other charts.
 	firstEdition  = "first edition"
@@ -30,7 +31,7 @@ const (
 type shelf struct {
 	catalog *bundles.Catalog
 	charts  *manifests.Repository
-	web     *http.Client // nil: nothing can be downloaded
+	source  string // of charts that are not ours; empty: nothing can be downloaded
 }
 
 func newShelf(edition string) (*shelf, error) {
@@ -50,8 +51,18 @@ func newShelf(edition string) (*shelf, error) {
 	return s, err
 }
 
-func (s *shelf) plan(bundle string, values map[string]map[string]any) (*bundles.Plan, error) {
-	return bundles.Resolve(s.catalog, bundle, bundles.Choices{Charts: s.charts, Values: values, Facts: siteFacts()})
+func (s *shelf) plan(ctx context.Context, bundle string, values map[string]map[string]any) (*bundles.Plan, error) {
+	return s.resolve(ctx, bundle, bundles.Choices{Values: values})
+}
+
+// resolve makes a plan of choices, with its charts where they can be had.
+func (s *shelf) resolve(ctx context.Context, bundle string, choices bundles.Choices) (*bundles.Plan, error) {
+	choices.Charts, choices.Facts = s.charts, siteFacts()
+	plan, err := bundles.Resolve(s.catalog, bundle, choices)
+	if err != nil || s.source == "" {
+		return plan, err
+	}
+	return plan, s.shelf().Redirect(ctx, plan, s.source)
 }
 
 // bundled reports whether any bundle has a package with that chart of ours.
@@ -74,8 +85,8 @@ func (s *shelf) core(config *rest.Config) (*bundles.Core, error) {
 }
 
 func (s *shelf) shelf() *bundles.Shelf {
-	if s.web != nil {
-		return bundles.NewShelf(s.charts, s.web)
+	if s.source != "" {
+		return bundles.NewShelf(s.charts, nil)
 	}
 	return bundles.NewShelf(s.charts, &http.Client{Transport: noWeb{}})
 }

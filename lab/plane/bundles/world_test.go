@@ -33,12 +33,13 @@ var helmReleases = schema.GroupVersionResource{Group: "helm.toolkit.fluxcd.io", 
 
 // world is a plane with three nodes, and a server of charts where the controller's would be.
 type world struct {
-	plane   *plane.Plane
-	config  *rest.Config
-	kube    kubernetes.Interface
-	dynamic dynamic.Interface
-	shelf   *shelf
-	served  atomic.Pointer[shelf] // by the server of charts
+	plane       *plane.Plane
+	config      *rest.Config
+	kube        kubernetes.Interface
+	dynamic     dynamic.Interface
+	shelf       *shelf
+	chartSource string                // serves stand-ins for charts that are not ours, see standIn; empty: they can't be had
+	served      atomic.Pointer[shelf] // by the server of charts
 }
 
 func newWorld(t *testing.T) *world {
@@ -72,12 +73,13 @@ func (w *world) stock(t *testing.T, edition string) {
 	var err error
 	w.shelf, err = newShelf(edition)
 	require.NoError(t, err)
+	w.shelf.source = w.chartSource
 	w.served.Store(w.shelf)
 }
 
 func (w *world) plan(t *testing.T, bundle string, values map[string]map[string]any) *bundles.Plan {
 	t.Helper()
-	plan, err := w.shelf.plan(bundle, values)
+	plan, err := w.shelf.plan(t.Context(), bundle, values)
 	require.NoError(t, err)
 	return plan
 }
