@@ -8,8 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cozystack/cozy-install/bootstrap"
-	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
 )
@@ -80,13 +78,6 @@ func newBundleShowCommand(streams Streams) *cobra.Command {
 	flags.add(c)
 	output.add(c)
 	return c
-}
-
-// defaultPlan resolves a bundle for a site that leaves everything at its default.
-func defaultPlan(name string) (*bundles.Plan, error) {
-	s := &site.Site{Bundle: name, Domain: "example.org"}
-	site.SetDefaults(s)
-	return bootstrap.ResolveBundle(s, "")
 }
 
 func planDescription(plan *bundles.Plan) string {

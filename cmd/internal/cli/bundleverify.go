@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozy-install/bootstrap"
-	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
 )
@@ -62,11 +61,10 @@ func fullPlans(names []string) ([]*bundles.Plan, error) {
 	}
 	var out []*bundles.Plan
 	for _, name := range names {
-		s := &site.Site{Bundle: name, Domain: "example.org"}
+		s := exampleSite(name)
 		if bundle, ok := catalog.Bundle(name); ok {
 			s.Packages.Enable = bundle.Optional()
 		}
-		site.SetDefaults(s)
 		plan, err := bootstrap.ResolveBundle(s, "")
 		if err != nil {
 			return nil, &UsageError{Err: err}

@@ -75,7 +75,7 @@ func TestAWrongSiteFileIsRefusedBeforeAnythingIsMade(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", "lab", "site.yaml"))
 	require.NoError(t, err)
 	file := filepath.Join(dir, "site.yaml")
-	bad := strings.Replace(string(data), "bundle: paas-full", "bundle: paas-full\npackages: {enable: [nonsense]}", 1)
+	bad := strings.Replace(string(data), "\npackages:\n", "\npackages:\n  enable: [nonsense]\n", 1)
 	require.NoError(t, os.WriteFile(file, []byte(bad), 0o600))
 
 	for _, command := range []string{"up", "plan", "status"} {
