@@ -38,7 +38,8 @@ type Options struct {
 	From, Until string
 	// ControllerImage names another image of cozy-controller. Empty: the chart's.
 	ControllerImage string
-	// ChartSource is the URL of an HTTP chart repository that stands in for all others. Empty: each package's own.
+	// ChartSource is the URL of a chart repository that stands in for all others, see bundles.Shelf.Redirect. Empty: each
+	// package's own.
 	ChartSource string
 	// Reporter receives the progress. Nil: nobody listens.
 	Reporter phase.Reporter

@@ -50,10 +50,10 @@ func (c Chart) isServedByController() bool { return c.Embedded != "" || len(c.Ma
 // helmRepositories are the chart repositories of the packages, ours at chartsURL. A change of any chart's version there
 // asks Flux to read its repository now, not at the next interval.
 func helmRepositories(packages []Package, chartsURL string) []*sourcev1.HelmRepository {
-	urls, versions := map[string]string{}, map[string]string{}
+	urls, versions, plain := map[string]string{}, map[string]string{}, map[string]bool{}
 	for _, p := range packages {
 		name := repositoryOf(p.Chart)
-		urls[name] = p.Chart.Repository
+		urls[name], plain[name] = p.Chart.ociURL(), p.Chart.isPlainHTTP()
 		if p.Chart.isServedByController() {
 			urls[name] = chartsURL
 		}
@@ -72,7 +72,9 @@ func helmRepositories(packages []Package, chartsURL string) []*sourcev1.HelmRepo
 				Name: name, Namespace: ChartsNamespace, Labels: map[string]string{managedBy: fieldManager},
 				Annotations: map[string]string{meta.ReconcileRequestAnnotation: hex.EncodeToString(sum[:])[:16]},
 			},
-			Spec: sourcev1.HelmRepositorySpec{URL: urls[name], Type: kind, Interval: metav1.Duration{Duration: releaseInterval}},
+			Spec: sourcev1.HelmRepositorySpec{
+				URL: urls[name], Type: kind, Insecure: plain[name], Interval: metav1.Duration{Duration: releaseInterval},
+			},
 		})
 	}
 	return out

@@ -8,10 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
-
-	"sigs.k8s.io/yaml"
 )
 
 // maxManifest bounds one file of plain manifests. The largest known, of the Gateway API, has 1.2 MiB.
@@ -39,7 +35,7 @@ func (s *Shelf) Archive(ctx context.Context, p Package) ([]byte, error) {
 	case len(c.Manifests) > 0:
 		return s.wrapped(ctx, p)
 	case c.IsOCI():
-		return nil, fmt.Errorf("chart %s %s: %s is an OCI registry, which only Flux can read so far", c.Name, c.Version, c.Repository)
+		return fetchOCI(ctx, s.web, c)
 	default:
 		return fetchChart(ctx, s.web, c)
 	}
@@ -63,41 +59,4 @@ func (s *Shelf) wrapped(ctx context.Context, p Package) ([]byte, error) {
 		return nil, err
 	}
 	return s.charts.Pack(files)
-}
-
-// Redirect makes source, the URL of an HTTP repository, the place of every chart of the plan that is not ours: a mirror, or a
-// repository on this host. A package of plain manifests keeps them, unless the source has a chart of its name and version.
-// Digests are those of the source's index from then on. Every chart that is not there is a problem.
-func (s *Shelf) Redirect(ctx context.Context, plan *Plan, source string) error {
-	if u, err := url.Parse(source); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return fmt.Errorf("chart source %q: not the http(s) URL of a chart repository", source)
-	}
-	raw, err := download(ctx, s.web, strings.TrimSuffix(source, "/")+"/index.yaml", maxIndex)
-	if err != nil {
-		return fmt.Errorf("read the index of chart source %s: %w", source, err)
-	}
-	var index struct {
-		Entries map[string][]indexEntry `json:"entries"`
-	}
-	if err := yaml.Unmarshal(raw, &index); err != nil {
-		return fmt.Errorf("chart source %s: index.yaml: %w", source, err)
-	}
-	found := &Problems{}
-	for i := range plan.Packages {
-		c := &plan.Packages[i].Chart
-		if c.Embedded != "" {
-			continue
-		}
-		has := false
-		for _, entry := range index.Entries[c.Name] {
-			has = has || entry.Version == c.Version
-		}
-		switch {
-		case has:
-			*c = Chart{Repository: source, Name: c.Name, Version: c.Version}
-		case len(c.Manifests) == 0:
-			found.add(packageFile(plan.Packages[i].Name), "chart", c.Name+" "+c.Version, "not in chart source %s", source)
-		}
-	}
-	return found.err()
 }

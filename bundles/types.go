@@ -3,8 +3,6 @@
 package bundles
 
 import (
-	"strings"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -89,14 +87,16 @@ type PatchTarget struct {
 type Chart struct {
 	Embedded string `json:"embedded,omitempty"` // name among our own charts
 
-	Repository string `json:"repository,omitempty"` // URL of an HTTP repository, or of an OCI one: oci://quay.io/strimzi-helm
+	// Repository is the URL of an HTTP repository, or of an OCI one: oci://quay.io/strimzi-helm. In a Plan it may also be
+	// oci+http://10.0.0.1:5000/charts, an OCI registry without TLS.
+	Repository string `json:"repository,omitempty"`
 	// Manifests are YAML files of an upstream that has no chart. They become one, of that name, in memory.
 	Manifests []Manifest `json:"manifests,omitempty"`
 	Name      string     `json:"name,omitempty"` // in that repository
 	// Version is exact. In a Plan it is that of an embedded chart too.
 	Version string `json:"version,omitempty"`
-	// Digest is a SHA-256 in hexadecimal: of the archive, or of an OCI chart's manifest. Core checks it; Flux does for OCI
-	// only. Empty: the repository is believed.
+	// Digest is a SHA-256 in hexadecimal: of the archive, or of an OCI chart's manifest. Shelf checks it. Empty: the
+	// repository is believed.
 	Digest string `json:"digest,omitempty"`
 }
 
@@ -105,11 +105,6 @@ type Manifest struct {
 	URL    string `json:"url"`
 	Digest string `json:"digest,omitempty"` // its SHA-256 in hexadecimal. Empty: nobody has measured it; its server is believed
 }
-
-// IsOCI reports whether the chart comes from an OCI registry.
-func (c Chart) IsOCI() bool { return strings.HasPrefix(c.Repository, registry) }
-
-const registry = "oci://"
 
 // ChartName is the name in Chart.yaml, wherever the chart is.
 func (c Chart) ChartName() string {

@@ -136,5 +136,5 @@ func TestAChartSourceStandsInForAllOthers(t *testing.T) {
 	cilium.Chart.Version = "1.0.1"
 	err := shelf.Redirect(t.Context(), &Plan{Packages: []Package{cilium}}, server.URL)
 	require.ErrorContains(t, err, `packages/cilium.yaml: chart: "cilium 1.0.1": not in chart source`)
-	require.ErrorContains(t, shelf.Redirect(t.Context(), plan, "charts"), "not the http(s) URL")
+	require.ErrorContains(t, shelf.Redirect(t.Context(), plan, "charts"), "not the http(s), oci or oci+http URL")
 }

@@ -106,8 +106,8 @@ func MirrorEndpoint(bastion, host string) string {
 	return "http://" + bastion + "/v2/" + HostFolder(host)
 }
 
-// ChartSource is the OCI chart repository of the bastion's registry.
-func ChartSource(bastion string) string { return "oci://" + bastion + "/" + chartFolder }
+// ChartSource is the OCI chart repository of the bastion's registry, which has no TLS, as bundles.Shelf.Redirect takes it.
+func ChartSource(bastion string) string { return "oci+http://" + bastion + "/" + chartFolder }
 
 func isHostFolder(folder string) bool {
 	name, port, hasPort := strings.Cut(folder, "_")

@@ -76,6 +76,6 @@ func TestRepositoriesOfNoOtherRegistry(t *testing.T) {
 func TestAddressesThatNodesAndFluxAreGiven(t *testing.T) {
 	require.Equal(t, "http://192.168.1.10:5000/v2/docker.io", MirrorEndpoint("192.168.1.10:5000", "docker.io"))
 	require.Equal(t, "http://192.168.1.10:5000/v2/registry.example.org_5000", MirrorEndpoint("192.168.1.10:5000", "registry.example.org:5000"))
-	require.Equal(t, "oci://192.168.1.10:5000/charts", ChartSource("192.168.1.10:5000"))
+	require.Equal(t, "oci+http://192.168.1.10:5000/charts", ChartSource("192.168.1.10:5000"))
 	require.Equal(t, "charts/cilium", ChartRepository("cilium"))
 }

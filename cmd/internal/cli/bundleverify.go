@@ -46,7 +46,7 @@ func newBundleVerifyCommand(streams Streams) *cobra.Command {
 	}
 	output.add(c)
 	c.Flags().BoolVar(&offline, "offline", false, "render our own charts only")
-	c.Flags().StringVar(&source, "chart-source", "", "URL of a chart repository that stands in for all others")
+	c.Flags().StringVar(&source, "chart-source", "", "URL of a chart repository, http(s):// or oci://, that stands in for all others (without TLS: oci+http://)")
 	return c
 }
 

@@ -63,7 +63,7 @@ func (f *siteFlags) netbootPorts() (ports pxe.Ports, err error) {
 
 func (f *siteFlags) addPackages(c *cobra.Command) {
 	c.Flags().StringVar(&f.controllerImage, "controller-image", "", "another image of cozy-controller (default: the chart's)")
-	c.Flags().StringVar(&f.chartSource, "chart-source", "", "URL of a chart repository that stands in for all others")
+	c.Flags().StringVar(&f.chartSource, "chart-source", "", "URL of a chart repository, http(s):// or oci://, that stands in for all others (without TLS: oci+http://)")
 }
 
 // load reads the site file and makes the options of a bring-up of it.

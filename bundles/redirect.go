@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	"sigs.k8s.io/yaml"
+)
+
+// questionsAtOnce is how many charts a registry is asked for side by side.
+const questionsAtOnce = 8
+
+// Redirect makes source the place of every chart of the plan that is not ours: a mirror, or a repository on this host. It is
+// the URL of an HTTP repository, or of an OCI one: oci://harbor.example.org/charts, or oci+http:// for a registry without
+// TLS, where each chart is in the repository of its name below. A package of plain manifests keeps them, unless the source
+// has a chart of its name and version. Digests are those of the source from then on. Every chart that is not there is a
+// problem, and then nothing of the plan is changed.
+func (s *Shelf) Redirect(ctx context.Context, plan *Plan, source string) error {
+	if !isURL(source, "http", "https", "oci", "oci+http") {
+		return fmt.Errorf("chart source %q: not the http(s), oci or oci+http URL of a chart repository", source)
+	}
+	find := findInIndex
+	if (Chart{Repository: source}).IsOCI() {
+		find = findInRegistry
+	}
+	var charts []Chart
+	for _, p := range plan.Packages {
+		if p.Chart.Embedded == "" {
+			charts = append(charts, Chart{Repository: source, Name: p.Chart.Name, Version: p.Chart.Version})
+		}
+	}
+	there, err := find(ctx, s.web, source, charts)
+	if err != nil {
+		return err
+	}
+	missing := &Problems{}
+	changed := map[int]Chart{}
+	for i, p := range plan.Packages {
+		if p.Chart.Embedded != "" {
+			continue
+		}
+		at, has := there[p.Chart.Name+" "+p.Chart.Version]
+		switch {
+		case has:
+			changed[i] = at
+		case len(p.Chart.Manifests) == 0:
+			missing.add(packageFile(p.Name), "chart", p.Chart.Name+" "+p.Chart.Version, "not in chart source %s", source)
+		}
+	}
+	if err := missing.err(); err != nil {
+		return err
+	}
+	for i, chart := range changed {
+		plan.Packages[i].Chart = chart
+	}
+	return nil
+}
+
+// findInIndex gives the charts that an HTTP repository has, by name and version.
+func findInIndex(ctx context.Context, client *http.Client, source string, charts []Chart) (map[string]Chart, error) {
+	base, err := url.Parse(source)
+	if err != nil {
+		return nil, fmt.Errorf("chart source %q: %w", source, err)
+	}
+	raw, err := download(ctx, client, strings.TrimSuffix(source, "/")+"/index.yaml", maxIndex)
+	if err != nil {
+		return nil, fmt.Errorf("read the index of chart source %s: %w", base.Redacted(), err)
+	}
+	var index struct {
+		Entries map[string][]indexEntry `json:"entries"`
+	}
+	if err := yaml.Unmarshal(raw, &index); err != nil {
+		return nil, fmt.Errorf("chart source %s: index.yaml: %w", base.Redacted(), err)
+	}
+	there := map[string]Chart{}
+	for _, c := range charts {
+		for _, entry := range index.Entries[c.Name] {
+			if entry.Version == c.Version {
+				there[c.Name+" "+c.Version] = c
+			}
+		}
+	}
+	return there, nil
+}
+
+// findInRegistry gives the charts that an OCI registry has, by name and version, each with the digest it has now.
+func findInRegistry(ctx context.Context, client *http.Client, source string, charts []Chart) (map[string]Chart, error) {
+	found := make([]*Chart, len(charts))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(questionsAtOnce)
+	for i, c := range charts {
+		group.Go(func() error {
+			place, err := openOCI(client, c)
+			if err != nil {
+				return err
+			}
+			manifest, err := place.find(ctx)
+			if isAbsent(err) {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("chart source %s: ask for %s %s: %w", source, c.Name, c.Version, err)
+			}
+			c.Digest = manifest.Digest.Encoded()
+			found[i] = &c
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	there := map[string]Chart{}
+	for _, c := range found {
+		if c != nil {
+			there[c.Name+" "+c.Version] = *c
+		}
+	}
+	return there, nil
+}
