@@ -23,12 +23,12 @@ func (b *bringup) installCore() phase.Phase {
 		Plan: func(context.Context) ([]string, error) {
 			return []string{"install or upgrade with Helm, in this order: " + strings.Join(b.plan.Core, ", ")}, nil
 		},
-		Run: func(ctx context.Context, say phase.Say) error {
+		RunItems: func(ctx context.Context, tell phase.Tell) error {
 			core, err := b.core()
 			if err != nil {
 				return err
 			}
-			return core.Install(ctx, b.plan, reportTo(say))
+			return core.Install(ctx, b.plan, reportTo(tell))
 		},
 	}
 }
@@ -42,7 +42,7 @@ func (b *bringup) installPackages() phase.Phase {
 			rest := packageNames(b.plan)[len(b.plan.Core):]
 			return []string{"one HelmRelease each, created when what it needs is healthy: " + strings.Join(rest, ", ")}, nil
 		},
-		Run: func(ctx context.Context, say phase.Say) error {
+		RunItems: func(ctx context.Context, tell phase.Tell) error {
 			client, err := b.kube()
 			if err != nil {
 				return err
@@ -53,7 +53,7 @@ func (b *bringup) installPackages() phase.Phase {
 			}
 			ctx, cancel := context.WithTimeout(ctx, packagesTimeout)
 			defer cancel()
-			return flux.Install(ctx, b.plan, reportTo(say))
+			return flux.Install(ctx, b.plan, reportTo(tell))
 		},
 	}
 }
@@ -66,14 +66,26 @@ func (b *bringup) core() (*bundles.Core, error) {
 	return bundles.NewCore(client.Config, b.shelf, b.log)
 }
 
-func reportTo(say phase.Say) bundles.Report {
+func reportTo(tell phase.Tell) bundles.Report {
 	return func(s bundles.PackageStatus) {
-		if s.Message == "" {
-			say("%s is %s", s.Name, s.State)
-			return
-		}
-		say("%s is %s: %s", s.Name, s.State, s.Message)
+		tell(phase.Item{Name: s.Name, State: string(s.State), Is: phaseState(s.State), Message: s.Message})
 	}
+}
+
+// phaseState is a package's state in the words of phases.
+func phaseState(state bundles.State) phase.State {
+	switch state {
+	case bundles.StateReady:
+		return phase.Done
+	case bundles.StatePresent:
+		return phase.Skipped
+	case bundles.StateFailed, bundles.StateStalled:
+		return phase.Failed
+	case bundles.StateInstalling:
+		return phase.Started
+	case bundles.StateAbsent, bundles.StateWaiting:
+	}
+	return phase.Waiting
 }
 
 // packageStatuses gives every package of the plan, in its order, as Helm and Flux see it.

@@ -29,6 +29,8 @@ type Phase struct {
 	Plan func(ctx context.Context) ([]string, error)
 	// Run does what is missing and returns when it has seen that it worked.
 	Run func(ctx context.Context, say Say) error
+	// RunItems is Run for a phase that works on several things side by side, and stands in its place.
+	RunItems func(ctx context.Context, tell Tell) error
 	// Undo removes local litter of a failed or interrupted Run. It never touches what the phase built. Nil: no litter.
 	Undo func(ctx context.Context) error
 }
@@ -47,11 +49,14 @@ const (
 
 // Event is one step of progress. Its JSON keys are a public contract.
 type Event struct {
-	Time    time.Time     `json:"time"`
-	Phase   string        `json:"phase"`
-	Title   string        `json:"title,omitempty"`
-	State   State         `json:"state"`
-	Message string        `json:"message,omitempty"`
+	Time    time.Time `json:"time"`
+	Phase   string    `json:"phase"`
+	Title   string    `json:"title,omitempty"`
+	State   State     `json:"state"`
+	Message string    `json:"message,omitempty"`
+	// Item is what the event tells of one of several things that the phase works on; Message says the same in one line.
+	// Nil: the event is about the phase.
+	Item    *Item         `json:"item,omitempty"`
 	Elapsed time.Duration `json:"-"`
 	// Seconds is Elapsed for machines.
 	Seconds float64 `json:"elapsedSeconds,omitempty"`
@@ -88,8 +93,10 @@ func Check(phases []Phase) error {
 			return fmt.Errorf("phase %q %q: id and title are both needed", p.ID, p.Title)
 		case seen[p.ID]:
 			return fmt.Errorf("phase %q: the id is used twice", p.ID)
-		case p.Run == nil:
+		case p.Run == nil && p.RunItems == nil:
 			return fmt.Errorf("phase %q: it has nothing to run", p.ID)
+		case p.Run != nil && p.RunItems != nil:
+			return fmt.Errorf("phase %q: it has two things to run", p.ID)
 		}
 		seen[p.ID] = true
 	}

@@ -4,6 +4,7 @@ package phase
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 
@@ -117,6 +118,8 @@ func TestCheckRefusesBrokenLists(t *testing.T) {
 	require.ErrorContains(t, Check([]Phase{ok, ok}), "used twice")
 	require.ErrorContains(t, Check([]Phase{{ID: "a"}}), "both needed")
 	require.ErrorContains(t, Check([]Phase{{ID: "a", Title: "a"}}), "nothing to run")
+	ok.RunItems = func(context.Context, Tell) error { return nil }
+	require.ErrorContains(t, Check([]Phase{ok}), "two things to run")
 }
 
 func TestPreviewChangesNothingAndSaysWhatItCannotTell(t *testing.T) {
@@ -134,4 +137,23 @@ func TestPreviewChangesNothingAndSaysWhatItCannotTell(t *testing.T) {
 		{ID: "blind", Title: "do blind", Unknown: "no cluster"},
 		{ID: "finished", Title: "do finished", Done: true},
 	}, got)
+}
+
+func TestItemsAreToldAsEventsOfTheirOwn(t *testing.T) {
+	rec := &recorder{}
+	items := Phase{ID: "p", Title: "do p", RunItems: func(_ context.Context, tell Tell) error {
+		tell(Item{Name: "a", State: "odd", Is: Started})
+		tell(Item{Name: "b", State: "bad", Is: Failed, Message: "no luck", Object: "Pod x/y: Pending", Event: "Failed: no image"})
+		return nil
+	}}
+	_, err := Runner{Reporter: rec}.Run(t.Context(), []Phase{items})
+	require.NoError(t, err)
+	require.Len(t, rec.events, 4)
+	require.Equal(t, "a is odd", rec.events[1].Message)
+	require.Equal(t, "b is bad: Pod x/y: Pending: Failed: no image: no luck", rec.events[2].Message)
+	require.Equal(t, "b", rec.events[2].Item.Name)
+	require.Equal(t, Waiting, rec.events[2].State)
+	data, err := json.Marshal(rec.events[2].Item)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"name":"b","state":"bad","message":"no luck","object":"Pod x/y: Pending","event":"Failed: no image"}`, string(data))
 }

@@ -58,16 +58,22 @@ func (r Runner) one(ctx context.Context, p Phase) (Result, error) {
 		}
 	}
 	r.report(Event{Phase: p.ID, Title: p.Title, State: Started})
-	err := p.Run(ctx, func(format string, args ...any) {
+	say := func(message string, item *Item) {
 		r.report(Event{
-			Phase: p.ID, Title: p.Title, State: Waiting,
-			Message: fmt.Sprintf(format, args...), Elapsed: r.now().Sub(start),
+			Phase: p.ID, Title: p.Title, State: Waiting, Message: message, Item: item, Elapsed: r.now().Sub(start),
 		})
-	})
-	if err != nil {
+	}
+	if err := work(ctx, p, say); err != nil {
 		return end(Failed, errors.Join(err, undo(ctx, p)))
 	}
 	return end(Done, nil)
+}
+
+func work(ctx context.Context, p Phase, say func(message string, item *Item)) error {
+	if p.RunItems != nil {
+		return p.RunItems(ctx, func(item Item) { say(item.String(), &item) })
+	}
+	return p.Run(ctx, func(format string, args ...any) { say(fmt.Sprintf(format, args...), nil) })
 }
 
 // undo tidies up even when the run was interrupted.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/mattn/go-isatty"
-	"golang.org/x/term"
 )
 
 // Screen shows one text in place of the last, from the top of a terminal.
@@ -25,13 +24,7 @@ func NewScreen(w io.Writer) *Screen {
 	if !ok || !isatty.IsTerminal(file.Fd()) {
 		return nil
 	}
-	return &Screen{out: w, size: func() (columns, lines int) {
-		columns, lines, err := term.GetSize(int(file.Fd()))
-		if err != nil {
-			return 0, 0
-		}
-		return columns, lines
-	}}
+	return &Screen{out: w, size: func() (columns, lines int) { return sizeOf(file) }}
 }
 
 // Control sequences of ECMA-48: where to write, and what to clear. Lines are overwritten one by one, so nothing flickers.

@@ -3,7 +3,8 @@
 // Package ui shows people how far a run is, and tables. It is the only code that knows a terminal.
 //
 // It draws the events of bootstrap/phase and knows nothing of what the phases do. Meaning is in the words: colours only
-// repeat it, and follow NO_COLOR. Still missing: a line per node while several are worked on at once.
+// repeat it, and follow NO_COLOR. A phase that works on several things
+// side by side has a row for each. Still missing: that for nodes.
 package ui
 
 import (
@@ -42,7 +43,7 @@ func New(w io.Writer, form Form) (Progress, error) {
 	switch form {
 	case Auto:
 		if file, ok := w.(*os.File); ok && isatty.IsTerminal(file.Fd()) {
-			return newTerminal(w, func() int { return width(file) }), nil
+			return newTerminal(w, func() (int, int) { return sizeOf(file) }), nil
 		}
 		return &plain{out: w}, nil
 	case Plain:

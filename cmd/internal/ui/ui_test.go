@@ -82,25 +82,10 @@ func TestNewRefusesAnUnknownForm(t *testing.T) {
 	require.EqualError(t, err, `progress "fancy": not one of auto, plain, json`)
 }
 
-// screen is what a terminal shows after it got text: a small one, which knows erase and line ends only.
-func screen(text string) []string {
-	lines := []string{""}
-	for part := range strings.SplitAfterSeq(text, "\n") {
-		if at := strings.LastIndex(part, erase); at >= 0 {
-			lines[len(lines)-1], part = "", part[at+len(erase):]
-		}
-		lines[len(lines)-1] += strings.TrimSuffix(part, "\n")
-		if strings.HasSuffix(part, "\n") {
-			lines = append(lines, "")
-		}
-	}
-	return lines
-}
-
 func TestTerminalRepaintsTheRunningPhase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		progress := newTerminal(&out, func() int { return 40 })
+		progress := newTerminal(&out, func() (int, int) { return 40, 20 })
 		progress.Report(phase.Event{Title: "make the secrets", State: phase.Skipped})
 		progress.Report(event(phase.Started, "", 0))
 		require.Equal(t, []string{"skipped  make the secrets", "running  0s  bootstrap etcd"}, screen(out.String()))
@@ -114,7 +99,7 @@ func TestTerminalRepaintsTheRunningPhase(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"skipped  make the secrets", "a log line", "running  3s  bootstrap etcd: cp1 boots"}, screen(out.String()))
 
-		progress.Report(event(phase.Waiting, strings.Repeat("long ", 20), 4*time.Second))
+		progress.Report(event(phase.Waiting, strings.Repeat("long", 20), 4*time.Second))
 		require.Len(t, screen(out.String())[2], 39, "a line that wraps could not be erased")
 
 		progress.Report(event(phase.Done, "", 4*time.Second))
@@ -127,10 +112,10 @@ func TestTerminalRepaintsTheRunningPhase(t *testing.T) {
 
 func TestTextFromTheNetworkCannotSteerTheTerminal(t *testing.T) {
 	var out bytes.Buffer
-	progress := newTerminal(&out, func() int { return 0 })
+	progress := newTerminal(&out, func() (int, int) { return 0, 0 })
 	progress.Report(event(phase.Done, "\x1b]0;owned\x07\u009b2J\u202e", 0))
 	progress.Close()
-	require.Equal(t, erase+"done     bootstrap etcd: �]0;owned��2J�  0s\n", out.String())
+	require.Equal(t, "done     bootstrap etcd: �]0;owned��2J�  0s\n", out.String())
 	require.Equal(t, "a\tb\n�[31m", Printable("a\tb\n\x1b[31m"))
 }
 
