@@ -11,7 +11,12 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 export CGO_ENABLED := 0
 export GOFLAGS := -trimpath -buildvcs=false
 
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+
 LDFLAGS := -s -w -X main.version=$(VERSION)
+CONTROLLER_LDFLAGS := -s -w -X main.version=cozy-controller-build:$(VERSION):$(REVISION);
+
+CONTROLLERS := bin/cozy-controller-linux-amd64 bin/cozy-controller-linux-arm64
 
 TOOLS := bin/tools
 GOTESTSUM := $(TOOLS)/gotestsum
@@ -33,11 +38,15 @@ ROUNDS ?= 5
 ##@ Use
 
 .PHONY: build
-build: bin/cozy-install bin/cozy-controller ## Build cozy-install and cozy-controller into bin/
+build: bin/cozy-install $(CONTROLLERS) ## Build cozy-install and, for each platform, cozy-controller into bin/
 
-.PHONY: bin/cozy-install bin/cozy-controller
-bin/cozy-install bin/cozy-controller:
+.PHONY: bin/cozy-install $(CONTROLLERS)
+bin/cozy-install:
 	$(GO) build -ldflags '$(LDFLAGS)' -o $@ ./cmd/$(@F)
+
+# cozy-install makes the image of cozy-controller from them.
+$(CONTROLLERS):
+	GOOS=linux GOARCH=$(@:bin/cozy-controller-linux-%=%) $(GO) build -ldflags '$(CONTROLLER_LDFLAGS)' -o $@ ./cmd/cozy-controller
 
 .PHONY: demo
 demo: ## Run the whole bring-up against three simulated machines; files in .demo/

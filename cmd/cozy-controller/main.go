@@ -11,11 +11,23 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
-// version is set by the linker.
+// version is set by the linker, as cozy-controller-build:VERSION:COMMIT; with a commit that may be empty. By the marks
+// cozy-install finds them in the program of a platform that it can't run (bundles/archive/controllerbinary.go).
 var version = "dev"
+
+// programVersion is the version alone.
+func programVersion() string {
+	parts := strings.Split(version, ":")
+	if len(parts) < 2 {
+		return version
+	}
+
+	return parts[1]
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -43,7 +43,7 @@ func start(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 	}
 
 	if o.isVersion {
-		_, err = fmt.Fprintln(stdout, "cozy-controller", version)
+		_, err = fmt.Fprintln(stdout, "cozy-controller", programVersion())
 
 		return err
 	}
@@ -62,7 +62,7 @@ func start(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 		return err
 	}
 
-	log.InfoContext(ctx, "starting", "version", version, "cluster", cluster.Host, "charts", o.charts)
+	log.InfoContext(ctx, "starting", "version", programVersion(), "cluster", cluster.Host, "charts", o.charts)
 
 	return unlessStopped(ctx, mgr.Start(ctx))
 }
