@@ -3,11 +3,12 @@
 // Package archive carries a bundle's images and charts to where there is no network.
 //
 // Everything that can be is OCI. A Registry on the bastion serves what a Store directory holds to the nodes and to Flux. The
-// registry of an image is the first part of its repository there: see Image.Repository.
+// registry of an image is the first part of its repository there: see Image.Repository. What the store lacks an Upstream fetches
+// from the registries themselves, where there is a network.
 //
 // The image of cozy-controller is made here of its programs, see BuildController: nothing has to be published first.
 //
 // The package refuses to know sites, machines and clusters: it is told which images it is about.
 //
-// Still missing: saving and opening archives, pulling through from upstream registries, storing the controller's own image.
+// Still missing: saving and opening archives, storing the controller's own image.
 package archive

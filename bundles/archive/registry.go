@@ -4,71 +4,121 @@ package archive
 
 import (
 	"context"
-	"fmt"
-	"io"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
-	"os"
+	"time"
 
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/handlers"
-	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem" // the app looks its driver up by name
-	"github.com/sirupsen/logrus"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Registry serves the images and charts of a store to anyone who asks. It is an http.Handler, and read-only.
+// Registry serves the images and charts of a store to anyone who asks. It is an http.Handler, and read-only: what is served
+// gets into the store by Store.Load, or by being pulled through.
+//
+// Manifests, tags and the catalog are answered by distribution. Blobs are files: the kernel sends them.
 type Registry struct {
-	app *handlers.App
+	store    *Store
+	app      *handlers.App
+	upstream *Upstream
+	log      *slog.Logger
 }
 
-// NewRegistry makes a Registry of a store, which is a directory that it makes if need be. What distribution logs goes to log,
-// at its debug level; nil discards it. Distribution has one logger for a whole process: with several registries the last
-// one's log gets it all. The context is for the registry's whole life.
-func NewRegistry(ctx context.Context, store string, log *slog.Logger) (*Registry, error) {
-	if err := os.MkdirAll(store, 0o700); err != nil {
-		return nil, fmt.Errorf("make the registry's store: %w", err)
-	}
-
+// NewRegistry makes a Registry of a store. What is not there is fetched from upstream; nil means that there is no network.
+// The context is for the registry's whole life. A nil log discards.
+func NewRegistry(ctx context.Context, store *Store, upstream *Upstream, log *slog.Logger) *Registry {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 
-	hushLogrus(log)
-
 	config := &configuration.Configuration{
 		Storage: configuration.Storage{
-			"filesystem": {"rootdirectory": store},
+			"filesystem": {"rootdirectory": store.dir},
 			"maintenance": {
 				"readonly":      map[any]any{"enabled": true},
-				"uploadpurging": map[any]any{"enabled": false}, // nobody uploads; its goroutine would never end
+				"uploadpurging": map[any]any{"enabled": false}, // nobody uploads, and its goroutine would never end
 			},
 		},
 		Catalog: configuration.Catalog{MaxEntries: 1000},
 	}
 
-	return &Registry{app: handlers.NewApp(ctx, config)}, nil
+	return &Registry{store: store, app: handlers.NewApp(ctx, config), upstream: upstream, log: log}
 }
 
 // ServeHTTP implements http.Handler.
 func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	isRead := request.Method == http.MethodGet || request.Method == http.MethodHead
+
+	switch asked, ok := parseRoute(request.URL.Path); {
+	case !ok || !isRead:
+		r.app.ServeHTTP(w, request)
+	case asked.blob != v1.Hash{}:
+		r.serveBlob(w, request, asked)
+	default:
+		r.serveManifest(w, request, asked)
+	}
+}
+
+func (r *Registry) serveManifest(w http.ResponseWriter, request *http.Request, asked route) {
+	ctx := request.Context()
+
+	_, has, err := r.store.Resolve(ctx, asked.repository, asked.reference)
+	if err != nil {
+		r.refuse(w, request, asked, err)
+
+		return
+	}
+
+	if image, known := asked.image(); r.upstream != nil && known {
+		if err := r.upstream.manifest(ctx, r.store, image, has); err != nil {
+			r.refuse(w, request, asked, err)
+
+			return
+		}
+	} else if !has {
+		r.refuse(w, request, asked, errNotHere)
+
+		return
+	}
+
 	r.app.ServeHTTP(w, request)
 }
 
-func hushLogrus(log *slog.Logger) {
-	standard := logrus.StandardLogger()
-	standard.SetOutput(io.Discard)
-	standard.SetLevel(logrus.WarnLevel)
-	standard.ReplaceHooks(logrus.LevelHooks{})
-	standard.AddHook(hook{log})
+func (r *Registry) serveBlob(w http.ResponseWriter, request *http.Request, asked route) {
+	served, err := r.sendFile(w, request, asked)
+	if served {
+		return
+	}
+
+	image, known := asked.image()
+
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+	case r.upstream == nil || !known:
+		err = errNotHere
+	default:
+		if served, err = r.upstream.blob(w, request, r.store, image, asked.blob); !served && err == nil {
+			_, err = r.sendFile(w, request, asked)
+		}
+	}
+
+	if err != nil {
+		r.refuse(w, request, asked, err)
+	}
 }
 
-// hook sends what distribution logs on.
-type hook struct{ log *slog.Logger }
+// sendFile answers with a blob that the store has. The kernel copies it.
+func (r *Registry) sendFile(w http.ResponseWriter, request *http.Request, asked route) (bool, error) {
+	file, err := r.store.openBlob(asked.repository, asked.blob)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
 
-func (hook) Levels() []logrus.Level { return logrus.AllLevels[:logrus.WarnLevel+1] }
+	blobHeader(w.Header(), asked.blob)
+	http.ServeContent(w, request, "", time.Time{}, file)
 
-func (h hook) Fire(entry *logrus.Entry) error {
-	h.log.Debug("registry: " + entry.Message)
-
-	return nil
+	return true, nil
 }

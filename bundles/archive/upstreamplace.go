@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// How long a registry is left alone that said it is asked too much.
+const (
+	restUsually = 30 * time.Second
+	restAtMost  = 10 * time.Minute
+)
+
+// place is where a registry's images are really fetched.
+type place struct{ registry name.Registry }
+
+func newPlace(host, mirror string) (place, error) {
+	var options []name.Option
+
+	if mirror != "" {
+		parsed, err := url.Parse(mirror)
+		if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") || len(parsed.Path) > 1 {
+			return place{}, errors.New("mirror " + strconv.Quote(mirror) + ": not an http(s) URL without a path")
+		}
+
+		host = parsed.Host
+		if parsed.Scheme == "http" {
+			options = append(options, name.Insecure)
+		}
+	}
+
+	registry, err := name.NewRegistry(host, append(options, name.StrictValidation)...)
+
+	return place{registry}, err
+}
+
+// reference is where an image is fetched. Hosts that nobody allowed are not asked, and neither are those that had enough.
+func (u *Upstream) reference(image Image) (name.Reference, error) {
+	at, ok := u.places[image.Host]
+	if !ok {
+		return nil, &UpstreamError{Host: image.Host, Status: http.StatusNotFound, isForeign: true}
+	}
+
+	u.mu.Lock()
+	rest := time.Until(u.resting[at.registry.RegistryStr()])
+	u.mu.Unlock()
+
+	if rest > 0 {
+		return nil, &UpstreamError{Host: image.Host, Status: http.StatusTooManyRequests, After: rest}
+	}
+
+	if image.Digest != "" {
+		return at.registry.Repo(image.Path).Digest(image.Digest), nil
+	}
+
+	return at.registry.Repo(image.Path).Tag(image.Tag), nil
+}
+
+// failed turns an error of the client into one that says what the registry meant.
+func (u *Upstream) failed(image Image, err error) error {
+	at := u.places[image.Host].registry
+	u.dropPuller(at.Repo(image.Path))
+
+	out := &UpstreamError{Host: image.Host, Err: err}
+	if answered := (*transport.Error)(nil); errors.As(err, &answered) {
+		out.Status = answered.StatusCode
+	}
+
+	if out.Status == http.StatusTooManyRequests {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		out.After = max(time.Until(u.resting[at.RegistryStr()]), time.Second)
+	}
+
+	return out
+}
+
+// note keeps in mind that a host wants to be left alone.
+func (u *Upstream) note(host, after string) {
+	rest := restUsually
+	if seconds, err := strconv.Atoi(after); err == nil && seconds > 0 {
+		rest = min(time.Duration(seconds)*time.Second, restAtMost)
+	}
+
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	forgetAll(u.resting)
+	u.resting[host] = time.Now().Add(rest)
+}
+
+// noting sees the header of an answer that the client's errors do not carry.
+type noting struct {
+	http.RoundTripper
+
+	note func(host, retryAfter string)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (n noting) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := n.RoundTripper.RoundTrip(request)
+	if err == nil && response.StatusCode == http.StatusTooManyRequests {
+		n.note(request.URL.Host, response.Header.Get("Retry-After"))
+	}
+
+	return response, err
+}
+
+// Login is the user of a registry. The zero value is nobody.
+type Login struct{ Username, Password string }
+
+type keychain map[string]Login
+
+// Resolve implements authn.Keychain.
+func (k keychain) Resolve(of authn.Resource) (authn.Authenticator, error) {
+	if login := k[of.RegistryStr()]; login != (Login{}) {
+		return &authn.Basic{Username: login.Username, Password: login.Password}, nil
+	}
+
+	return authn.Anonymous, nil
+}
