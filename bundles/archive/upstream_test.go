@@ -86,58 +86,6 @@ func (e *elsewhere) through(t *testing.T) (host string, store *Store, upstream *
 	return serveThrough(t, store, upstream), store, upstream
 }
 
-// pullAll pulls every image of an index with all layers, which the client holds against their digests.
-func pullAll(t *testing.T, from string) error {
-	t.Helper()
-
-	index, err := remote.Index(refTo(t, from))
-	if err != nil {
-		return err
-	}
-
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return err
-	}
-
-	for _, one := range manifest.Manifests {
-		image, err := index.Image(one.Digest)
-		if err != nil {
-			return err
-		}
-
-		if _, err := image.RawConfigFile(); err != nil {
-			return err
-		}
-
-		layers, err := image.Layers()
-		if err != nil {
-			return err
-		}
-
-		for _, layer := range layers {
-			if err := drain(layer); err != nil {
-				return err
-			}
-		}
-	}
-
-	return nil
-}
-
-func drain(layer v1.Layer) error {
-	body, err := layer.Compressed()
-	if err != nil {
-		return err
-	}
-
-	if _, err := io.Copy(io.Discard, body); err != nil {
-		return err
-	}
-
-	return body.Close()
-}
-
 func TestWhatWasPulledThroughStays(t *testing.T) {
 	other, index := newElsewhere(t), twoPlatforms(t)
 	other.has(t, "cilium/cilium:v1", index)
