@@ -87,6 +87,12 @@ soak: $(GOTESTSUM) ## Play SEEDS (100) random pairs of faults, from SEED (1) on,
 	$(TEST) -count=1 -timeout 120m -parallel $(FAULTS_PARALLEL) -run '^(TestRandomPairsOfFaults|TestEachFaultAlone)$$' ./lab/world \
 		-seed $(SEED) -seeds $(SEEDS) -every-version
 
+KILLS ?= 30
+
+.PHONY: soak-bundles
+soak-bundles: $(GOTESTSUM) ## Kill the installer of a bundle on the plane at KILLS (30) random moments; SEED=0 for others each time
+	$(TEST) -count=1 -timeout 60m -run '^TestInstallerThatIsKilledGoesOn$$' ./lab/plane/bundles -seed $(SEED) -kills $(KILLS)
+
 # Machines whose tests run; what is missing for one of them is an error. Two machines at once, for two cores.
 FIRMWARE_ARCHS ?= amd64 arm64
 FIRMWARE_PARALLEL ?= 2

@@ -123,7 +123,7 @@ func image(tag string) map[string]map[string]any {
 	return map[string]map[string]any{"cozy-controller": {"image": "example.org/controller:" + tag}}
 }
 
-// installer is a process that installs a core.
+// installer is a process that installs a core, or a whole bundle.
 type installer struct {
 	cmd    *exec.Cmd
 	output *bytes.Buffer // read only after the end
@@ -132,7 +132,14 @@ type installer struct {
 
 func (w *world) startInstaller(t *testing.T, bundle string, values map[string]map[string]any) *installer {
 	t.Helper()
-	text, err := json.Marshal(job{Kubeconfig: w.plane.Kubeconfig(), ChartSource: w.chartSource, Bundle: bundle, Values: values})
+	return w.startJob(t, job{Bundle: bundle, Values: values})
+}
+
+// startJob starts an installer for the plane.
+func (w *world) startJob(t *testing.T, what job) *installer {
+	t.Helper()
+	what.Kubeconfig, what.ChartSource = w.plane.Kubeconfig(), w.chartSource
+	text, err := json.Marshal(what)
 	require.NoError(t, err)
 	program, err := os.Executable()
 	require.NoError(t, err)

@@ -92,6 +92,7 @@ func (w *world) faultyPlan(t *testing.T) *bundles.Plan {
 }
 
 func (w *world) culpritsAreNamed(t *testing.T, plan *bundles.Plan) {
+	t.Helper()
 	causes := map[string]string{
 		refused:    `namespaces "` + elsewhere + `" not found`,
 		neverReady: "context deadline exceeded",
@@ -136,6 +137,7 @@ func (w *world) culpritsAreNamed(t *testing.T, plan *bundles.Plan) {
 }
 
 func (w *world) mendedClusterConverges(t *testing.T, plan *bundles.Plan) {
+	t.Helper()
 	data := w.claims(t)
 	require.Len(t, data, 3, "%v", data)
 	_, err := w.kube.CoreV1().Namespaces().Create(t.Context(),

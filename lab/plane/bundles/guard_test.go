@@ -33,7 +33,9 @@ func (w *world) watchOver(t *testing.T) *guard {
 	g := &guard{}
 	factory := metadatainformer.NewSharedInformerFactory(client, 0)
 	for _, kind := range []schema.GroupVersionResource{
-		helmReleases, {Version: "v1", Resource: "persistentvolumeclaims"}, {Group: "apps", Version: "v1", Resource: "deployments"},
+		helmReleases,
+		{Version: "v1", Resource: "persistentvolumeclaims"},
+		{Group: "apps", Version: "v1", Resource: "deployments"},
 		{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
 	} {
 		_, err := factory.ForResource(kind).Informer().AddEventHandler(g.handler(kind.Resource))

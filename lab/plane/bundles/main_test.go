@@ -23,9 +23,11 @@ type job struct {
 	ChartSource string // of the charts that are not ours; empty: none can be had
 	Bundle      string
 	Values      map[string]map[string]any
+	// Edition makes it install the whole of the bundle, with everything optional, in that edition. Zero: only the core.
+	Edition int
 }
 
-// TestMain runs the tests, or in a child process the installation of a core: only a process can be killed.
+// TestMain runs the tests, or in a child process an installation: only a process can be killed.
 func TestMain(m *testing.M) {
 	text := os.Getenv(jobVariable)
 	if text == "" {
@@ -33,20 +35,20 @@ func TestMain(m *testing.M) {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, patience) // should the test itself have been killed
+	ctx, cancel = context.WithTimeout(ctx, 5*patience) // should the test itself have been killed
 	defer cancel()
-	if err := installCore(ctx, text); err != nil {
+	if err := do(ctx, text); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func installCore(ctx context.Context, text string) error {
-	var do job
-	if err := json.Unmarshal([]byte(text), &do); err != nil {
+func do(ctx context.Context, text string) error {
+	var what job
+	if err := json.Unmarshal([]byte(text), &what); err != nil {
 		return err
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", do.Kubeconfig)
+	config, err := clientcmd.BuildConfigFromFlags("", what.Kubeconfig)
 	if err != nil {
 		return err
 	}
@@ -54,8 +56,11 @@ func installCore(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	s.source = do.ChartSource
-	plan, err := s.plan(ctx, do.Bundle, do.Values)
+	s.source = what.ChartSource
+	if what.Edition > 0 {
+		return s.installWhole(ctx, config, what.Bundle, what.Edition)
+	}
+	plan, err := s.plan(ctx, what.Bundle, what.Values)
 	if err != nil {
 		return err
 	}
