@@ -10,7 +10,7 @@ import (
 	"github.com/cozystack/cozy-install/bundles"
 )
 
-// maxReplicas is how many copies a replicated volume has where there are nodes enough.
+// maxReplicas is how many copies a replicated volume has where there are enough nodes with devices for it.
 const maxReplicas = 3
 
 // factsOf is what the site file says to packages. What it does not say is left out.
@@ -38,7 +38,7 @@ func factsOf(s *site.Site) bundles.Facts {
 	}
 	if len(s.Nodes) > 0 {
 		facts[bundles.FactControlPlaneAddresses] = strings.Join(controlPlaneAddresses(s.Nodes), ",")
-		facts[bundles.FactReplicas] = min(maxReplicas, len(s.Nodes))
+		facts[bundles.FactReplicas] = replicas(s.Nodes)
 	}
 	if s.Storage != nil {
 		facts[bundles.FactStorageClass] = s.Storage.Class
@@ -56,12 +56,23 @@ func controlPlaneAddresses(nodes []site.Node) []string {
 	return out
 }
 
-// loadBalancerPools is a list because that is what the packages take; a site has one range, or none.
+// replicas is how many copies a replicated volume has. Only nodes with devices can hold one; a site that names none so far
+// may get pools by hand, on any node.
+func replicas(nodes []site.Node) int {
+	holders := len(storagePools(nodes))
+	if holders == 0 {
+		holders = len(nodes)
+	}
+	return min(maxReplicas, holders)
+}
+
+// loadBalancerPools is a list because that is what the packages take; a site has one range, or none. Packages take no space
+// in it.
 func loadBalancerPools(given string) []any {
 	if given == "" {
 		return []any{}
 	}
-	return []any{given}
+	return []any{strings.ReplaceAll(given, " ", "")}
 }
 
 // storagePools are the nodes that give devices to the storage, with these.

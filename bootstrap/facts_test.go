@@ -28,7 +28,7 @@ func TestPackagesAreToldWhatTheSiteFileSays(t *testing.T) {
 		bundles.FactDomain: "example.org", bundles.FactClusterDomain: "cozy.local",
 		bundles.FactNodeSubnet: "192.168.1.0/24", bundles.FactPodSubnet: "10.244.0.0/16", bundles.FactPodGateway: "10.244.0.1",
 		bundles.FactAPIServerEndpoint: "https://192.168.1.10:6443", bundles.FactControlPlaneAddresses: "192.168.1.11",
-		bundles.FactLoadBalancerPools: []any{"192.168.2.10-192.168.2.20"}, bundles.FactReplicas: 2,
+		bundles.FactLoadBalancerPools: []any{"192.168.2.10-192.168.2.20"}, bundles.FactReplicas: 1,
 		bundles.FactStoragePools: []any{map[string]any{"node": "b", "devices": []any{"/dev/disk/by-id/x"}}},
 	}, factsOf(s))
 }

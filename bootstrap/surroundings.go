@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -66,7 +67,13 @@ func addSurroundings(s *site.Site, c *talos.Cluster) error {
 }
 
 func proxy(s *site.Site, read func(field, path string) string) (*talos.HTTPProxy, error) {
-	out := &talos.HTTPProxy{Except: append([]string{s.Network.PodSubnet.String(), s.Network.JoinSubnet.String()}, s.Proxy.NoProxy...)}
+	out := &talos.HTTPProxy{}
+	for _, network := range []netip.Prefix{s.Network.PodSubnet, s.Network.JoinSubnet} {
+		if network.IsValid() { // without Kube-OVN there is neither
+			out.Except = append(out.Except, network.String())
+		}
+	}
+	out.Except = append(out.Except, s.Proxy.NoProxy...)
 	if file := s.Proxy.CredentialsFile; file != "" {
 		out.Login = talos.Hidden(firstLine(read("proxy.credentialsFile", file)))
 		if out.Login != "" && !strings.Contains(string(out.Login), ":") {

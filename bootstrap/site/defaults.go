@@ -35,10 +35,12 @@ func setMachineDefaults(s *Site) {
 	setDefault(&s.Talos.Factory, "https://factory.talos.dev")
 	setDefault(&s.Kubernetes.Version, "v1.34.4")
 
-	setDefault(&s.Network.PodSubnet, netip.MustParsePrefix("10.244.0.0/16"))
 	setDefault(&s.Network.NodePodSubnet, netip.MustParsePrefix("100.65.0.0/16"))
 	setDefault(&s.Network.ServiceSubnet, netip.MustParsePrefix("10.96.0.0/16"))
-	setDefault(&s.Network.JoinSubnet, netip.MustParsePrefix("100.64.0.0/16")) // Kube-OVN's own default
+	if s.hasKubeOVN() {
+		setDefault(&s.Network.PodSubnet, netip.MustParsePrefix("10.244.0.0/16"))
+		setDefault(&s.Network.JoinSubnet, netip.MustParsePrefix("100.64.0.0/16")) // Kube-OVN's own default
+	}
 	setDefault(&s.Network.ClusterDomain, "cozy.local")
 	if s.Network.VIP.IsValid() {
 		endpoint := url.URL{Scheme: "https", Host: netip.AddrPortFrom(s.Network.VIP, 6443).String()}
@@ -72,6 +74,9 @@ func (s *Site) Hosted() bool { return s.Bundle == PaaSHosted || s.Bundle == Dist
 
 // full reports whether the bundle starts from bare machines. False beside Hosted: the bundle is unknown.
 func (s *Site) full() bool { return s.Bundle == PaaSFull || s.Bundle == DistroFull }
+
+// hasKubeOVN reports whether Kube-OVN gives pods their addresses. In distro-full Cilium does, out of the node-pod network.
+func (s *Site) hasKubeOVN() bool { return s.Bundle == PaaSFull }
 
 // HasTenants reports whether the bundle has the tenant system.
 func (s *Site) HasTenants() bool { return s.Bundle == PaaSFull || s.Bundle == PaaSHosted }

@@ -44,8 +44,16 @@ func TestTemplateNamesEveryPlaceholderUntilItIsFilledIn(t *testing.T) {
 }
 
 func TestTemplateShowsTheRealDefaults(t *testing.T) {
-	text, err := Template(PaaSFull)
+	for _, bundle := range []string{PaaSFull, DistroFull} {
+		showsTheRealDefaults(t, bundle)
+	}
+}
+
+func showsTheRealDefaults(t *testing.T, bundle string) {
+	t.Helper()
+	text, err := Template(bundle)
 	require.NoError(t, err)
+	require.Equal(t, bundle == PaaSFull, strings.Contains(string(text), "podSubnet: 10.244.0.0/16"))
 	uncommented := regexp.MustCompile(`(?m)^( *)# ((podSubnet|nodePodSubnet|serviceSubnet|joinSubnet|clusterDomain|mode|approve):.*)$`).ReplaceAllString(string(text), "$1$2")
 	require.NotEqual(t, string(text), uncommented)
 	_, err = Parse("x", []byte(uncommented))
@@ -99,7 +107,6 @@ func TestUnusedNamesWhatTheFileSetsInVain(t *testing.T) {
 	s, err := Load(filepath.FromSlash("../../examples/paas-full/site.yaml"))
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"network.loadBalancer", "nodes[].storage",
 		"certificates", "access", "backup", "tenantRoot",
 	}, s.Unused())
 

@@ -106,10 +106,10 @@ type Network struct {
 	VIP netip.Addr `json:"vip,omitzero"`
 
 	NodeSubnet    netip.Prefix `json:"nodeSubnet,omitzero"`    // where the nodes' addresses lie
-	PodSubnet     netip.Prefix `json:"podSubnet,omitzero"`     // Kube-OVN's pods
-	NodePodSubnet netip.Prefix `json:"nodePodSubnet,omitzero"` // what kube-controller-manager carves per node
+	PodSubnet     netip.Prefix `json:"podSubnet,omitzero"`     // Kube-OVN's pods; only of paas-full, which has Kube-OVN
+	NodePodSubnet netip.Prefix `json:"nodePodSubnet,omitzero"` // what kube-controller-manager carves per node: the pods' of distro-full
 	ServiceSubnet netip.Prefix `json:"serviceSubnet,omitzero"`
-	JoinSubnet    netip.Prefix `json:"joinSubnet,omitzero"` // Kube-OVN's node-to-pod network
+	JoinSubnet    netip.Prefix `json:"joinSubnet,omitzero"` // Kube-OVN's node-to-pod network; only of paas-full
 	// LoadBalancer is the range of addresses given to Services: two addresses "first-last" or a prefix. Empty: none.
 	LoadBalancer string `json:"loadBalancer,omitempty"`
 

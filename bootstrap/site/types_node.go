@@ -26,10 +26,13 @@ type Node struct {
 	Disk    Disk         `json:"disk,omitzero"`
 	Network *NodeNetwork `json:"network,omitempty"` // nil: one link with one address
 	Volumes *Volumes     `json:"volumes,omitempty"` // nil: the system takes the whole install disk
-	Storage []string     `json:"storage,omitempty"` // devices given to LINSTOR: /dev/disk/by-id/...
-	Patches []Patch      `json:"patches,omitempty"` // for this node, after talos.patches and talos.rolePatches
-	Netboot NodeNetboot  `json:"netboot,omitzero"`
-	BMC     *BMC         `json:"bmc,omitempty"`
+	// Storage names the devices given to LINSTOR, by names they keep: /dev/disk/by-id/..., by-path, by-partlabel or by-partuuid.
+	// Everything on them is lost. LINSTOR takes them when it makes the node's part of the pool: a device that is added later
+	// joins only by its own tools.
+	Storage []string    `json:"storage,omitempty"`
+	Patches []Patch     `json:"patches,omitempty"` // for this node, after talos.patches and talos.rolePatches
+	Netboot NodeNetboot `json:"netboot,omitzero"`
+	BMC     *BMC        `json:"bmc,omitempty"`
 }
 
 // Disk is a selector over hardware facts. All given fields must match.

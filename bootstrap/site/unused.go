@@ -9,7 +9,7 @@ import (
 )
 
 // Unused names the fields that the site file sets although the stage behind them is not built yet, in the file's order
-// and without list indexes: nodes[].storage. Empty for a site that was not read from a file.
+// and without list indexes: tenantRoot. Empty for a site that was not read from a file.
 func (s *Site) Unused() []string {
 	var unused []string
 	add := func(field string) {
@@ -32,9 +32,7 @@ func (s *Site) Unused() []string {
 // unbuilt lists the fields whose stage is not built yet. A field leaves this list with the commit that builds its stage.
 func unbuilt() []string {
 	return []string{
-		"network.podSubnet", "network.joinSubnet", "network.loadBalancer", // Kube-OVN and address pools
-		"nodes[].storage",
-		"storage", "exposure", // of the hosted bundles
+		"exposure", // of tenant-root's ingress
 		"certificates", "access", "backup", "tenantRoot",
 	}
 }

@@ -20,8 +20,12 @@ const (
 	loopbackAddresses = "127.0.0.0/8"
 )
 
-// nodeSubnet is a path that several checks name.
-const nodeSubnet = "network.nodeSubnet"
+// Paths that several checks name.
+const (
+	nodeSubnet = "network.nodeSubnet"
+	podSubnet  = "network.podSubnet"
+	joinSubnet = "network.joinSubnet"
+)
 
 // perNode is the prefix length that kube-controller-manager gives each node out of the node-pod network by default.
 const perNode = 24
@@ -29,6 +33,7 @@ const perNode = 24
 // network checks the networks of a cluster that is to be built.
 func (c *checker) network() {
 	n := c.site.Network
+	c.kubeOVN()
 	c.disjoint(c.spans())
 	c.nodePods()
 	c.onNodeSubnet("network.vip", n.VIP)
@@ -50,6 +55,21 @@ func (c *checker) network() {
 			c.fail(path, server.String(), "listed twice", "")
 		}
 	}
+}
+
+// kubeOVN refuses what only Kube-OVN would heed where there is none.
+func (c *checker) kubeOVN() {
+	if c.site.hasKubeOVN() {
+		return
+	}
+	refuse := func(path string, prefix netip.Prefix) {
+		if prefix.IsValid() {
+			c.fail(path, prefix.String(), "not possible with bundle "+c.site.Bundle+", which has no Kube-OVN",
+				"remove it: pods get their addresses out of network.nodePodSubnet")
+		}
+	}
+	refuse(podSubnet, c.site.Network.PodSubnet)
+	refuse(joinSubnet, c.site.Network.JoinSubnet)
 }
 
 // usable reports whether one host can have the address and others can reach it there.
@@ -96,14 +116,15 @@ func (c *checker) spans() []span {
 	for _, prefix := range []struct {
 		path  string
 		value netip.Prefix
+		has   bool
 	}{
-		{nodeSubnet, n.NodeSubnet},
-		{"network.podSubnet", n.PodSubnet},
-		{"network.nodePodSubnet", n.NodePodSubnet},
-		{"network.serviceSubnet", n.ServiceSubnet},
-		{"network.joinSubnet", n.JoinSubnet},
+		{nodeSubnet, n.NodeSubnet, true},
+		{podSubnet, n.PodSubnet, c.site.hasKubeOVN()},
+		{"network.nodePodSubnet", n.NodePodSubnet, true},
+		{"network.serviceSubnet", n.ServiceSubnet, true},
+		{joinSubnet, n.JoinSubnet, c.site.hasKubeOVN()},
 	} {
-		if c.prefix(prefix.path, prefix.value) {
+		if prefix.has && c.prefix(prefix.path, prefix.value) {
 			spans = append(spans, span{prefix.path, prefix.value.String(), prefix.value.Addr(), lastOf(prefix.value)})
 		}
 	}

@@ -132,10 +132,10 @@ func (c *checker) furtherAddress(at string, address netip.Prefix) {
 		value netip.Prefix
 	}{
 		{nodeSubnet, n.NodeSubnet}, // where kubelet and etcd take the one address there for the node's
-		{"network.podSubnet", n.PodSubnet},
+		{podSubnet, n.PodSubnet},
 		{"network.nodePodSubnet", n.NodePodSubnet},
 		{"network.serviceSubnet", n.ServiceSubnet},
-		{"network.joinSubnet", n.JoinSubnet},
+		{joinSubnet, n.JoinSubnet},
 	} {
 		if inside.value.IsValid() && own.overlaps(span{first: inside.value.Masked().Addr(), last: lastOf(inside.value)}) {
 			c.fail(at, address.String(), "overlaps "+inside.path+" "+inside.value.String(), "all networks of a site are disjoint: choose another range for one of the two")

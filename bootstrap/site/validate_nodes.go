@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
-	"path"
 	"strings"
 )
 
@@ -15,7 +14,7 @@ func (c *checker) nodes() {
 	nodes := c.site.Nodes
 	c.controlPlanes()
 	names, macs, serials, uuids := c.distinct(), c.distinct(), c.distinct(), c.distinct()
-	hosts, disks, bmcs := c.distinct(), c.distinct(), c.distinct()
+	hosts, disks, devices, bmcs := c.distinct(), c.distinct(), c.distinct(), c.distinct()
 	hosts.taken[c.site.Network.VIP.String()] = "network.vip"
 	hosts.taken[c.site.Network.Gateway.String()] = "network.gateway"
 	for i, node := range nodes {
@@ -40,6 +39,9 @@ func (c *checker) nodes() {
 		if !strings.ContainsAny(node.Disk.Serial+node.Disk.WWID, "*?[") { // a glob may match a disk in each machine
 			disks.check(at+".disk.serial", node.Disk.Serial)
 			disks.check(at+".disk.wwid", node.Disk.WWID)
+		}
+		for _, device := range node.ownDevices(at) {
+			devices.check(device.path, device.text)
 		}
 		if node.BMC != nil {
 			bmcs.check(at+".bmc.address", node.BMC.Address)
@@ -119,7 +121,7 @@ func (c *checker) node(at string, node Node) {
 	c.disk(at+".disk", node.Disk)
 	c.nodeNetwork(at, node)
 	c.volumes(at+".volumes", node.Volumes)
-	c.names(at+".storage", node.Storage, device, "not the path of a device below /dev")
+	c.storage(at+".storage", node)
 	c.patches(at+".patches", node.Patches)
 	if node.BMC != nil {
 		c.bmc(at+".bmc", *node.BMC)
@@ -160,10 +162,6 @@ func (c *checker) disk(at string, disk Disk) {
 	c.optional(at+".model", disk.Model, glob, notGlob, star)
 	c.optional(at+".size", disk.Size, diskSize, "not a comparison of sizes", `write it as ">= 100GB"`)
 	c.optional(at+".transport", disk.Transport, func(v string) bool { return madeOf(v, "") }, "not a transport", "nvme, sata, sas, virtio, usb or mmc")
-}
-
-func device(text string) bool {
-	return strings.HasPrefix(text, "/dev/") && path.Clean(text) == text
 }
 
 // patches checks that no patch is empty, as it is where its lines are not indented below it.

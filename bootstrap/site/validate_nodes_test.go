@@ -61,8 +61,6 @@ func TestNodeRules(t *testing.T) {
 		"disk size":           {"{serial: D1}", "{size: large}", []string{`17:18 nodes[0].disk.size: "large": not a comparison of sizes`}},
 		"disk operator":       {"{serial: D1}", "{size: '=< 1GB'}", []string{`17:18 nodes[0].disk.size: "=< 1GB": not a comparison of sizes`}},
 		"disk transport":      {"{serial: D1}", "{transport: NVMe}", []string{`17:23 nodes[0].disk.transport: "NVMe": not a transport`}},
-		"storage":             {"disk:", "storage: [/dev/sdb, sdc, /dev/sdb]\n    disk:", []string{`17:25 nodes[0].storage[1]: "sdc": not the path of a device below /dev`, `17:30 nodes[0].storage[2]: "/dev/sdb": listed twice`}},
-		"storage path":        {"disk:", "storage: [/dev/../etc]\n    disk:", []string{`17:15 nodes[0].storage[0]: "/dev/../etc": not the path of a device below /dev`}},
 		"empty patch":         {"disk:", "patches: [{}]\n    disk:", []string{"17:15 nodes[0].patches[0]: an empty patch"}},
 		"BMC address":         {"disk:", "bmc: {address: 10.0.0.1}\n    disk:", []string{`17:20 nodes[0].bmc.address: "10.0.0.1": not a URL that starts with redfish+https:// or redfish+http:// or ipmi://`}},
 		"BMC without a file":  {"disk:", "bmc: {address: ipmi://10.0.0.1, username: a}\n    disk:", []string{"17:5 nodes[0].bmc.passwordFile: missing"}},
