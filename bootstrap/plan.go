@@ -3,9 +3,8 @@
 // Package bootstrap takes a site from bare servers to a Ready tenant-root. It is the only package that knows the order of
 // things: it translates the site file into the input of each domain package, introduces them to each other, and waits.
 //
-// Still missing in this version: the hosted bundles and most packages of the others, the choice of a link for machines known by
-// serial or UUID only, the services of tenant-root and the probe of its URL. Steps that storage and network packages want before
-// a node is removed are named, and not done.
+// Still missing in this version: the choice of a link for machines known by serial or UUID only, the services of tenant-root and
+// the probe of its URL. Steps that storage and network packages want before a node is removed are named, and not done.
 package bootstrap
 
 import "github.com/cozystack/cozy-install/bootstrap/phase"

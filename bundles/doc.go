@@ -10,8 +10,7 @@
 // The package refuses to know site files, machines and tenants: what differs from site to site arrives as Facts, charts
 // of our own through the interface Charts, and a cluster as a rest.Config.
 //
-// Still missing: bundles that take the packages there are, and the hosted ones; host
-// network for Flux, which its chart has no value for; an order in which Flux takes up new charts of ours, whose versions it
+// Still missing: an order in which Flux takes up new charts of ours, whose versions it
 // can't tell from the old ones as soon as those are gone from the index (our own changes of releases are ordered); removal of
 // what was disabled; the air gap.
 package bundles

@@ -52,6 +52,7 @@ func TestUpOnAnExistingClusterEndsWithTheBundle(t *testing.T) {
 	require.True(t, status.Healthy, "%+v", status)
 	require.Empty(t, status.Nodes, "they are somebody else's")
 	require.Nil(t, status.Root)
+	w.fluxIsRespected(t)
 
 	entries, err := os.ReadDir(options.WorkDir)
 	require.NoError(t, err)
