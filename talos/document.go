@@ -31,7 +31,13 @@ func nodeDocuments(c Cluster, n Node, version contract) (config.Provider, error)
 	}
 
 	documents = append(documents, volumes...)
-	documents = append(documents, registryDocuments(c, version, main)...)
+
+	registries, err := registryDocuments(c, version, main)
+	if err != nil {
+		return nil, err
+	}
+
+	documents = append(documents, registries...)
 	documents = append(documents, environmentDocuments(c, version, main)...)
 
 	if version.networkDocuments() {

@@ -113,6 +113,10 @@ func fromTalos(c Cluster, s *Secrets, n Node, version contract) (config.Provider
 	}
 
 	for host, endpoints := range c.Registries.Mirrors {
+		if c.Registries.Places[host] != "" {
+			continue
+		}
+
 		options = append(options, generate.WithRegistryMirror(host, endpoints...))
 	}
 

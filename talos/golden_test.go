@@ -63,6 +63,7 @@ func TestGenerateWritesGoldenConfigs(t *testing.T) {
 		"controlplane": func(_ *talos.Cluster, _ *talos.Node) {},
 		"worker":       func(_ *talos.Cluster, n *talos.Node) { n.Role = talos.Worker },
 		"wide":         func(c *talos.Cluster, n *talos.Node) { wide(t, c, n) },
+		"airgap":       func(c *talos.Cluster, _ *talos.Node) { airGap(c) },
 	} {
 		for _, version := range []string{"v1.11.6", "v1.12.6", "v1.13.9"} {
 			minor := version[1 : len(version)-2]

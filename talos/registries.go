@@ -21,6 +21,12 @@ import (
 type Registries struct {
 	// Mirrors maps a registry host to the URLs that are asked before it.
 	Mirrors map[string][]string
+	// Places maps a registry host to the URL, path included, under which another registry has its images, as one has that
+	// serves several: it is asked before Mirrors.
+	Places map[string]string
+	// OnlyPlaces keeps nodes from asking anyone else for the images of a host that has a place: in an air gap asking takes
+	// minutes to fail, and fails with the wrong reason.
+	OnlyPlaces bool
 	// Auth is by host, or host:port, of what is asked: a mirror's where there is one.
 	Auth map[string]RegistryAuth
 	// TrustedRoots are PEM certificates of authorities that nodes trust beside the public ones, for registries and for
@@ -34,10 +40,13 @@ type RegistryAuth struct {
 	Password Hidden
 }
 
-// registryDocuments are logins and authorities; mirrors are written by Talos's own generator. Authorities were a document
-// of their own before logins were.
-func registryDocuments(c Cluster, version contract, main *v1alpha1.Config) []configtypes.Document {
-	var documents []configtypes.Document
+// registryDocuments are places, logins and authorities; mirrors of hosts without a place are written by Talos's own generator.
+// Authorities were a document of their own before logins were.
+func registryDocuments(c Cluster, version contract, main *v1alpha1.Config) ([]configtypes.Document, error) {
+	documents, err := placeDocuments(c, version, main)
+	if err != nil {
+		return nil, err
+	}
 
 	for _, host := range slices.Sorted(maps.Keys(c.Registries.Auth)) {
 		auth := c.Registries.Auth[host]
@@ -63,7 +72,7 @@ func registryDocuments(c Cluster, version contract, main *v1alpha1.Config) []con
 		documents = append(documents, roots)
 	}
 
-	return documents
+	return documents, nil
 }
 
 func put[V any](m *map[string]V, key string, value V) {

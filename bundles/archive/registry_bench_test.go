@@ -34,7 +34,7 @@ func BenchmarkBlobs(b *testing.B) {
 	require.NoError(b, err)
 	require.NoError(b, store.linkBlob(b.Context(), "quay.io/a/b", sum))
 
-	ours := httptest.NewServer(NewRegistry(b.Context(), store, nil, nil))
+	ours := httptest.NewServer(http.HandlerFunc(NewRegistry(b.Context(), store, nil, nil).serveLogged))
 	defer ours.Close()
 
 	plain := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(store.blobFile(sum)))))
