@@ -20,6 +20,7 @@ func TestEveryBundleRoleAndContractHasAValidConfig(t *testing.T) {
 	secrets, err := os.ReadFile("../talos/testdata/secrets-test-only.yaml")
 	require.NoError(t, err)
 	wide := surrounded(t, registriesAndProxy, map[string]string{"ca.pem": authority(t), "pull": "p", "b": "p", "proxy": "a:b"})
+	wide.Registries.Bastion = &site.BastionRegistry{Address: "127.211.7.1:5000"}
 	wide.Nodes[3].MAC = "52:54:00:00:00:04"
 	wide.Nodes[3].Network = &site.NodeNetwork{Bond: &site.Bond{Members: []string{"52:54:00:00:00:04", "52:54:00:00:00:05"}, Mode: "802.3ad"}, VLAN: 7}
 	wide.Nodes[0].Volumes = &site.Volumes{Ephemeral: "50GiB", Raw: []site.RawVolume{{Name: "linstor", Size: "100GiB"}}}

@@ -44,9 +44,9 @@ type SupportPart struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// archive is a support bundle that is being written. Everything goes through the scrubber. Nothing has the file's name
+// supportArchive is a support bundle that is being written. Everything goes through the scrubber. Nothing has the file's name
 // before finish. Safe for concurrent use.
-type archive struct {
+type supportArchive struct {
 	scrub *talos.Scrubber
 	now   time.Time
 
@@ -61,13 +61,13 @@ type archive struct {
 }
 
 // newArchive begins a bundle, mode 0600, sealed to recipients if there are any.
-func newArchive(name string, recipients []string, scrub *talos.Scrubber, now time.Time) (*archive, error) {
+func newArchive(name string, recipients []string, scrub *talos.Scrubber, now time.Time) (*supportArchive, error) {
 	file, err := renameio.NewPendingFile(name, renameio.WithTempDir(filepath.Dir(name)),
 		renameio.WithPermissions(0o600), renameio.WithStaticPermissions(0o600))
 	if err != nil {
 		return nil, fmt.Errorf("write the support bundle: %w", err)
 	}
-	a := &archive{scrub: scrub, now: now, file: file, taken: map[string]int{}}
+	a := &supportArchive{scrub: scrub, now: now, file: file, taken: map[string]int{}}
 	var out io.Writer = file
 	if len(recipients) > 0 {
 		if a.sealed, err = talos.EncryptTo(file, recipients); err != nil {
@@ -80,7 +80,7 @@ func newArchive(name string, recipients []string, scrub *talos.Scrubber, now tim
 }
 
 // add puts a file into the bundle, or notes why it is missing: exactly one of data and reason says something.
-func (a *archive) add(part SupportPart, data []byte) {
+func (a *supportArchive) add(part SupportPart, data []byte) {
 	if data != nil {
 		data = a.scrub.Scrub(data)
 	}
@@ -99,7 +99,7 @@ func (a *archive) add(part SupportPart, data []byte) {
 	a.parts = append(a.parts, part)
 }
 
-func (a *archive) write(name string, data []byte) error {
+func (a *supportArchive) write(name string, data []byte) error {
 	w, err := a.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: a.now})
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (a *archive) write(name string, data []byte) error {
 }
 
 // free gives a path that no file has yet: the library names logs of two containers of a pod alike.
-func (a *archive) free(name string) string {
+func (a *supportArchive) free(name string) string {
 	a.taken[name]++
 	if n := a.taken[name]; n > 1 {
 		ext := path.Ext(name)
@@ -127,7 +127,7 @@ func safePath(name string) string {
 }
 
 // addBytes notes what one collector gave.
-func (a *archive) addBytes(name string, data []byte, err error) {
+func (a *supportArchive) addBytes(name string, data []byte, err error) {
 	switch {
 	case err != nil:
 		a.add(SupportPart{Path: name, State: PartFailed, Reason: err.Error()}, nil)
@@ -137,7 +137,7 @@ func (a *archive) addBytes(name string, data []byte, err error) {
 }
 
 // addJSON notes a value that one collector gave.
-func (a *archive) addJSON(name string, value any, err error) {
+func (a *supportArchive) addJSON(name string, value any, err error) {
 	var out bytes.Buffer
 	if err == nil {
 		encoder := json.NewEncoder(&out)
@@ -148,7 +148,7 @@ func (a *archive) addJSON(name string, value any, err error) {
 }
 
 // finish writes the end and gives the bundle its name; a cancelled context or an error leaves no file.
-func (a *archive) finish(ctx context.Context) error {
+func (a *supportArchive) finish(ctx context.Context) error {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	err := errors.Join(context.Cause(ctx), a.broken, a.zip.Close())

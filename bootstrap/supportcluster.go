@@ -35,7 +35,7 @@ func supportResources() []schema.GroupVersionResource {
 
 // collectCluster puts what Kubernetes tells into the bundle. What comes back says why it could not be asked; then only
 // `status` is there, which says so too.
-func (b *bringup) collectCluster(ctx context.Context, a *archive, say func(string)) string {
+func (b *bringup) collectCluster(ctx context.Context, a *supportArchive, say func(string)) string {
 	say("asking for the site's status")
 	status, err := Look(ctx, b.opts)
 	a.addJSON("status.json", status, err)
@@ -70,7 +70,7 @@ func (b *bringup) supportNamespaces() []string {
 	return out
 }
 
-func dump(ctx context.Context, a *archive, client *kube.Client, gvr schema.GroupVersionResource, namespace, name string) {
+func dump(ctx context.Context, a *supportArchive, client *kube.Client, gvr schema.GroupVersionResource, namespace, name string) {
 	data, cut, err := client.Dump(ctx, gvr, namespace, maxDump, withoutValues)
 	if apierrors.IsNotFound(err) || err == nil && len(data) == 0 {
 		a.add(SupportPart{Path: name, State: PartWithheld, Reason: "there are no " + gvr.Resource}, nil)

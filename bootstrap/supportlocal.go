@@ -12,7 +12,7 @@ import (
 )
 
 // collectLocal puts what the bastion knows into the bundle.
-func (b *bringup) collectLocal(a *archive, secretsErr error, say func(string)) {
+func (b *bringup) collectLocal(a *supportArchive, secretsErr error, say func(string)) {
 	say("reading the site file and the work directory")
 	text, err := site.Format(b.site)
 	if err == nil {
@@ -30,7 +30,7 @@ func (b *bringup) collectLocal(a *archive, secretsErr error, say func(string)) {
 }
 
 // collectConfigs puts every node's machine config into the bundle, redacted. Without secrets there is none.
-func (b *bringup) collectConfigs(a *archive, secretsErr error) {
+func (b *bringup) collectConfigs(a *supportArchive, secretsErr error) {
 	if b.secrets == nil {
 		part := SupportPart{Path: "configs", State: PartWithheld, Reason: "the cluster's secrets do not exist yet"}
 		if secretsErr != nil {

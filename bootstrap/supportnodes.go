@@ -37,7 +37,7 @@ type SupportNode struct {
 
 // collectNodes looks at every node first, and then collects from those that answer and are ours or nobody's. Without
 // readable secrets nobody can tell a foreign machine from one of ours, so that configured ones are left alone.
-func (b *bringup) collectNodes(ctx context.Context, a *archive, secretsErr error, say func(string)) []SupportNode {
+func (b *bringup) collectNodes(ctx context.Context, a *supportArchive, secretsErr error, say func(string)) []SupportNode {
 	say(fmt.Sprintf("looking at %d nodes", len(b.site.Nodes)))
 	seen, _ := b.observeNodes(ctx, b.site.Nodes, true, b.creds) // the errors are in what was seen of each node
 	out := make([]SupportNode, len(b.site.Nodes))
@@ -77,7 +77,7 @@ func supportNode(node site.Node, machine sight, secretsErr error) SupportNode {
 }
 
 // collectNode puts what one node tells into the bundle, and says how many files that is.
-func (b *bringup) collectNode(ctx context.Context, a *archive, node site.Node, machine sight) int {
+func (b *bringup) collectNode(ctx context.Context, a *supportArchive, node site.Node, machine sight) int {
 	ctx, cancel := context.WithTimeoutCause(ctx, supportNodeTimeout, errors.New("the time for one node is over"))
 	defer cancel()
 	below := path.Join("nodes", node.Name)

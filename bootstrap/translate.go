@@ -60,6 +60,10 @@ func (b *bringup) talosCluster() (talos.Cluster, error) {
 	for _, node := range b.controlPlanes() {
 		sans = append(sans, node.Address.String())
 	}
+	registries, err := registries(s, b.plan, installImage(s.Talos, id))
+	if err != nil {
+		return talos.Cluster{}, err
+	}
 	return talos.Cluster{
 		Name: s.Metadata.Name, Endpoint: b.endpoint,
 		TalosVersion: s.Talos.Version, KubernetesVersion: s.Kubernetes.Version,
@@ -67,7 +71,7 @@ func (b *bringup) talosCluster() (talos.Cluster, error) {
 		ServiceSubnets: []netip.Prefix{s.Network.ServiceSubnet}, DNSDomain: s.Network.ClusterDomain,
 		VIP: s.Network.VIP, Gateway: s.Network.Gateway, DNSServers: s.Network.DNSServers, NTPServers: s.Network.NTPServers,
 		InstallImage: installImage(s.Talos, id),
-		Registries:   talos.Registries{Mirrors: mirrors(s)},
+		Registries:   registries,
 		Requirements: requirements(b.plan.Talos), SANs: sans,
 		AllowSchedulingOnControlPlanes: true,
 		Patches:                        patches("talos.patches", s.Talos.Patches),

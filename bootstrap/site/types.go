@@ -164,6 +164,18 @@ type Registries struct {
 	Mirrors map[string][]string     `json:"mirrors,omitempty"` // registry host -> endpoints (URLs)
 	Auth    map[string]RegistryAuth `json:"auth,omitempty"`    // by registry host
 	CA      string                  `json:"ca,omitempty"`      // path of a PEM file with certificates that nodes trust too
+	// Bastion is the registry that cozy-install bundle serve runs; nil: there is none.
+	Bastion *BastionRegistry `json:"bastion,omitempty"`
+}
+
+// BastionRegistry is asked first for the images of the bundle, of Kubernetes and of Talos, whatever registry they are named
+// after.
+type BastionRegistry struct {
+	// Address is the host and port at which nodes reach it, without TLS: 192.168.1.10:5000.
+	Address string `json:"address" jsonschema:"required"`
+	// Only keeps nodes from asking the registries themselves: there is no network to them. False: they are asked for what the
+	// bastion's does not have, or when it does not answer.
+	Only bool `json:"only,omitempty"`
 }
 
 // RegistryAuth names the credentials of a registry. The password is read from a file. Nodes present them to the host they

@@ -86,6 +86,11 @@ func (c *checker) registries() {
 			c.url(fmt.Sprintf("%s[%d]", at, i), endpoint, "https", "http")
 		}
 	}
+	if r.Bastion != nil {
+		c.require("registries.bastion.address", r.Bastion.Address, func(v string) bool {
+			return hostPort(v) && strings.Contains(v, ":") && !strings.HasPrefix(v, "[")
+		}, "not a host with a port, as in 192.168.1.10:5000", "")
+	}
 	for _, host := range slices.Sorted(maps.Keys(r.Auth)) {
 		at, auth := join("registries.auth", host), r.Auth[host]
 		c.require(at, host, func(v string) bool { return v != "*" && hostPort(v) }, notRegistry, "")
