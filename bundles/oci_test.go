@@ -15,7 +15,6 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
-
 )
 
 // chartRegistry is an OCI registry in memory. Its address is a chart source: oci+http://127.0.0.1:1234/charts.
@@ -173,4 +172,3 @@ func FuzzChartLayer(f *testing.F) {
 		}
 	})
 }
-
