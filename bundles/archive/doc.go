@@ -6,9 +6,12 @@
 // registry of an image is the first part of its repository there: see Image.Repository. What the store lacks an Upstream fetches
 // from the registries themselves, where there is a network.
 //
+// Save writes images, charts and boot assets into one file that can be carried there, signed; Open reads it, and believes
+// nothing of it before it was checked.
+//
 // The image of cozy-controller is made here of its programs, see BuildController: nothing has to be published first.
 //
 // The package refuses to know sites, machines and clusters: it is told which images it is about.
 //
-// Still missing: saving and opening archives, storing the controller's own image.
+// Still missing: storing the controller's own image; going on in the middle of a layer that was broken off.
 package archive
