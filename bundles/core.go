@@ -128,7 +128,11 @@ func (c *Core) isPresent(ctx context.Context, p Package) (bool, error) {
 }
 
 func isEstablished(ctx context.Context, client dynamic.Interface, crd string) (bool, error) {
-	object, err := client.Resource(definitions()).Get(ctx, crd, metav1.GetOptions{})
+	var object *unstructured.Unstructured
+	err := persist(ctx, func(ctx context.Context) (err error) {
+		object, err = client.Resource(definitions()).Get(ctx, crd, metav1.GetOptions{})
+		return err
+	})
 	if errors.IsNotFound(err) {
 		return false, nil
 	}
