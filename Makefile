@@ -140,6 +140,10 @@ storm: ## Boot 10, 100, 500 and 1000 simulated machines at once from one netboot
 bench-bringup: ## Measure what up adds to the machines' own time, for 3, 50 and 500 simulated nodes; fails when a limit is missed
 	$(GO) run ./lab/bringup
 
+.PHONY: bench-bundles
+bench-bundles: ## Measure the installation of paas-full on the plane against its longest dependency chain, and Flux alone; fails above 1.15
+	$(GO) run ./lab/bundlebench
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort | while IFS=: read -r file target; do \
