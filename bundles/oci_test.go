@@ -51,16 +51,16 @@ func pushChart(t *testing.T, c Chart, archive []byte, edit func(*ocispec.Manifes
 
 func TestChartsAreReadFromRegistries(t *testing.T) {
 	ours := charts(t)
-	want, err := ours.Archive("flannel")
+	want, err := ours.Archive("priority-classes")
 	require.NoError(t, err)
 	_, source := chartRegistry(t)
-	c := Chart{Repository: source, Name: "flannel", Version: "1.0.0+build.1"}
+	c := Chart{Repository: source, Name: "priority-classes", Version: "1.0.0+build.1"}
 	c.Digest = pushChart(t, c, want, nil)
 	shelf := NewShelf(ours, nil)
 	for name, c := range map[string]Chart{
 		"by the package's digest": c, "by the registry's": {Repository: source + "/", Name: c.Name, Version: c.Version},
 	} {
-		got, err := shelf.Archive(t.Context(), Package{Name: "flannel", Chart: c})
+		got, err := shelf.Archive(t.Context(), Package{Name: "priority-classes", Chart: c})
 		require.NoError(t, err, name)
 		require.Equal(t, want, got, name)
 	}
@@ -126,7 +126,7 @@ func TestPlainHTTPIsSaidNotGuessed(t *testing.T) {
 func TestARegistryIsAChartSource(t *testing.T) {
 	server, source := chartRegistry(t)
 	cilium := Package{Name: "cilium", Chart: Chart{Repository: "https://helm.cilium.io", Name: "cilium", Version: "1.0.0", Digest: "aa"}}
-	ours := Package{Name: "ours", Chart: Chart{Embedded: "flannel"}}
+	ours := Package{Name: "ours", Chart: Chart{Embedded: "priority-classes"}}
 	operator, other := manifestPackage("http://x/y"), manifestPackage("http://x/y")
 	other.Chart.Name = "other"
 	at := Chart{Repository: source, Name: "cilium", Version: "1.0.0"}
