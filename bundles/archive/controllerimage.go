@@ -37,6 +37,8 @@ type ControllerImage struct {
 	Platforms []string
 	// Missing are the programs that were not there: cozy-controller-linux-arm64. Nodes of their platforms can't run the image.
 	Missing []string
+
+	blobs []imageBlob // all it is made of, the index first
 }
 
 // Reference is the image's name by digest: cozy-install.local/cozy-controller@sha256:...
@@ -65,6 +67,9 @@ func BuildController(ctx context.Context, b ControllerBinaries) (*ControllerImag
 	}
 	out.Index, _ = mutate.Annotations(index, labels(found[0])).(v1.ImageIndex) // what goes in as an index comes out as one
 	if out.Digest, err = out.Index.Digest(); err != nil {
+		return nil, fmt.Errorf("make cozy-controller's image: %w", err)
+	}
+	if out.blobs, err = collect(out.Index); err != nil {
 		return nil, fmt.Errorf("make cozy-controller's image: %w", err)
 	}
 	return out, nil
