@@ -13,6 +13,7 @@ import (
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/bundles/archive"
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
 )
 
@@ -51,12 +52,14 @@ func ExitCode(err error) int {
 		noPhase    *phase.UnknownError
 		order      *phase.OrderError
 		choices    *bundles.Problems // the site file's choices in the bundle
+		form       *archive.FormError
+		place      *archive.ReferenceError
 	)
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &usage), errors.As(err, &problems), errors.As(err, &unreadable), errors.As(err, &noPhase),
-		errors.As(err, &order), errors.As(err, &choices):
+		errors.As(err, &order), errors.As(err, &choices), errors.As(err, &form), errors.As(err, &place):
 		return exitUsage
 	case errors.Is(err, context.Canceled): // only a signal cancels the program's context
 		return exitInterrupted

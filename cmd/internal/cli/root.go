@@ -45,6 +45,7 @@ func newRoot(streams Streams, version string) *cobra.Command {
 		newKubeconfigCommand(streams),
 		newTalosconfigCommand(streams),
 		newBundleCommand(streams),
+		newImageCommand(streams, version),
 		newTenantCommand(streams),
 		newVersionCommand(streams, version),
 	)
