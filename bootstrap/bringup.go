@@ -47,6 +47,8 @@ type bringup struct {
 	recent map[string]recentSight
 	// late are the nodes that this run goes on without.
 	late []LateNode
+	// keptPackages are those that the site file disables and that stay all the same.
+	keptPackages []bundles.Kept
 	// applied is, by node, what became of giving it its config in this run.
 	applied map[string]Applied
 	// restarted is, by node, the fingerprint of the boot in which its management controller was told to restart it.

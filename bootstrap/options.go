@@ -41,6 +41,9 @@ type Options struct {
 	// ChartSource is the URL of a chart repository that stands in for all others, see bundles.Shelf.Redirect. Empty: each
 	// package's own.
 	ChartSource string
+	// Accept are names of risks. Of them only RiskDataLoss matters here: packages that the site file disables are removed
+	// although they hold data.
+	Accept []string
 	// Reporter receives the progress. Nil: nobody listens.
 	Reporter phase.Reporter
 	// Log receives details. Nil: they are dropped.

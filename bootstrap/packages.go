@@ -34,13 +34,14 @@ func (b *bringup) installCore() phase.Phase {
 }
 
 // installPackages installs the rest of the bundle as HelmReleases, which Flux keeps from then on. It always looks at every
-// release; one that is as it should be is left alone.
+// release; one that is as it should be is left alone. What the site file disables is removed afterwards.
 func (b *bringup) installPackages() phase.Phase {
 	return phase.Phase{
 		ID: "packages", Title: "install the bundle's packages",
-		Plan: func(context.Context) ([]string, error) {
+		Plan: func(ctx context.Context) ([]string, error) {
 			rest := packageNames(b.plan)[len(b.plan.Core):]
-			return []string{"one HelmRelease each, created when what it needs is healthy: " + strings.Join(rest, ", ")}, nil
+			steps := []string{"one HelmRelease each, created when what it needs is healthy: " + strings.Join(rest, ", ")}
+			return append(steps, b.disabledSteps(ctx)...), nil
 		},
 		RunItems: func(ctx context.Context, tell phase.Tell) error {
 			client, err := b.kube()
@@ -53,7 +54,10 @@ func (b *bringup) installPackages() phase.Phase {
 			}
 			ctx, cancel := context.WithTimeout(ctx, packagesTimeout)
 			defer cancel()
-			return flux.Install(ctx, b.plan, reportTo(tell))
+			if err := flux.Install(ctx, b.plan, reportTo(tell)); err != nil {
+				return err
+			}
+			return b.removeDisabled(ctx, tell)
 		},
 	}
 }
@@ -75,13 +79,13 @@ func reportTo(tell phase.Tell) bundles.Report {
 // phaseState is a package's state in the words of phases.
 func phaseState(state bundles.State) phase.State {
 	switch state {
-	case bundles.StateReady:
+	case bundles.StateReady, bundles.StateRemoved:
 		return phase.Done
 	case bundles.StatePresent:
 		return phase.Skipped
 	case bundles.StateFailed, bundles.StateStalled:
 		return phase.Failed
-	case bundles.StateInstalling:
+	case bundles.StateInstalling, bundles.StateRemoving:
 		return phase.Started
 	case bundles.StateAbsent, bundles.StateWaiting:
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
+	"github.com/cozystack/cozy-install/bundles"
 )
 
 // Outcome is what a bring-up leaves behind.
@@ -21,12 +22,15 @@ type Outcome struct {
 	Applied []Applied `json:"applied,omitempty"`
 	// Late are the nodes that the run went on without.
 	Late []LateNode `json:"late,omitempty"`
+	// Kept are the packages that the site file disables and that stay, because they hold data and its loss was not accepted.
+	Kept []bundles.Kept `json:"kept,omitempty"`
 	// Complete says that the last phase of all has run for every node: false with Options.Until, or after an error.
 	Complete bool `json:"complete"`
 }
 
 // Up brings the site up, or goes on where an earlier run ended. The outcome is returned also with an error. One that
-// is a *LateNodesError and no *phase.Error means that everything was done but for the nodes it names.
+// is a *LateNodesError or a *KeptError and no *phase.Error means that everything was done but for the nodes and the removal of
+// packages it names.
 func Up(ctx context.Context, o Options) (out Outcome, err error) {
 	dir, err := workdir.Open(o.WorkDir)
 	if err != nil {
@@ -50,10 +54,10 @@ func Up(ctx context.Context, o Options) (out Outcome, err error) {
 		return Outcome{}, err
 	}
 	results, err := phase.Runner{Reporter: o.Reporter}.Run(ctx, chosen)
-	err = errors.Join(err, b.lateError(err))
+	err = errors.Join(err, b.lateError(err), keptError(b.keptPackages))
 	return Outcome{
 		Site: o.Site.Metadata.Name, Bundle: o.Site.Bundle, Phases: results, Packages: packageNames(b.plan),
-		Kubeconfig: dir.Path(workdir.KubeconfigFile), Applied: b.applyResults(), Late: b.late,
+		Kubeconfig: dir.Path(workdir.KubeconfigFile), Applied: b.applyResults(), Late: b.late, Kept: b.keptPackages,
 		Complete: err == nil && chosen[len(chosen)-1].ID == all[len(all)-1].ID,
 	}, err
 }

@@ -107,6 +107,8 @@ func helmState(state string) State {
 		return StateReady
 	case "failed":
 		return StateFailed
+	case "uninstalling":
+		return StateRemoving
 	}
 	return StateInstalling
 }

@@ -10,7 +10,6 @@
 // The package refuses to know site files, machines and tenants: what differs from site to site arrives as Facts, charts
 // of our own through the interface Charts, and a cluster as a rest.Config.
 //
-// Still missing: an order in which Flux takes up new charts of ours, whose versions it
-// can't tell from the old ones as soon as those are gone from the index (our own changes of releases are ordered); removal of
-// what was disabled; the air gap.
+// Still missing: an order in which Flux takes up new charts of ours, whose versions it can't tell from the old ones as soon as
+// those are gone from the index (our own changes of releases are ordered); the air gap.
 package bundles

@@ -114,7 +114,7 @@ func (f *Flux) drive(ctx context.Context, plan *Plan, around *surroundings, p *p
 		if err != nil {
 			return err
 		}
-		startable, err := p.withoutMissing(ctx, p.observe(seen), around.crds)
+		startable, err := p.withoutMissing(ctx, p.withoutLeaving(p.observe(seen), seen), around.crds)
 		if ctx.Err() != nil {
 			return p.unfinished(context.Cause(ctx))
 		}

@@ -23,8 +23,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Helm installs releases with the Helm SDK, which nothing else of this program touches. Nothing it does uninstalls or
-// rolls back: a release that failed is upgraded, so objects that hold data stay.
+// Helm installs releases with the Helm SDK, which nothing else of this program touches. It repairs nothing by
+// uninstalling or rolling back: a release that failed is upgraded, so objects that hold data stay.
 type Helm struct {
 	// open makes what the SDK needs for one operation on one release.
 	open func(name, namespace string) (*action.Configuration, error)
@@ -44,26 +44,36 @@ func NewHelm(config *rest.Config, log *slog.Logger) *Helm {
 	}}
 }
 
-// Status reads the newest revision of a release.
-func (h *Helm) Status(ctx context.Context, name, namespace string) (ReleaseStatus, error) {
+// last reads the newest revision of a release; nil: there is none.
+func (h *Helm) last(ctx context.Context, name, namespace string) (*release.Release, error) {
 	if err := ctx.Err(); err != nil { // the SDK's storage takes no context
-		return ReleaseStatus{}, err
+		return nil, err
 	}
 	cfg, err := h.open(name, namespace)
 	if err != nil {
-		return ReleaseStatus{}, err
+		return nil, err
 	}
 	last, err := cfg.Releases.Last(name)
 	if errors.Is(err, driver.ErrReleaseNotFound) {
-		return ReleaseStatus{}, nil
+		return nil, nil
 	}
 	if err != nil {
-		return ReleaseStatus{}, fmt.Errorf("read helm release %s/%s: %w", namespace, name, err)
+		return nil, fmt.Errorf("read helm release %s/%s: %w", namespace, name, err)
 	}
-	return ReleaseStatus{
-		State: last.Info.Status.String(), Revision: last.Version, ChartVersion: last.Chart.Metadata.Version,
-		Updated: last.Info.LastDeployed.Time, Message: last.Info.Description,
-	}, nil
+	return last, nil
+}
+
+// uninstall takes a release away, and waits for its objects to be gone, for at most that time: until then it can be found
+// again. One that is not there is none to take away. It takes no context.
+func (h *Helm) uninstall(name, namespace string, timeout time.Duration) error {
+	cfg, err := h.open(name, namespace)
+	if err != nil {
+		return err
+	}
+	run := action.NewUninstall(cfg)
+	run.IgnoreNotFound, run.Wait, run.Timeout = true, true, timeout
+	_, err = run.Run(name)
+	return err
 }
 
 // InstallOrUpgrade makes the release of p what p says, from the packed chart, and with wait returns when everything in it

@@ -3,6 +3,7 @@
 package bundles
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -30,6 +31,18 @@ type ReleaseStatus struct {
 	ChartVersion string
 	Updated      time.Time
 	Message      string
+}
+
+// Status reads the newest revision of a release.
+func (h *Helm) Status(ctx context.Context, name, namespace string) (ReleaseStatus, error) {
+	last, err := h.last(ctx, name, namespace)
+	if last == nil || err != nil {
+		return ReleaseStatus{}, err
+	}
+	return ReleaseStatus{
+		State: last.Info.Status.String(), Revision: last.Version, ChartVersion: last.Chart.Metadata.Version,
+		Updated: last.Info.LastDeployed.Time, Message: last.Info.Description,
+	}, nil
 }
 
 // releaseDigest tells releases made of other charts, values or patches apart.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/kubernetes"
@@ -17,6 +19,9 @@ const (
 
 	systemLabel = "cozystack.io/system" // traffic from such namespaces reaches every tenant
 	podSecurity = "pod-security.kubernetes.io/"
+
+	// createdBy is an annotation of the namespaces that were not there before. Only these are ever removed.
+	createdBy = "cozystack.io/created-by"
 )
 
 // namespaceLabels are the labels of each namespace of the plan. Pod Security is the plan's decision as a whole: one
@@ -40,6 +45,9 @@ func applyNamespaces(ctx context.Context, client kubernetes.Interface, plan *Pla
 	for _, name := range names {
 		namespace := applycore.Namespace(name).WithLabels(labels[name])
 		if err := persist(ctx, func(ctx context.Context) error {
+			if err := createNamespace(ctx, client, name); err != nil {
+				return err
+			}
 			_, err := client.CoreV1().Namespaces().Apply(ctx, namespace, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
 			return err
 		}); err != nil {
@@ -47,4 +55,18 @@ func applyNamespaces(ctx context.Context, client kubernetes.Interface, plan *Pla
 		}
 	}
 	return nil
+}
+
+// createNamespace makes a namespace with a mark, if it is not there. Apply alone would not tell the two apart.
+func createNamespace(ctx context.Context, client kubernetes.Interface, name string) error {
+	_, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{createdBy: fieldManager}}}
+	_, err = client.CoreV1().Namespaces().Create(ctx, object, metav1.CreateOptions{FieldManager: fieldManager})
+	if apierrors.IsAlreadyExists(err) {
+		return nil // by somebody else, this moment
+	}
+	return err
 }

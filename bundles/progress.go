@@ -20,7 +20,7 @@ type progress struct {
 	report   Report
 	started  map[string]start // absent: this run has not applied the package's HelmRelease yet
 	status   map[string]PackageStatus
-	kindless map[string]bool // waiting only for a program that runs to register a CRD
+	kindless map[string]bool // waiting only for what somebody does: a program that runs, to register a CRD
 }
 
 // start says from when on a HelmRelease's status counts.
@@ -39,6 +39,7 @@ func newProgress(plan *Plan, report Report) *progress {
 // observe takes the HelmReleases as they are, by package, and returns the packages that can be applied now: all that are
 // not yet, and whose dependencies are ready. What changed is reported.
 func (p *progress) observe(releases map[string]*helmv2.HelmRelease) []Package {
+	clear(p.kindless)
 	for _, pkg := range p.packages {
 		if begun, ok := p.started[pkg.Name]; ok {
 			state, message := stateOf(releases[pkg.Name], begun)
@@ -64,7 +65,6 @@ func (p *progress) observe(releases map[string]*helmv2.HelmRelease) []Package {
 // withoutMissing leaves out packages for whose objects a kind is still to be registered by a program that runs already.
 func (p *progress) withoutMissing(ctx context.Context, startable []Package, crds *runtimeCRDs) ([]Package, error) {
 	var out []Package
-	clear(p.kindless)
 	for _, pkg := range startable {
 		missing, err := crds.missing(ctx, pkg)
 		if err != nil {
@@ -156,6 +156,9 @@ func stateOf(release *helmv2.HelmRelease, begun start) (State, string) {
 	if release == nil || release.Generation < begun.generation ||
 		(begun.request != "" && release.Status.LastHandledReconcileAt != begun.request) {
 		return StateInstalling, ""
+	}
+	if release.DeletionTimestamp != nil {
+		return StateRemoving, removalMessage(release)
 	}
 	if release.Spec.Suspend {
 		return StateStalled, "the HelmRelease is suspended"

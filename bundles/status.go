@@ -20,6 +20,8 @@ const (
 	StateStalled    State = "stalled"    // failed, and nobody tries again
 	StateReady      State = "ready"
 	StatePresent    State = "present" // somebody else has installed it; it is used as it is
+	StateRemoving   State = "removing"
+	StateRemoved    State = "removed"
 )
 
 // PackageStatus is one package's state, and in words for people why.

@@ -13,8 +13,9 @@ import (
 )
 
 func newBundleCommand(streams Streams) *cobra.Command {
-	return newGroup("bundle", "Look at the bundles", newBundleListCommand(streams), newBundleShowCommand(streams),
-		newBundleGraphCommand(streams), newBundleImagesCommand(streams), newBundleVerifyCommand(streams))
+	return newGroup("bundle", "Look at the bundles, and at the packages of a site", newBundleListCommand(streams),
+		newBundleShowCommand(streams), newBundleGraphCommand(streams), newBundleImagesCommand(streams),
+		newBundleVerifyCommand(streams), newBundleRemoveCommand(streams))
 }
 
 // bundleRow is a bundle as `bundle list` shows it.

@@ -24,9 +24,14 @@ type agreeFlags struct {
 
 // add adds the flags. What is the name that must be typed: "the site's name".
 func (f *agreeFlags) add(c *cobra.Command, what string) {
+	f.addAccept(c)
+	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask for "+what+", as in a script")
+}
+
+// addAccept adds the flag for risks alone, where nobody is asked.
+func (f *agreeFlags) addAccept(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.accept, "accept-risk", nil,
 		"accept a risk by its `name`: "+strings.Join(bootstrap.Risks(), ", ")+"; may be repeated")
-	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask for "+what+", as in a script")
 }
 
 // check refuses the name of a risk that is none, which would look accepted.

@@ -19,6 +19,7 @@ import (
 func newUpCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
 	var output outputFlag
+	var agree agreeFlags
 	var progress, from, until string
 	var nodeTimeout time.Duration
 	c := &cobra.Command{
@@ -42,11 +43,15 @@ func newUpCommand(streams Streams) *cobra.Command {
 				return &UsageError{Err: err}
 			}
 			defer shown.Close()
+			if err := agree.check(); err != nil {
+				return err
+			}
+			options.Accept = agree.accept
 			options.From, options.Until, options.NodeTimeout, options.Reporter = from, until, nodeTimeout, shown
 			options.Log = flags.logTo(shown, ui.Form(progress))
 			outcome, err := bootstrap.Up(cmd.Context(), options)
 			shown.Close()
-			if err != nil && !isOnlyLate(err) {
+			if err != nil && !isAnswer(err) {
 				return err
 			}
 			return errors.Join(output.print(streams.Out, outcome, func() string { return outcomeText(outcome) }), err)
@@ -55,6 +60,7 @@ func newUpCommand(streams Streams) *cobra.Command {
 	flags.add(c)
 	flags.addNetboot(c)
 	flags.addPackages(c)
+	agree.addAccept(c)
 	output.add(c)
 	c.Flags().StringVar(&progress, "progress", string(ui.Auto), "form of the progress on stderr: auto, plain or json")
 	c.Flags().StringVar(&from, "from", "", "first phase to run (default: the first of all)")
@@ -63,11 +69,13 @@ func newUpCommand(streams Streams) *cobra.Command {
 	return c
 }
 
-// isOnlyLate says that a run did everything but for the nodes that it went on without: its outcome is an answer.
-func isOnlyLate(err error) bool {
+// isAnswer says that a run did everything but for what it names, nodes that it went on without or packages that stay: its
+// outcome is an answer.
+func isAnswer(err error) bool {
 	var late *bootstrap.LateNodesError
+	var kept *bootstrap.KeptError
 	var failed *phase.Error
-	return errors.As(err, &late) && !errors.As(err, &failed)
+	return (errors.As(err, &late) || errors.As(err, &kept)) && !errors.As(err, &failed)
 }
 
 // outcomeText says what was built, how long each phase took, and how to look at it.
@@ -81,6 +89,13 @@ func outcomeText(o bootstrap.Outcome) string {
 			rows = append(rows, []string{n.Name, n.Role, n.Reason})
 		}
 		b.WriteString(ui.Table([]string{"LATE NODE", "ROLE", "REASON"}, rows) + "\n\n")
+	}
+	if len(o.Kept) > 0 {
+		var rows [][]string
+		for _, one := range o.Kept {
+			rows = append(rows, []string{one.Name, one.Reason()})
+		}
+		b.WriteString(ui.Table([]string{"DISABLED AND KEPT", "REASON"}, rows) + "\n\n")
 	}
 	if !o.Complete {
 		fmt.Fprintf(&b, "Site %s is part of the way up, after %s.\n", o.Site, total)

@@ -3,7 +3,6 @@
 package bundles
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -126,7 +125,7 @@ func image(tag string) map[string]map[string]any {
 // installer is a process that installs a core, or a whole bundle.
 type installer struct {
 	cmd    *exec.Cmd
-	output *bytes.Buffer // read only after the end
+	output *transcript
 	ended  chan error
 }
 
@@ -143,7 +142,7 @@ func (w *world) startJob(t *testing.T, what job) *installer {
 	require.NoError(t, err)
 	program, err := os.Executable()
 	require.NoError(t, err)
-	p := &installer{cmd: exec.CommandContext(t.Context(), program), output: &bytes.Buffer{}, ended: make(chan error, 1)}
+	p := &installer{cmd: exec.CommandContext(t.Context(), program), output: &transcript{}, ended: make(chan error, 1)}
 	p.cmd.Env = append(slices.Clone(os.Environ()), jobVariable+"="+string(text))
 	p.cmd.Stderr = p.output
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's Ctrl-C is the test's business

@@ -13,17 +13,22 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// chronicle is what happens to the trial's HelmReleases, in the order in which the API server tells it.
+// chronicle is what happens to a bundle's HelmReleases, in the order in which the API server tells it.
 type chronicle struct {
 	lock   sync.Mutex
-	events []string // "second ADDED", "second ready", "second DELETED"
+	events []string // "second ADDED", "second ready", "second leaving", "second DELETED"
 }
 
 // follow begins a chronicle, which ends with the test.
 func (w *world) follow(t *testing.T) *chronicle {
 	t.Helper()
+	return w.followBundle(t, trial)
+}
+
+func (w *world) followBundle(t *testing.T, bundle string) *chronicle {
+	t.Helper()
 	releases := w.dynamic.Resource(helmReleases)
-	options := metav1.ListOptions{LabelSelector: "cozystack.io/bundle=" + trial}
+	options := metav1.ListOptions{LabelSelector: "cozystack.io/bundle=" + bundle}
 	list, err := releases.List(t.Context(), options)
 	require.NoError(t, err)
 	options.ResourceVersion = list.GetResourceVersion()
@@ -54,6 +59,8 @@ func (c *chronicle) note(event watch.Event) {
 	switch {
 	case event.Type != watch.Modified:
 		c.events = append(c.events, object.GetName()+" "+string(event.Type))
+	case object.GetDeletionTimestamp() != nil:
+		c.events = append(c.events, object.GetName()+" leaving")
 	case isReady(object):
 		c.events = append(c.events, object.GetName()+" ready")
 	}

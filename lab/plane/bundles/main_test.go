@@ -25,6 +25,8 @@ type job struct {
 	Values      map[string]map[string]any
 	// Edition makes it install the whole of the bundle, with everything optional, in that edition. Zero: only the core.
 	Edition int
+	// Faded makes it remove what the bundle does not have with these packages enabled. Nil: it installs.
+	Faded []string
 }
 
 // TestMain runs the tests, or in a child process an installation: only a process can be killed.
@@ -51,6 +53,9 @@ func do(ctx context.Context, text string) error {
 	config, err := clientcmd.BuildConfigFromFlags("", what.Kubeconfig)
 	if err != nil {
 		return err
+	}
+	if what.Faded != nil {
+		return removeFaded(ctx, config, what)
 	}
 	s, err := newShelf(firstEdition)
 	if err != nil {
