@@ -117,6 +117,7 @@ func (r *rack) bringup(wasIs ...string) *bringup {
 	r.Cleanup(func() { _ = dir.Close() }) // it may be closed already
 	b, err := newBringup(Options{Site: s, WorkDir: r.workDir, NodeTimeout: time.Minute}, dir)
 	require.NoError(r, err)
+	b.plan.Talos.DisableKubeProxy = false // a rack keeps it: that has one step more
 	b.cluster = &kube.Client{Config: &rest.Config{Host: "https://fake"}, Typed: readyCluster{r.nodes.client}, Dynamic: r.cluster}
 	return b
 }
