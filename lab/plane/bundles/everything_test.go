@@ -13,6 +13,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/lab/standin"
+	"github.com/cozystack/cozy-install/manifests"
 )
 
 // registrationDelay is how long after its start a stand-in's program registers its kinds.
@@ -23,12 +24,25 @@ const registrationDelay = time.Second
 func TestEveryBundleInstallsWithEverythingOptional(t *testing.T) {
 	catalog, err := bundles.Load(bundles.Data())
 	require.NoError(t, err)
+	ours := map[string]bool{}
 	for _, name := range catalog.Bundles() {
-		t.Run(name, func(t *testing.T) { installsWithStandIns(t, name) })
+		t.Run(name, func(t *testing.T) {
+			for _, p := range installsWithStandIns(t, name).Packages {
+				ours[p.Chart.Embedded] = true
+			}
+		})
+	}
+	if t.Failed() {
+		return
+	}
+	own, err := manifests.NewRepository(manifests.Charts())
+	require.NoError(t, err)
+	for _, chart := range own.Names() {
+		require.True(t, ours[chart], "no bundle has chart %s: nobody was asked about its objects", chart)
 	}
 }
 
-func installsWithStandIns(t *testing.T, bundle string) {
+func installsWithStandIns(t *testing.T, bundle string) *bundles.Plan {
 	w := newWorld(t)
 	if strings.HasSuffix(bundle, "-hosted") {
 		w.hasANetwork(t)
@@ -40,8 +54,23 @@ func installsWithStandIns(t *testing.T, bundle string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	require.NoError(t, w.flux(t).Install(ctx, plan, heard.hear))
+	w.staysReady(t, plan)
+	w.objectsAreAccepted(t, plan)
+	groups, err := w.kube.Discovery().ServerGroups()
+	require.NoError(t, err)
+	hasTenants := false
+	for _, group := range groups.Groups {
+		hasTenants = hasTenants || group.Name == "apps.cozystack.io"
+	}
+	require.Equal(t, bundle == "paas-full" || bundle == "paas-hosted", hasTenants, "the API of tenants")
+	return plan
+}
+
+// staysReady waits for releases that were ready: Flux looks at each again when what it depends on has changed.
+func (w *world) staysReady(t *testing.T, plan *bundles.Plan) {
+	t.Helper()
 	var unready []string
-	require.Eventually(t, func() bool { // Flux looks at a release again when what it depends on has changed
+	require.Eventually(t, func() bool {
 		unready = nil
 		for name, state := range w.restStates(t, plan) {
 			if state != bundles.StateReady {
@@ -50,13 +79,6 @@ func installsWithStandIns(t *testing.T, bundle string) {
 		}
 		return len(unready) == 0
 	}, patience, tick, "not ready: %v", &unready)
-	groups, err := w.kube.Discovery().ServerGroups()
-	require.NoError(t, err)
-	hasTenants := false
-	for _, group := range groups.Groups {
-		hasTenants = hasTenants || group.Name == "apps.cozystack.io"
-	}
-	require.Equal(t, bundle == "paas-full" || bundle == "paas-hosted", hasTenants, "the API of tenants")
 }
 
 // fullPlan is a bundle with everything optional, but what excludes something else.

@@ -65,21 +65,6 @@ func (s *shelf) resolve(ctx context.Context, bundle string, choices bundles.Choi
 	return plan, s.shelf().Redirect(ctx, plan, s.source)
 }
 
-// bundled reports whether any bundle has a package with that chart of ours.
-func (s *shelf) bundled(chart string) bool {
-	for _, name := range s.catalog.Bundles() {
-		bundle, _ := s.catalog.Bundle(name)
-		for _, layer := range bundle.Layers {
-			for _, member := range layer.Packages {
-				if p, ok := s.catalog.Package(member.Name); ok && p.Chart.Embedded == chart {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
 func (s *shelf) core(config *rest.Config) (*bundles.Core, error) {
 	return bundles.NewCore(config, s.shelf(), nil)
 }
