@@ -24,7 +24,7 @@ func TestInstallationOutlivesRestartsOfWhatItDependsOn(t *testing.T) {
 	plan := w.fullPlan(t, "distro-hosted")
 	w.standIn(t, plan, nil)
 	guard := w.watchOver(t)
-	w.installCore(t, plan)
+	w.coreOutlivesRestart(t, plan)
 
 	heard, ended := &reports{}, make(chan error, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
@@ -46,6 +46,22 @@ func TestInstallationOutlivesRestartsOfWhatItDependsOn(t *testing.T) {
 		return 4 // each of three restarts may have interrupted an attempt
 	})
 	guard.requireNothingGone(t)
+}
+
+// coreOutlivesRestart kills the control plane while the Helm SDK waits for a release of the core.
+func (w *world) coreOutlivesRestart(t *testing.T, plan *bundles.Plan) {
+	t.Helper()
+	core, err := w.shelf.core(w.config)
+	require.NoError(t, err)
+	w.cordon(t, true)
+	ended := make(chan error, 1)
+	go func() { ended <- core.Install(t.Context(), plan, nil) }()
+	w.awaitRevision(t, "cozy-system", "cozy-controller", 1, "pending-install")
+	w.awaitDeployment(t, "cozy-system", "cozy-controller")
+	require.NoError(t, w.plane.Restart(t.Context(), plane.ControlPlaneProcess))
+	w.cordon(t, false)
+	require.NoError(t, <-ended)
+	require.Equal(t, map[int]string{1: "deployed"}, w.history(t, "cozy-system", "cozy-controller"))
 }
 
 // awaitReady waits until so many packages are ready.
