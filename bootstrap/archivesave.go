@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
+	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/bundles/archive"
+	"github.com/cozystack/cozy-install/talos"
+)
+
+// savedDir is where, in the work directory, images are kept while an archive is made. It may be removed at any time.
+const savedDir = "archive-cache"
+
+// chartsAtOnce is how many charts are downloaded side by side.
+const chartsAtOnce = 4
+
+// SaveOptions says what is saved, beside the site's bundle.
+type SaveOptions struct {
+	// Options are those of a bring-up. Site, WorkDir, ControllerImage, ChartSource and AssetsDir are used.
+	Options Options
+	// File is the archive.
+	File string
+	// Platforms are linux/amd64 or linux/arm64. Empty: those of the site's nodes, or linux/amd64 where it names none.
+	Platforms []string
+	// ImageSource is a registry that has all images, as archive.Saving has it. Empty: each its own.
+	ImageSource string
+	// Images are more of them.
+	Images []string
+	// Key signs the archive; nil: it is not signed.
+	Key *archive.Key
+	Say func(string)
+}
+
+// SaveBundle writes everything that a site needs of the network into one file: charts, images, and what its machines boot. All
+// that can't be had is told at once, as an *archive.IncompleteError. It may be interrupted and run again.
+func SaveBundle(ctx context.Context, o SaveOptions) (out archive.Saved, err error) {
+	dir, err := workdir.Open(o.Options.WorkDir)
+	if err != nil {
+		return archive.Saved{}, err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	b, err := newBringup(o.Options, dir)
+	if err != nil {
+		return archive.Saved{}, err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	if o.Say == nil {
+		o.Say = func(string) {}
+	}
+	s := archive.Saving{
+		Contents: archive.Contents{Bundle: b.plan.Bundle, Platforms: o.platforms()},
+		Cache:    dir.Path(savedDir), Source: o.ImageSource, Key: o.Key, Say: o.Say,
+	}
+	images := imageList{}
+	images.add("--image", o.Images...)
+	if err := b.saveTalos(ctx, o, &s, images); err != nil {
+		return archive.Saved{}, err
+	}
+	if err := b.saveCharts(ctx, o, &s, images); err != nil {
+		return archive.Saved{}, err
+	}
+	s.Images = images.wanted()
+	return archive.Save(ctx, s, o.File)
+}
+
+func (o SaveOptions) platforms() []string {
+	if len(o.Platforms) > 0 {
+		return o.Platforms
+	}
+	var out []string
+	for _, node := range o.Options.Site.Nodes {
+		out = append(out, "linux/"+string(node.Arch))
+	}
+	slices.Sort(out)
+	if out = slices.Compact(out); len(out) == 0 {
+		return []string{"linux/amd64"}
+	}
+	return out
+}
+
+// saveTalos adds what machines boot and what Talos runs. A hosted bundle needs nothing of it.
+func (b *bringup) saveTalos(ctx context.Context, o SaveOptions, s *archive.Saving, images imageList) error {
+	if b.site.Hosted() {
+		return nil
+	}
+	id, _, err := b.schematic()
+	if err != nil {
+		return err
+	}
+	s.Contents.Talos, s.Contents.Schematic, s.Contents.Kubernetes = b.site.Talos.Version, id, b.site.Kubernetes.Version
+	images.add("Talos's installer", installImage(b.site.Talos, id))
+	system, err := talos.SystemImages(b.site.Talos.Version, b.site.Kubernetes.Version, !b.plan.Talos.DisableKubeProxy)
+	if unknown := (*talos.UnknownImagesError)(nil); errors.As(err, &unknown) && len(o.Images) > 0 {
+		err = nil // the operator has named them
+	}
+	if err != nil {
+		return err
+	}
+	images.add("Talos", system...)
+	assets, err := b.bootAssets(ctx, o.Say)
+	if err != nil {
+		return err
+	}
+	for arch, set := range assets.Sets {
+		for _, name := range []string{set.Kernel, set.Initramfs, set.UKI} {
+			if name != "" {
+				s.Assets = append(s.Assets, filepath.Join(assets.Dir, name))
+			}
+		}
+		cmdline := filepath.Join(assets.Dir, "cmdline-metal-"+arch)
+		if _, err := os.Stat(cmdline); err == nil { // a directory of the operator's may lack it
+			s.Assets = append(s.Assets, cmdline)
+		}
+	}
+	slices.Sort(s.Assets)
+	return nil
+}
+
+// saveCharts adds the charts of all packages but our own, which are in the program, and the images of all.
+func (b *bringup) saveCharts(ctx context.Context, o SaveOptions, s *archive.Saving, images imageList) error {
+	if o.Options.ChartSource != "" {
+		if err := b.shelf.Redirect(ctx, b.plan, o.Options.ChartSource); err != nil {
+			return err
+		}
+	}
+	o.Say(fmt.Sprintf("getting the charts of %d packages", len(b.plan.Packages)))
+	kubernetes := b.renderedFor()
+	charts, used := make([][]byte, len(b.plan.Packages)), make([][]string, len(b.plan.Packages))
+	missing := make([]error, len(b.plan.Packages))
+	var group errgroup.Group
+	group.SetLimit(chartsAtOnce)
+	for i, p := range b.plan.Packages {
+		group.Go(func() error {
+			packed, err := b.shelf.Archive(ctx, p)
+			if err == nil {
+				charts[i] = packed
+				used[i], err = bundles.Images(ctx, p, packed, kubernetes)
+			}
+			if err != nil {
+				missing[i] = &archive.MissingError{What: "chart " + p.Chart.ChartName() + " " + p.Chart.Version, For: []string{p.Name}, Err: err}
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are in missing
+	if err := errors.Join(ctx.Err(), archive.Incomplete(missing)); err != nil {
+		return err
+	}
+	for i, p := range b.plan.Packages {
+		images.add(p.Name, used[i]...)
+		if p.Chart.Embedded == "" {
+			s.Charts = append(s.Charts, archive.PackedChart{Name: p.Chart.Name, Version: p.Chart.Version, Archive: charts[i]})
+		}
+	}
+	return nil
+}
+
+// renderedFor is the version of Kubernetes that charts are told. A hosted bundle's cluster is not asked: it may be out of
+// reach where there is a network.
+func (b *bringup) renderedFor() string {
+	if !b.site.Hosted() {
+		return b.site.Kubernetes.Version
+	}
+	defaults := &site.Site{Bundle: site.PaaSFull}
+	site.SetDefaults(defaults)
+	return defaults.Kubernetes.Version
+}
+
+// imageList is who needs which image, by its complete name.
+type imageList map[string][]string
+
+func (l imageList) add(by string, names ...string) {
+	for _, name := range names {
+		if image, err := archive.ParseImage(name); err == nil {
+			name = image.String()
+		} // else Save tells
+		if !slices.Contains(l[name], by) {
+			l[name] = append(l[name], by)
+		}
+	}
+}
+
+func (l imageList) wanted() []archive.WantedImage {
+	out := make([]archive.WantedImage, 0, len(l))
+	for name, by := range l {
+		out = append(out, archive.WantedImage{Name: name, For: by})
+	}
+	slices.SortFunc(out, func(a, b archive.WantedImage) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
