@@ -177,13 +177,16 @@ func (s *faultStage) upgradesKubernetesThroughAKill() {
 	s.mustBeWell()
 }
 
+// agreed are the risks of a node's removal: its disk, and what Kube-OVN wants to be told.
+const agreed = " --accept-risk data-loss --accept-risk package-steps"
+
 func (s *faultStage) removesAWorker() {
 	require.Contains(s.t, s.refuses("node remove w2"), "risks are not accepted: data-loss: the system disk of w2 is wiped")
-	code, _, said := s.types("node remove w2 --accept-risk data-loss --accept-risk package-steps")
+	code, _, said := s.types("node remove w2" + agreed)
 	require.Equal(s.t, 1, code)
 	require.Contains(s.t, said, "Type w2 to go on: \ncozy-install: not confirmed: nothing was done")
 	require.Zero(s.t, s.count("wiped"))
-	s.does("node remove w2 --accept-risk data-loss --accept-risk package-steps --yes")
+	s.does("node remove w2" + agreed + " --yes")
 	require.Equal(s.t, 1, s.count("wiped", "w2"))
 	code, out, _ := s.types("status")
 	require.Equal(s.t, 1, code, "the site file still has it")
@@ -208,7 +211,7 @@ func (s *faultStage) addsAWorker() {
 }
 
 func (s *faultStage) refusesToReplaceALivingNode() {
-	said := s.refuses("node replace cp3 --accept-risk data-loss --accept-risk package-steps --accept-risk storage-replicas --yes " + strings.Join(s.NetbootArgs(), " "))
+	said := s.refuses("node replace cp3" + agreed + " --accept-risk storage-replicas --yes " + strings.Join(s.NetbootArgs(), " "))
 	require.Contains(s.t, said, "the machine of node cp3 runs")
 }
 
@@ -218,16 +221,16 @@ func (s *faultStage) replacesADeadControlPlane() {
 	require.NoError(s.t, s.Fleet.PowerOn("spare"))
 	s.edit(`mac: "52:54:00:78:00:03"`, `mac: "52:54:00:78:00:09"`)
 	s.edit("serial: FAULT-DISK-3", "serial: SPARE-DISK")
-	s.does("node replace cp3 --accept-risk data-loss --accept-risk package-steps --accept-risk storage-replicas --yes " + strings.Join(s.NetbootArgs(), " "))
+	s.does("node replace cp3" + agreed + " --accept-risk storage-replicas --yes " + strings.Join(s.NetbootArgs(), " "))
 	require.Equal(s.t, 1, s.count("member-removed"))
 	require.Equal(s.t, 1, s.count("install", "spare"))
 	s.mustBeWell()
 }
 
 func (s *faultStage) removesAControlPlane() {
-	s.does("node remove cp1 --accept-risk data-loss --accept-risk package-steps --yes")
+	s.does("node remove cp1" + agreed + " --yes")
 	require.Equal(s.t, 1, s.count("wiped", "cp1"))
 	require.NoError(s.t, s.Fleet.PowerOff("spare"))
-	said := s.refuses("node remove cp3 --accept-risk data-loss --accept-risk package-steps --yes")
+	said := s.refuses("node remove cp3" + agreed + " --yes")
 	require.Contains(s.t, said, "etcd has no quorum without cp3: 1 of its 2 members run")
 }
