@@ -181,7 +181,9 @@ func (s *faultStage) upgradesKubernetesThroughAKill() {
 const agreed = " --accept-risk data-loss --accept-risk package-steps"
 
 func (s *faultStage) removesAWorker() {
-	require.Contains(s.t, s.refuses("node remove w2"), "risks are not accepted: data-loss: the system disk of w2 is wiped")
+	refused := s.refuses("node remove w2")
+	require.Contains(s.t, refused, "risks are not accepted: package-steps: ")
+	require.Contains(s.t, refused, "data-loss: the system disk of w2 is wiped")
 	code, _, said := s.types("node remove w2" + agreed)
 	require.Equal(s.t, 1, code)
 	require.Contains(s.t, said, "Type w2 to go on: \ncozy-install: not confirmed: nothing was done")
