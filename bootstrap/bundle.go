@@ -29,7 +29,7 @@ func resolveBundle(s *site.Site, controllerImage string, charts bundles.Charts) 
 	}
 	return bundles.Resolve(catalog, s.Bundle, bundles.Choices{
 		Enable: s.Packages.Enable, Disable: s.Packages.Disable, Values: s.Packages.Values,
-		Facts: facts, Charts: charts,
+		Facts: facts, Said: saidBy(s), Charts: charts,
 	})
 }
 

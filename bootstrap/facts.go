@@ -43,7 +43,24 @@ func factsOf(s *site.Site) bundles.Facts {
 	if s.Storage != nil {
 		facts[bundles.FactStorageClass] = s.Storage.Class
 	}
+	addSigners(s.Certificates, facts)
 	return facts
+}
+
+// saidBy names the facts that a person gave, by their places in the site file: somebody must take each.
+func saidBy(s *site.Site) map[string]string {
+	out := map[string]string{}
+	said := func(given bool, fact, field string) {
+		if given {
+			out[fact] = field
+		}
+	}
+	said(s.Network.LoadBalancer != "", bundles.FactLoadBalancerPools, "network.loadBalancer")
+	said(len(storagePools(s.Nodes)) > 0, bundles.FactStoragePools, "nodes[].storage")
+	said(s.Storage != nil && s.Storage.Class != "", bundles.FactStorageClass, "storage.class")
+	said(s.Certificates.ACME != nil, bundles.FactACMEServer, "certificates.acme")
+	said(s.Certificates.CA != "", bundles.FactCertificateAuthority, "certificates.ca")
+	return out
 }
 
 func controlPlaneAddresses(nodes []site.Node) []string {

@@ -41,7 +41,11 @@ func (b *bringup) installPackages() phase.Phase {
 		Plan: func(ctx context.Context) ([]string, error) {
 			rest := packageNames(b.plan)[len(b.plan.Core):]
 			steps := []string{"one HelmRelease each, created when what it needs is healthy: " + strings.Join(rest, ", ")}
-			return append(steps, b.disabledSteps(ctx)...), nil
+			given, err := readAuthority(b.site)
+			if given != nil {
+				steps = append([]string{"put the certificate authority of certificates.ca into Secret " + b.authorityNamespace() + "/" + authoritySecret}, steps...)
+			}
+			return append(steps, b.disabledSteps(ctx)...), err
 		},
 		RunItems: func(ctx context.Context, tell phase.Tell) error {
 			client, err := b.kube()
@@ -54,6 +58,9 @@ func (b *bringup) installPackages() phase.Phase {
 			}
 			ctx, cancel := context.WithTimeout(ctx, packagesTimeout)
 			defer cancel()
+			if err := b.giveAuthority(ctx, client, flux); err != nil {
+				return err
+			}
 			if err := flux.Install(ctx, b.plan, reportTo(tell)); err != nil {
 				return err
 			}

@@ -43,7 +43,10 @@ func Up(ctx context.Context, o Options) (out Outcome, err error) {
 	}
 	defer func() { err = joinNew(err, b.close()) }()
 
-	if o.ChartSource != "" { // before any machine is touched: what it lacks would end the run much later
+	if _, err := readAuthority(o.Site); err != nil { // it is needed at the end, and asked for before any machine is touched
+		return Outcome{}, err
+	}
+	if o.ChartSource != "" { // likewise: what it lacks would end the run much later
 		if err := b.shelf.Redirect(ctx, b.plan, o.ChartSource); err != nil {
 			return Outcome{}, err
 		}

@@ -19,7 +19,7 @@ func checkEdges(p *Package, catalog *Catalog, problem report) {
 	check := func(path, name string) {
 		switch _, known := catalog.packages[name]; {
 		case name == p.Name:
-			problem(path, name, "a package can't depend on itself")
+			problem(path, name, "names itself")
 		case !known:
 			problem(path, name, "no such package%s", didYouMean(name, sortedKeys(catalog.packages)))
 		case seen[name]:
@@ -32,6 +32,13 @@ func checkEdges(p *Package, catalog *Catalog, problem report) {
 	}
 	for i, name := range p.After {
 		check(fmt.Sprintf("after[%d]", i), name)
+	}
+	for i, name := range p.Conflicts {
+		if slices.Contains(p.DependsOn, name) {
+			problem(fmt.Sprintf("conflicts[%d]", i), name, "the package depends on it")
+			continue
+		}
+		check(fmt.Sprintf("conflicts[%d]", i), name)
 	}
 	for _, name := range sortedKeys(p.With) {
 		if slices.Contains(p.DependsOn, name) {

@@ -22,13 +22,19 @@ const (
 	FactLoadBalancerPools     = "loadBalancerPools"     // a list of ranges: 192.168.1.200-192.168.1.250, or a prefix
 	FactStoragePools          = "storagePools"          // a list of {node, devices}
 	FactStorageClass          = "storageClass"          // of an existing cluster; empty: its default
-	FactReplicas              = "replicas"              // copies of replicated volumes: 3, or as many as there are nodes
+
+	FactCertificateAuthority = "certificateAuthority" // a Secret with tls.crt and tls.key of the operator's own; empty: none
+	FactLetsEncrypt          = "letsEncrypt"          // whether certificates come from Let's Encrypt
+	FactACMEServer           = "acmeServer"           // the directory of another ACME server; empty: none
+	FactACMEEmail            = "acmeEmail"            // whom the ACME server writes to; empty: nobody
+
+	FactReplicas = "replicas" // copies of replicated volumes: 3, or as many as there are nodes
 )
 
 func knownFacts() []string {
 	return []string{
 		FactDomain, FactClusterDomain, FactPodSubnet, FactNodePodSubnet, FactServiceSubnet, FactJoinSubnet, FactControllerImage,
 		FactControlPlaneAddresses, FactNodeSubnet, FactPodGateway, FactAPIServerEndpoint, FactLoadBalancerPools, FactStoragePools,
-		FactStorageClass, FactReplicas,
+		FactStorageClass, FactReplicas, FactCertificateAuthority, FactLetsEncrypt, FactACMEServer, FactACMEEmail,
 	}
 }

@@ -55,6 +55,9 @@ func Load(files fs.FS) (*Catalog, error) {
 	if err := found.err(); err != nil {
 		return nil, err
 	}
+	for _, s := range catalog.sets {
+		s.alternatives = alternativesIn(s, catalog)
+	}
 	return catalog, nil
 }
 
@@ -101,11 +104,12 @@ func readAll[T any](files fs.FS, dir string, out map[string]*T, found *Problems)
 	return nil
 }
 
-// Optional lists the packages that are off unless enabled, in the bundle's order.
+// Optional lists the packages that are off unless enabled, in the bundle's order, and that can all be enabled at once:
+// Alternatives are not among them.
 func (s *Set) Optional() []string {
 	var out []string
 	for _, member := range s.members() {
-		if member.Optional {
+		if member.Optional && !slices.Contains(s.alternatives, member.Name) {
 			out = append(out, member.Name)
 		}
 	}

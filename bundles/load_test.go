@@ -42,7 +42,7 @@ func TestLoadReportsEverythingAtOnce(t *testing.T) {
 		pkg("a", "dependsOn: [a, flanel, flannel]", "needs: [tenants]", "release: Caps"), pkg("flannel", "health: {timeout: -1s}")))
 	require.Equal(t, []string{
 		`packages/a.yaml: release: "Caps": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
-		`packages/a.yaml: dependsOn[0]: "a": a package can't depend on itself`,
+		`packages/a.yaml: dependsOn[0]: "a": names itself`,
 		`packages/a.yaml: dependsOn[1]: "flanel": no such package (did you mean "flannel"?)`,
 		`packages/a.yaml: needs[0]: "tenants": not the name of a CRD: <plural>.<group>`,
 		`packages/flannel.yaml: health.timeout: "-1s": less than nothing`,
@@ -69,7 +69,7 @@ func TestLoadRefusesBrokenPackages(t *testing.T) {
 		"unknown bundle":      {pkg("a", "valuesByBundle: {c: {}}"), `"c": no such bundle`},
 		"relative file":       {pkg("a", "talos: {files: [{path: etc/x, content: ''}]}"), "not an absolute path"},
 		"wrong file op":       {pkg("a", "talos: {files: [{path: /etc/x, content: '', op: write}]}"), `"write": not create`},
-		"after itself":        {pkg("a", "after: [a]"), "after[0]: \"a\": a package can't depend on itself"},
+		"after itself":        {pkg("a", "after: [a]"), "after[0]: \"a\": names itself"},
 		"with a stranger":     {pkg("a", "with: {aa: {}}"), `with.aa: "aa": no such package (did you mean "a"?)`},
 		"CRD from nowhere":    {pkg("a", "provides: [{name: things.example.org}]"), `provides[0].from: "": not chart or runtime`},
 		"CRD of an addition":  {pkg("a", "with: {a: {needs: [things]}}"), "with.a.needs[0]"},

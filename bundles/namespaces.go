@@ -39,6 +39,11 @@ func namespaceLabels(plan *Plan) map[string]map[string]string {
 	return out
 }
 
+// ApplyNamespace makes one namespace of the plan, with its labels, for who puts something there before its packages come.
+func (f *Flux) ApplyNamespace(ctx context.Context, plan *Plan, name string) error {
+	return applyNamespaces(ctx, f.kube, plan, name)
+}
+
 // applyNamespaces makes the given namespaces of the plan, or brings their labels in order. Other labels stay.
 func applyNamespaces(ctx context.Context, client kubernetes.Interface, plan *Plan, names ...string) error {
 	labels := namespaceLabels(plan)

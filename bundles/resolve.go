@@ -15,6 +15,10 @@ type Choices struct {
 	Values  map[string]map[string]any // by package, merged over everything else
 
 	Facts Facts
+	// Said names the facts that the operator gave, each by the place where: network.loadBalancer. One that no installed
+	// package takes is refused. Nil: all are somebody's defaults.
+	Said map[string]string
+
 	// Charts are our own charts. Nil: packages made of them stay without a version, and their values are not checked.
 	Charts Charts
 }
@@ -86,6 +90,7 @@ func Resolve(catalog *Catalog, bundle string, choices Choices) (*Plan, error) {
 			plan.Off = append(plan.Off, member.Name)
 		}
 	}
+	checkSaid(catalog, s, plan.Packages, choices, found)
 	plan.Talos = mergeTalos(s, plan.Packages, found)
 	if err := found.err(); err != nil {
 		return nil, err
@@ -141,6 +146,7 @@ func choose(catalog *Catalog, s *Set, choices Choices, found *Problems) map[stri
 	}
 	if len(found.Problems) == 0 {
 		checkClosed(catalog, s, selected, choices, found)
+		checkConflicts(catalog, selected, choices, found)
 	}
 	if len(found.Problems) == 0 { // a choice may take away the CRDs of somebody who does not depend on their package by name
 		prove(catalog, s, selected, func(name string, _ any, rule string, args ...any) {

@@ -34,6 +34,8 @@ type Package struct {
 	Needs     []string `json:"needs,omitempty"` // names of the CRDs whose objects its chart contains
 	// With adds what the package has only where another one is in the plan too, by that one's name. It is ordered after it.
 	With map[string]Addition `json:"with,omitempty"`
+	// Conflicts names packages that do the same in another way: who enables the one disables the others.
+	Conflicts []string `json:"conflicts,omitempty"`
 	// Presence names CRDs which, established without a release of ours, mean that somebody else has installed this already:
 	// it is used as it is. Only for packages of the core. Empty: the package is always installed.
 	Presence []string `json:"presence,omitempty"`
@@ -160,6 +162,8 @@ type Set struct {
 	Core   []string          `json:"core"`
 	Layers []Layer           `json:"layers"`
 	Talos  TalosRequirements `json:"talos,omitzero"` // of the bundle as a whole; only with platform talos
+
+	alternatives []string // found by Load
 }
 
 // Platforms of a Set.

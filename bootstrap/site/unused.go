@@ -33,6 +33,6 @@ func (s *Site) Unused() []string {
 func unbuilt() []string {
 	return []string{
 		"exposure", // of tenant-root's ingress
-		"certificates", "access", "backup", "tenantRoot",
+		"access", "backup", "tenantRoot",
 	}
 }
