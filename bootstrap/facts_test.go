@@ -30,7 +30,7 @@ func TestPackagesAreToldWhatTheSiteFileSays(t *testing.T) {
 		bundles.FactAPIServerEndpoint: "https://192.168.1.10:6443", bundles.FactControlPlaneAddresses: "192.168.1.11",
 		bundles.FactLoadBalancerPools: []any{"192.168.2.10-192.168.2.20"}, bundles.FactReplicas: 1,
 		bundles.FactStoragePools: []any{map[string]any{"node": "b", "devices": []any{"/dev/disk/by-id/x"}}},
-		bundles.FactLetsEncrypt: false, bundles.FactACMEServer: "", bundles.FactACMEEmail: "", bundles.FactCertificateAuthority: "",
+		bundles.FactLetsEncrypt:  false, bundles.FactACMEServer: "", bundles.FactACMEEmail: "", bundles.FactCertificateAuthority: "",
 	}, factsOf(s))
 }
 
