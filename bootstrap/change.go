@@ -8,6 +8,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
+	"github.com/cozystack/cozy-install/bundles"
 )
 
 // Change is what became of a change to a running site.
@@ -15,6 +16,8 @@ type Change struct {
 	Site   string         `json:"site"`
 	Change string         `json:"change"` // in words: "upgrade Talos to v1.13.9"
 	Phases []phase.Result `json:"phases"`
+	// Kept are the packages that the site file disables and that stay, because they hold data.
+	Kept []bundles.Kept `json:"kept,omitempty"`
 	// Complete says that the last phase has run.
 	Complete bool `json:"complete"`
 }
@@ -62,8 +65,16 @@ func (w Work) Run(ctx context.Context, o Options, agreed Agreement) (out Change,
 	if err := w.agreed(ctx, b, phases, agreed); err != nil {
 		return Change{}, err
 	}
+	if o.ChartSource != "" {
+		if err := b.shelf.Redirect(ctx, b.plan, o.ChartSource); err != nil {
+			return Change{}, err
+		}
+	}
 	results, err := phase.Runner{Reporter: o.Reporter}.Run(ctx, phases)
-	return Change{Site: o.Site.Metadata.Name, Change: w.title, Phases: results, Complete: err == nil}, err
+	err = errors.Join(err, keptError(b.keptPackages))
+	return Change{
+		Site: o.Site.Metadata.Name, Change: w.title, Phases: results, Kept: b.keptPackages, Complete: err == nil,
+	}, err
 }
 
 // agreed checks that a person agreed to the risks, if there are any.

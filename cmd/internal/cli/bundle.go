@@ -15,7 +15,8 @@ import (
 func newBundleCommand(streams Streams) *cobra.Command {
 	return newGroup("bundle", "Look at the bundles, and at the packages of a site", newBundleListCommand(streams),
 		newBundleShowCommand(streams), newBundleGraphCommand(streams), newBundleImagesCommand(streams),
-		newBundleVerifyCommand(streams), newBundleSaveCommand(streams), newBundleRemoveCommand(streams))
+		newBundleVerifyCommand(streams), newBundleSaveCommand(streams), newBundleRemoveCommand(streams),
+		newBundleDiffCommand(streams), newBundleInstallCommand(streams), newBundleStatusCommand(streams))
 }
 
 // bundleRow is a bundle as `bundle list` shows it.

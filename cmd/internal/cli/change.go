@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type changeFlags struct {
 	progress    string
 	nodeTimeout time.Duration
 	dryRun      bool
+	accept      []string // risks that are accepted without being asked for
 }
 
 func (f *changeFlags) add(c *cobra.Command) {
@@ -50,7 +52,7 @@ func (f *changeFlags) do(cmd *cobra.Command, streams Streams, of func(*site.Site
 	if err != nil {
 		return err
 	}
-	options.NodeTimeout = f.nodeTimeout
+	options.NodeTimeout, options.Accept = f.nodeTimeout, f.accept
 	work, err := of(options.Site)
 	if err != nil {
 		return wrongNode(err)
@@ -79,10 +81,10 @@ func (f *changeFlags) carryOut(ctx context.Context, streams Streams, o bootstrap
 	o.Reporter, o.Log = shown, f.site.logTo(shown, ui.Form(f.progress))
 	outcome, err := work.Run(ctx, o, agreed)
 	shown.Close()
-	if err != nil {
+	if err != nil && !isAnswer(err) {
 		return err
 	}
-	return f.output.print(streams.Out, outcome, func() string { return changeText(outcome) })
+	return errors.Join(f.output.print(streams.Out, outcome, func() string { return changeText(outcome) }), err)
 }
 
 // plannedText lists the steps of each phase, and what is at risk.

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// What becomes of a package.
+const (
+	DiffAdd    = "add"    // it is not on the cluster
+	DiffChange = "change" // its chart, values or settings are others
+	DiffRepair = "repair" // it is as it was asked for, and not well
+	DiffRemove = "remove" // the plan does not have it
+)
+
+// PackageDiff is how a package on the cluster differs from the plan.
+type PackageDiff struct {
+	Package string  `json:"package"`
+	Change  string  `json:"change"`
+	Reason  string  `json:"reason,omitempty"` // of a repair
+	Fields  []Field `json:"fields,omitempty"` // of a change, by path
+}
+
+// Diff compares what is on the cluster with the plan, in its order, and then what it does not have. What is equal is left out. A
+// HelmRelease is compared with what a dry run of its change gives. Of the core, chart versions and values are compared, not
+// patches. Nothing is changed.
+func (c *Cluster) Diff(ctx context.Context, plan *Plan, statuses []PackageStatus) ([]PackageDiff, error) {
+	installed, err := c.Installed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states := map[string]PackageStatus{}
+	for _, status := range statuses {
+		states[status.Name] = status
+	}
+	out := []PackageDiff{}
+	for _, p := range plan.Packages {
+		i := slices.IndexFunc(installed, func(one Installed) bool { return one.Name == p.Name })
+		if states[p.Name].State == StatePresent {
+			continue // by somebody else
+		}
+		if i < 0 {
+			out = append(out, PackageDiff{Package: p.Name, Change: DiffAdd})
+			continue
+		}
+		fields, err := c.compare(ctx, plan, p, installed[i])
+		if err != nil {
+			return nil, fmt.Errorf("compare package %s: %w", p.Name, err)
+		}
+		switch status := states[p.Name]; {
+		case len(fields) > 0:
+			out = append(out, PackageDiff{Package: p.Name, Change: DiffChange, Fields: fields})
+		case status.State != StateReady:
+			out = append(out, PackageDiff{Package: p.Name, Change: DiffRepair, Reason: fmt.Sprintf("%s: %s", status.State, status.Message)})
+		}
+	}
+	for _, one := range installed {
+		if !plan.has(one) {
+			out = append(out, PackageDiff{Package: one.Name, Change: DiffRemove})
+		}
+	}
+	return out, nil
+}
+
+// compare is empty where an installation would leave the release alone.
+func (c *Cluster) compare(ctx context.Context, plan *Plan, p Package, one Installed) ([]Field, error) {
+	if plan.IsCore(p.Name) {
+		content, err := c.helm.content(ctx, one.Release, one.Namespace)
+		if err != nil {
+			return nil, err
+		}
+		before := map[string]any{"chart": map[string]any{"version": one.Chart}, "values": merge(nil, content.values)}
+		after := map[string]any{"chart": map[string]any{"version": p.Chart.Version}, "values": merge(nil, p.Values)}
+		return compareFields(before, after)
+	}
+	release, err := helmRelease(plan, p)
+	if err != nil {
+		return nil, err
+	}
+	object, err := toApply(release)
+	if err != nil {
+		return nil, err
+	}
+	after, err := c.dynamic.Resource(releases()).Namespace(p.Namespace).Apply(ctx, p.Name, object,
+		metav1.ApplyOptions{FieldManager: fieldManager, Force: true, DryRun: []string{metav1.DryRunAll}})
+	if err != nil {
+		return nil, err
+	}
+	if one.release == nil { // a package of the core before
+		return []Field{{Path: "installed by", Old: "the bastion (core)", New: "Flux"}}, nil
+	}
+	return compareFields(one.release.Spec, after.Object["spec"])
+}
+
+// compareFields compares two values as JSON has them.
+func compareFields(before, after any) ([]Field, error) {
+	was, err := plain(before)
+	if err != nil {
+		return nil, err
+	}
+	is, err := plain(after)
+	if err != nil {
+		return nil, err
+	}
+	return differences(was, is), nil
+}
+
+func plain(value any) (out any, err error) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	err = json.Unmarshal(data, &out)
+	return out, err
+}
