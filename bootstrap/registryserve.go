@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/bundles/archive"
+)
+
+// RegistryOptions is everything the bastion's registry is told by its caller.
+type RegistryOptions struct {
+	// Store is the directory of what is served; made if it is missing.
+	Store string
+	// Listen is a TCP address, such as :5000.
+	Listen string
+	// PullThrough fetches what the store lacks from the registries themselves: there is a network.
+	PullThrough bool
+	// Site says which registries images may come from, and which mirrors and logins they have. Nil: those of all bundles,
+	// without mirrors and logins.
+	Site *site.Site
+	// Log receives a line for each request. Nil: they are dropped.
+	Log *slog.Logger
+}
+
+// ServeRegistry runs the bastion's registry until the context ends.
+func ServeRegistry(ctx context.Context, o RegistryOptions, say func(string)) (err error) {
+	upstream, err := o.upstream()
+	if err != nil {
+		return err
+	}
+	if upstream != nil {
+		defer upstream.Close()
+	}
+	store, err := archive.OpenStore(ctx, o.Store, o.Log)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
+	if err != nil {
+		return &ListenError{Address: o.Listen, Err: err}
+	}
+	how := "what is in its store, and nothing else"
+	if upstream != nil {
+		how = "what is in its store, and what it can fetch"
+	}
+	say(fmt.Sprintf("serving images and charts on %s: %s", listener.Addr(), how))
+	return archive.NewRegistry(ctx, store, upstream, o.Log).Serve(ctx, listener)
+}
+
+// ListenError says that the registry's port can't be opened.
+type ListenError struct {
+	Address string
+	Err     error
+}
+
+func (e *ListenError) Error() string {
+	return fmt.Sprintf("open the registry's port %s: %v", e.Address, e.Err)
+}
+func (e *ListenError) Unwrap() error { return e.Err }
+
+// Hint says what to do.
+func (e *ListenError) Hint() string {
+	return "stop what listens there (ss -ltnp), or choose another with --listen, and in the site file's registries.bastion.address"
+}
+
+// upstream is where the registry fetches what it lacks; nil if it does not.
+func (o RegistryOptions) upstream() (*archive.Upstream, error) {
+	if !o.PullThrough {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if o.Site == nil {
+		hosts, err := hostsOfAllBundles()
+		if err != nil {
+			return nil, err
+		}
+		return archive.NewUpstream(hosts, nil, nil)
+	}
+	plan, err := ResolveBundle(o.Site, "")
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := upstreamsOf(o.Site, plan)
+	if err != nil {
+		return nil, err
+	}
+	logins, err := loginsOf(o.Site, hosts)
+	if err != nil {
+		return nil, err
+	}
+	return archive.NewUpstream(hosts, logins, nil)
+}
+
+// hostsOfAllBundles are the registries of every image there is.
+func hostsOfAllBundles() (map[string]string, error) {
+	catalog, err := bundles.Load(bundles.Data())
+	if err != nil {
+		return nil, err
+	}
+	every := &bundles.Plan{}
+	for _, name := range catalog.Bundles() {
+		set, _ := catalog.Bundle(name)
+		for _, layer := range set.Layers {
+			for _, member := range layer.Packages {
+				if p, ok := catalog.Package(member.Name); ok {
+					every.Packages = append(every.Packages, *p)
+				}
+			}
+		}
+	}
+	hosts, err := imageHosts(every, defaultFactory+"/installer")
+	if err != nil {
+		return nil, err
+	}
+	return keyedBy(hosts), nil
+}
+
+// defaultFactory is where Talos's installer comes from when no site says otherwise.
+const defaultFactory = "factory.talos.dev"
+
+func keyedBy(hosts []string) map[string]string {
+	out := map[string]string{}
+	for _, host := range hosts {
+		out[host] = ""
+	}
+	return out
+}
+
+// upstreamsOf are the registries of a site's images, with the mirror that is asked for each. Those that the site file has
+// mirrors for are among them: the operator said that images come from there.
+func upstreamsOf(s *site.Site, plan *bundles.Plan) (map[string]string, error) {
+	installer, configured := "", s.Registries.Mirrors
+	if s.Talos != nil {
+		installer, configured = installImage(s.Talos, "any"), mirrors(s)
+	}
+	hosts, err := imageHosts(plan, installer)
+	if err != nil {
+		return nil, err
+	}
+	out := keyedBy(hosts)
+	if s.Registries.Bastion != nil {
+		delete(out, s.Registries.Bastion.Address) // that is we
+	}
+	for host, endpoints := range configured {
+		if host == "*" {
+			continue
+		}
+		out[host] = plainMirror(endpoints)
+	}
+	return out, nil
+}
+
+// plainMirror is the first mirror that has the images under their own names. Empty: none has.
+func plainMirror(endpoints []string) string {
+	for _, endpoint := range endpoints {
+		parsed, err := url.Parse(endpoint)
+		if err == nil && (strings.Trim(parsed.Path, "/") == "" || strings.Trim(parsed.Path, "/") == "v2") {
+			return parsed.Scheme + "://" + parsed.Host
+		}
+	}
+	return ""
+}
+
+// loginsOf are by registry; a registry with a mirror has the mirror's. All files that can't be read are reported.
+func loginsOf(s *site.Site, upstreams map[string]string) (map[string]archive.Login, error) {
+	out := map[string]archive.Login{}
+	var errs error
+	for _, host := range slices.Sorted(maps.Keys(upstreams)) {
+		asked := host
+		if mirror, err := url.Parse(upstreams[host]); err == nil && mirror.Host != "" {
+			asked = mirror.Host
+		}
+		auth, ok := s.Registries.Auth[asked]
+		if !ok {
+			continue
+		}
+		password, err := readSiteFile(s, fmt.Sprintf("registries.auth[%q].passwordFile", asked), auth.PasswordFile)
+		errs = errors.Join(errs, err)
+		out[host] = archive.Login{Username: auth.Username, Password: firstLine(password)}
+	}
+	return out, errs
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cozystack/cozy-install/bootstrap"
+	"github.com/cozystack/cozy-install/bootstrap/site"
+)
+
+func newBundleServeCommand(streams Streams) *cobra.Command {
+	var options bootstrap.RegistryOptions
+	var file string
+	c := &cobra.Command{
+		Use: "serve", Short: "Run the bastion's registry until interrupted", Args: usageArgs(cobra.NoArgs),
+		Long: "Run the bastion's registry until interrupted: images and charts for the nodes and for Flux, from a directory that stays.\n" +
+			"An image of quay.io has the name quay.io/... there. Nobody can push to it. With --pull-through it fetches what it lacks\n" +
+			"from the registries themselves. Give nodes its address as registries.bastion in the site file.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file != "" {
+				s, err := site.Load(file)
+				if err != nil {
+					return err
+				}
+				options.Site = s
+			}
+			options.Log = slog.New(slog.NewTextHandler(streams.Err, nil))
+			return bootstrap.ServeRegistry(cmd.Context(), options, func(line string) { fmt.Fprintln(streams.Err, line) })
+		},
+	}
+	c.Flags().StringVar(&options.Store, "store", "registry", "directory of what is served; it is made for its owner only")
+	c.Flags().StringVar(&options.Listen, "listen", ":5000", "TCP address to listen on")
+	c.Flags().BoolVar(&options.PullThrough, "pull-through", false, "fetch what the store lacks from the registries themselves")
+	c.Flags().StringVarP(&file, "file", "f", "", "the site file: the registries, mirrors and logins of --pull-through (default: the registries of all bundles)")
+	return c
+}
