@@ -24,6 +24,12 @@ type RegistryOptions struct {
 	Store string
 	// Listen is a TCP address, such as :5000.
 	Listen string
+	// Archive is a file that bundle save made, which is loaded into the store first. Empty: none.
+	Archive string
+	// PublicKey is the file of the key that the archive must be signed with. Empty: none is known.
+	PublicKey string
+	// Unsigned takes an archive without a signature.
+	Unsigned bool
 	// PullThrough fetches what the store lacks from the registries themselves: there is a network.
 	PullThrough bool
 	// Site says which registries images may come from, and which mirrors and logins they have. Nil: those of all bundles,
@@ -44,6 +50,9 @@ func ServeRegistry(ctx context.Context, o RegistryOptions, say func(string)) (er
 	}
 	store, err := archive.OpenStore(ctx, o.Store, o.Log)
 	if err != nil {
+		return err
+	}
+	if err := o.load(ctx, store, say); err != nil {
 		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)

@@ -33,6 +33,9 @@ func newBundleServeCommand(streams Streams) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&options.Store, "store", "registry", "directory of what is served; it is made for its owner only")
+	c.Flags().StringVar(&options.Archive, "archive", "", "an archive of bundle save, which is loaded into the store first; loading it again changes nothing")
+	c.Flags().StringVar(&options.PublicKey, "public-key", "", "file of the key that the archive must be signed with")
+	c.Flags().BoolVar(&options.Unsigned, "unsigned", false, "take an archive without a signature")
 	c.Flags().StringVar(&options.Listen, "listen", ":5000", "TCP address to listen on")
 	c.Flags().BoolVar(&options.PullThrough, "pull-through", false, "fetch what the store lacks from the registries themselves")
 	c.Flags().StringVarP(&file, "file", "f", "", "the site file: the registries, mirrors and logins of --pull-through (default: the registries of all bundles)")

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/cozystack/cozy-install/bundles/archive"
+)
+
+// load puts the archive into the store. What is there already is not read again, so that it may be named at every start.
+func (o RegistryOptions) load(ctx context.Context, store *archive.Store, say func(string)) (err error) {
+	if o.Archive == "" {
+		return nil
+	}
+	trust, err := o.trust()
+	if err != nil {
+		return err
+	}
+	from, err := archive.Open(o.Archive, trust)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	say(fmt.Sprintf("loading %s: %d images and %d charts of %s", o.Archive, len(from.Contents.Images), len(from.Contents.Charts), from.Contents.Bundle))
+	loaded, err := store.Load(ctx, from, from.Roots(), nil)
+	if err != nil {
+		return err
+	}
+	say(fmt.Sprintf("loaded: %d layers and configs are new (%s), %d were there", loaded.New, humanize.IBytes(uint64(loaded.Bytes)), loaded.Kept))
+	return nil
+}
+
+func (o RegistryOptions) trust() (archive.Trust, error) {
+	trust := archive.Trust{Unsigned: o.Unsigned}
+	if o.PublicKey == "" {
+		return trust, nil
+	}
+	line, err := os.ReadFile(o.PublicKey)
+	if err != nil {
+		return trust, fmt.Errorf("read the archive's public key: %w", err)
+	}
+	if trust.Key, err = archive.ParsePublicKey(line); err != nil {
+		return trust, fmt.Errorf("%s: %w", o.PublicKey, err)
+	}
+	return trust, nil
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cozystack/cozy-install/bundles/archive"
+)
+
+func TestAnArchiveIsLoadedBeforeItIsServed(t *testing.T) {
+	saved := filepath.Join(t.TempDir(), "b.tar")
+	key, err := archive.MakeKey(filepath.Join(t.TempDir(), "key"))
+	require.NoError(t, err)
+	public := filepath.Join(t.TempDir(), "key.pub")
+	require.NoError(t, os.WriteFile(public, []byte(key.Public()), 0o600))
+	_, err = archive.Save(t.Context(), archive.Saving{
+		Contents: archive.Contents{Bundle: "b", Platforms: []string{"linux/amd64"}}, Cache: t.TempDir(), Key: key,
+		Charts: []archive.PackedChart{{Name: "cilium", Version: "1.0.0", Archive: []byte("a chart")}},
+	}, saved)
+	require.NoError(t, err)
+
+	start := func(publicKey string) ([]string, error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var said []string
+		options := RegistryOptions{Store: filepath.Join(t.TempDir(), "store"), Listen: "127.0.0.1:0", Archive: saved, PublicKey: publicKey}
+		err := ServeRegistry(ctx, options, func(line string) {
+			if said = append(said, line); len(said) == 3 {
+				cancel() // it serves
+			}
+		})
+		return said, err
+	}
+	said, err := start(public)
+	require.NoError(t, err)
+	require.Len(t, said, 3)
+	require.Contains(t, said[0], "0 images and 1 charts of b")
+	require.Contains(t, said[1], "2 layers and configs are new")
+
+	said, err = start("")
+	var unknown *archive.NoPublicKeyError
+	require.ErrorAs(t, err, &unknown)
+	require.Empty(t, said, "nothing is loaded, and nothing served")
+	_, err = start(saved)
+	require.ErrorContains(t, err, "public key")
+}
