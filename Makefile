@@ -11,9 +11,11 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 export CGO_ENABLED := 0
 export GOFLAGS := -trimpath -buildvcs=false
 
+# The published image of cozy-controller, by digest, that a release installs. Empty: what is built is made into one.
+CONTROLLER_IMAGE ?=
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
 
-LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.controllerImage=$(CONTROLLER_IMAGE)
 CONTROLLER_LDFLAGS := -s -w -X main.version=cozy-controller-build:$(VERSION):$(REVISION);
 
 CONTROLLERS := bin/cozy-controller-linux-amd64 bin/cozy-controller-linux-arm64

@@ -24,13 +24,18 @@ func resolveBundle(s *site.Site, controllerImage string, charts bundles.Charts) 
 		return nil, err
 	}
 	facts := factsOf(s)
-	if controllerImage != "" {
-		facts[bundles.FactControllerImage] = controllerImage
+	if image := controllerFact(s, controllerImage); image != "" {
+		facts[bundles.FactControllerImage] = image
 	}
-	return bundles.Resolve(catalog, s.Bundle, bundles.Choices{
-		Enable: s.Packages.Enable, Disable: s.Packages.Disable, Values: s.Packages.Values,
+	plan, err := bundles.Resolve(catalog, s.Bundle, bundles.Choices{
+		Enable: s.Packages.Enable, Disable: s.Packages.Disable, Values: valuesWithout(s, controllerImage),
 		Facts: facts, Said: saidBy(s), Charts: charts,
 	})
+	if err != nil {
+		return nil, err
+	}
+	nameControllerImage(plan)
+	return plan, nil
 }
 
 func packageNames(plan *bundles.Plan) []string {

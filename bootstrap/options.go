@@ -8,6 +8,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bundles/archive"
 	"github.com/cozystack/cozy-install/pxe"
 )
 
@@ -36,8 +37,11 @@ type Options struct {
 	NodeTimeout time.Duration
 	// From and Until are the first and last phase to run. Empty: all.
 	From, Until string
-	// ControllerImage names another image of cozy-controller. Empty: the chart's.
+	// ControllerImage names the image of cozy-controller, by digest if it is to stay the same. Empty: the site file's, or one
+	// made of ControllerBinaries where the site's bastion serves it, or the chart's.
 	ControllerImage string
+	// ControllerBinaries are the programs of cozy-controller.
+	ControllerBinaries archive.ControllerBinaries
 	// ChartSource is the URL of a chart repository that stands in for all others, see bundles.Shelf.Redirect. Empty: each
 	// package's own.
 	ChartSource string

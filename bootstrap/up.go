@@ -32,6 +32,9 @@ type Outcome struct {
 // is a *LateNodesError or a *KeptError and no *phase.Error means that everything was done but for the nodes and the removal of
 // packages it names.
 func Up(ctx context.Context, o Options) (out Outcome, err error) {
+	if o, err = o.withControllerImage(ctx); err != nil {
+		return Outcome{}, err
+	}
 	dir, err := workdir.Open(o.WorkDir)
 	if err != nil {
 		return Outcome{}, err
@@ -85,6 +88,10 @@ type Planned struct {
 
 // Plan says what Up would do, changing nothing.
 func Plan(ctx context.Context, o Options) (Planned, error) {
+	o, err := o.withControllerImage(ctx)
+	if err != nil {
+		return Planned{}, err
+	}
 	dir, err := workdir.OpenForReading(o.WorkDir)
 	if err != nil {
 		return Planned{}, err

@@ -17,6 +17,9 @@ import (
 // version is set by the linker.
 var version = "dev"
 
+// controllerImage is set by the linker of a release: the published image of cozy-controller, by digest.
+var controllerImage string //nolint:gochecknoglobals // the linker sets nothing else
+
 func main() { os.Exit(run()) }
 
 func run() int {
@@ -26,7 +29,8 @@ func run() int {
 	context.AfterFunc(ctx, stop)
 	streams := cli.Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-		Sockets: activation.Files(true), // what is read is unset: nobody else takes them for his own
+		Published: controllerImage,
+		Sockets:   activation.Files(true), // what is read is unset: nobody else takes them for his own
 	}
 	return cli.Run(ctx, streams, version, os.Args[1:])
 }

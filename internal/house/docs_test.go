@@ -103,7 +103,7 @@ func commandLine(line string) ([]string, bool) {
 
 // Blocks of commands hold only programs that a reader has: a typo in the first word would be no command at all.
 func TestDocumentedCommandsAreKnown(t *testing.T) {
-	known := []string{"make", "cozy-install", "kubectl", "export", "git", "cd", "go", "sudo", "apt-get"}
+	known := []string{"make", "cozy-install", "kubectl", "export", "git", "cd", "go", "sudo", "apt-get", "kind"}
 
 	for _, doc := range paths(t, ".md") {
 		for _, line := range shellLines(read(t, doc)) {

@@ -65,7 +65,7 @@ func bundleTable(rows []bundleRow) string {
 }
 
 func newBundleShowCommand(streams Streams) *cobra.Command {
-	var flags bundleFlags
+	flags := bundleFlags{published: streams.Published}
 	var output outputFlag
 	c := &cobra.Command{
 		Use: "show [BUNDLE]", Short: "Show what a bundle installs, and what it asks of Talos", Args: usageArgs(cobra.MaximumNArgs(1)),

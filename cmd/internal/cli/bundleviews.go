@@ -16,10 +16,14 @@ import (
 )
 
 // bundleFlags choose a bundle: by name, with everything at its default, or as a site file has it.
-type bundleFlags struct{ file string }
+type bundleFlags struct {
+	file, controllerImage string
+	published             string // the release's image of cozy-controller
+}
 
 func (f *bundleFlags) add(c *cobra.Command) {
 	c.Flags().StringVarP(&f.file, "file", "f", "", "the site file whose bundle and choices are meant, instead of BUNDLE")
+	addControllerImage(c, &f.controllerImage)
 }
 
 // plan resolves the bundle of the arguments.
@@ -28,7 +32,8 @@ func (f *bundleFlags) plan(args []string) (*bundles.Plan, error) {
 		return nil, &UsageError{Err: errors.New("name one BUNDLE, or a site file with --file")}
 	}
 	if f.file == "" {
-		plan, err := defaultPlan(args[0])
+		s := exampleSite(args[0])
+		plan, err := bootstrap.ResolveBundle(s, releaseImage(f.controllerImage, f.published, s))
 		if err != nil {
 			return nil, &UsageError{Err: err}
 		}
@@ -38,11 +43,11 @@ func (f *bundleFlags) plan(args []string) (*bundles.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bootstrap.ResolveBundle(s, "")
+	return bootstrap.ResolveBundle(s, releaseImage(f.controllerImage, f.published, s))
 }
 
 func newBundleGraphCommand(streams Streams) *cobra.Command {
-	var flags bundleFlags
+	flags := bundleFlags{published: streams.Published}
 	var format string
 	c := &cobra.Command{
 		Use: "graph [BUNDLE]", Short: "Draw what waits for what: as text, for Graphviz, or as a picture", Args: usageArgs(cobra.MaximumNArgs(1)),
@@ -73,7 +78,7 @@ type imageRow struct {
 }
 
 func newBundleImagesCommand(streams Streams) *cobra.Command {
-	var flags bundleFlags
+	flags := bundleFlags{published: streams.Published}
 	var output outputFlag
 	c := &cobra.Command{
 		Use: "images [BUNDLE]", Short: "List every image of a bundle", Args: usageArgs(cobra.MaximumNArgs(1)),

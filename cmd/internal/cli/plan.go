@@ -30,6 +30,7 @@ func newPlanCommand(streams Streams) *cobra.Command {
 	}
 	flags.add(c)
 	flags.addNetboot(c)
+	flags.controller.add(c)
 	output.add(c)
 	return c
 }

@@ -14,6 +14,7 @@ import (
 // Run runs one command line and returns its exit code: 0 done, 1 failed, 2 usage or invalid file, 130 interrupted.
 func Run(ctx context.Context, streams Streams, version string, args []string) int {
 	defer streams.closeSockets()
+	streams.version = version
 	root := newRoot(streams, version)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -19,11 +19,12 @@ import (
 
 // siteFlags are the flags of every command that works on a site.
 type siteFlags struct {
-	file, workDir, ipxeDir, assetsDir, controllerImage string
-	chartSource                                        string
-	ports                                              map[string]int
-	verbose                                            bool
-	acceptUnknown, besideDHCP, singlePort              bool
+	file, workDir, ipxeDir, assetsDir     string
+	controller                            controllerFlags
+	chartSource                           string
+	ports                                 map[string]int
+	verbose                               bool
+	acceptUnknown, besideDHCP, singlePort bool
 }
 
 func (f *siteFlags) add(c *cobra.Command) {
@@ -62,7 +63,7 @@ func (f *siteFlags) netbootPorts() (ports pxe.Ports, err error) {
 }
 
 func (f *siteFlags) addPackages(c *cobra.Command) {
-	c.Flags().StringVar(&f.controllerImage, "controller-image", "", "another image of cozy-controller (default: the chart's)")
+	f.controller.add(c)
 	c.Flags().StringVar(&f.chartSource, "chart-source", "", "URL of a chart repository, http(s):// or oci://, that stands in for all others (without TLS: oci+http://)")
 }
 
@@ -80,10 +81,14 @@ func (f *siteFlags) load(streams Streams) (bootstrap.Options, error) {
 	if workDir == "" {
 		workDir = filepath.Join(filepath.Dir(f.file), ".cozy-install", s.Metadata.Name)
 	}
+	image, binaries, err := f.controller.choose(streams, s)
+	if err != nil {
+		return bootstrap.Options{}, err
+	}
 	return bootstrap.Options{
 		Site: s, WorkDir: workDir, IPXEDir: f.ipxeDir, AssetsDir: f.assetsDir,
 		AcceptUnknown: f.acceptUnknown, BesideDHCP: f.besideDHCP, TFTPSinglePort: f.singlePort,
-		Ports: ports, ControllerImage: f.controllerImage, ChartSource: f.chartSource,
+		Ports: ports, ControllerImage: image, ControllerBinaries: binaries, ChartSource: f.chartSource,
 		Log: f.logTo(streams.Err, ui.Plain),
 	}, nil
 }

@@ -14,6 +14,10 @@ type Streams struct {
 	// Sockets were opened by systemd, and are named after the netboot service that each is for. Run closes them; none is
 	// the usual case.
 	Sockets []*os.File
+	// Published is the image of cozy-controller that this release installs, by digest. Empty: none was published.
+	Published string
+
+	version string // of the program
 }
 
 // closeSockets closes those that no command took.

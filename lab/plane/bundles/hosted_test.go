@@ -16,6 +16,9 @@ import (
 	"github.com/cozystack/cozy-install/lab/standin"
 )
 
+// labImage is never pulled: the pods of the lab are played.
+const labImage = "lab.invalid/cozy-controller:lab"
+
 const hostedSite = `
 apiVersion: install.cozystack.io/v1alpha1
 kind: Site
@@ -42,7 +45,7 @@ func TestUpOnAnExistingClusterEndsWithTheBundle(t *testing.T) {
 	server := httptest.NewServer(repository)
 	t.Cleanup(server.Close)
 
-	options := bootstrap.Options{Site: s, WorkDir: t.TempDir(), ChartSource: server.URL}
+	options := bootstrap.Options{Site: s, WorkDir: t.TempDir(), ChartSource: server.URL, ControllerImage: labImage}
 	out, err := bootstrap.Up(t.Context(), options)
 	require.NoError(t, err)
 	require.True(t, out.Complete)
