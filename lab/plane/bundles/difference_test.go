@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cozystack/cozy-install/bundles"
+)
+
+func (w *world) differencesAreShown(t *testing.T) {
+	diff := func(plan *bundles.Plan) []bundles.PackageDiff {
+		var statuses []bundles.PackageStatus
+		for name, state := range w.restStates(t, plan) {
+			statuses = append(statuses, bundles.PackageStatus{Name: name, State: state})
+		}
+		for name, state := range w.coreStates(t, plan) {
+			statuses = append(statuses, bundles.PackageStatus{Name: name, State: state})
+		}
+		out, err := w.cluster(t).Diff(t.Context(), plan, statuses)
+		require.NoError(t, err)
+		return out
+	}
+	w.quietly(t, func() { require.Empty(t, diff(w.with(t, fade, fadeOptional()...))) })
+	plan := w.with(t, fade, "fade-one", "fade-two", "fade-store", "fade-kind", "fade-lone")
+	for i, p := range plan.Packages {
+		if p.Name == "fade-relic" || p.Name == "fade-two" {
+			plan.Packages[i].Values = map[string]any{"word": "new", "password": "x"}
+		}
+	}
+	plan.Packages = append(plan.Packages, bundles.Package{Name: "fresh", Chart: bundles.Chart{Version: "1"}})
+	changed := []bundles.Field{{Path: "values.password", New: "(redacted)"}, {Path: "values.word", New: `"new"`}}
+	require.ElementsMatch(t, []bundles.PackageDiff{
+		{Package: "fade-relic", Change: bundles.DiffChange, Fields: changed}, {Package: "fade-two", Change: bundles.DiffChange, Fields: changed},
+		{Package: "fresh", Change: bundles.DiffAdd}, {Package: "fade-three", Change: bundles.DiffRemove},
+	}, diff(plan))
+}
