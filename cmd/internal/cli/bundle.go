@@ -16,7 +16,8 @@ func newBundleCommand(streams Streams) *cobra.Command {
 	return newGroup("bundle", "Look at the bundles, and at the packages of a site", newBundleListCommand(streams),
 		newBundleShowCommand(streams), newBundleGraphCommand(streams), newBundleImagesCommand(streams),
 		newBundleVerifyCommand(streams), newBundleSaveCommand(streams), newBundleRemoveCommand(streams),
-		newBundleDiffCommand(streams), newBundleInstallCommand(streams), newBundleStatusCommand(streams))
+		newBundleDiffCommand(streams), newBundleInstallCommand(streams), newBundleStatusCommand(streams),
+		newBundleServeCommand(streams))
 }
 
 // bundleRow is a bundle as `bundle list` shows it.
