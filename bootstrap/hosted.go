@@ -78,3 +78,15 @@ func (e *OldClusterError) Error() string {
 
 // Hint tells what to do.
 func (e *OldClusterError) Hint() string { return "upgrade the cluster first; nothing was installed" }
+
+// HostedError says that a site has no machines of this program's.
+type HostedError struct{ Bundle string }
+
+func (e *HostedError) Error() string {
+	return "bundle " + e.Bundle + " is installed on an existing cluster, whose machines this program did not set up and leaves alone"
+}
+
+// Hint says who does it, and what there is.
+func (e *HostedError) Hint() string {
+	return "change nodes, Kubernetes and etcd by the means of whoever runs that cluster; for what was installed there: cozy-install status, bundle, support"
+}

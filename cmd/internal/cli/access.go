@@ -16,7 +16,7 @@ func newKubeconfigCommand(streams Streams) *cobra.Command {
 		Long: "Write an administrator's kubeconfig to standard output or to a file with mode 0600. It is fetched anew from a control\n" +
 			"plane; when none answers, it is the one that the work directory kept, and stderr says so. ~/.kube/config is left alone.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			options, err := flags.load(streams)
+			options, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}
@@ -40,7 +40,7 @@ func newTalosconfigCommand(streams Streams) *cobra.Command {
 		Long: "Write an administrator's talosconfig to standard output or to a file with mode 0600. It is made anew of the site's\n" +
 			"secrets, valid for a year; where they can't be opened, it is the one that the work directory kept, and stderr says so.",
 		RunE: func(*cobra.Command, []string) error {
-			options, err := flags.load(streams)
+			options, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}

@@ -48,7 +48,7 @@ func (f *changeFlags) do(cmd *cobra.Command, streams Streams, of func(*site.Site
 		agreed.Accept = agree.accept
 		agreed.Confirm = func(planned bootstrap.PlannedChange) error { return agree.ask(streams, plannedText(planned), name) }
 	}
-	options, err := f.site.load(streams)
+	options, err := f.site.loadMachines(streams)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func newEtcdChooseCommand(streams Streams) *cobra.Command {
 			if err := output.check(); err != nil {
 				return err
 			}
-			options, err := flags.load(streams)
+			options, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}

@@ -26,7 +26,7 @@ func newEtcdSnapshotCommand(streams Streams) *cobra.Command {
 			"file with mode 0600. It holds everything in Kubernetes, Secrets too, and is encrypted to secrets.ageRecipients or\n" +
 			"--encrypt-to. With --every it goes on until it is interrupted, and keeps the newest --keep of its snapshots.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			site, err := flags.load(streams)
+			site, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}

@@ -33,7 +33,7 @@ func newNodeListCommand(streams Streams) *cobra.Command {
 			if err := output.check(); err != nil {
 				return err
 			}
-			options, err := flags.load(streams)
+			options, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ func newNodeShowCommand(streams Streams) *cobra.Command {
 			if err := output.check(); err != nil {
 				return err
 			}
-			options, err := flags.load(streams)
+			options, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}
@@ -112,7 +112,7 @@ func newNodeApproveCommand(streams Streams) *cobra.Command {
 			"(netboot.approve: fingerprint). Read it from the machine itself: its screen, its serial console or its BMC, not from\n" +
 			"the network. Only the machine that has it gets the node's config. An approval is for one boot of the machine.",
 		RunE: func(_ *cobra.Command, args []string) error {
-			options, err := flags.load(streams)
+			options, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}

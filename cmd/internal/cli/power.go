@@ -30,7 +30,7 @@ func newPowerCommand(streams Streams, action bootstrap.PowerAction, short string
 			if err := output.check(); err != nil {
 				return err
 			}
-			options, err := flags.load(streams)
+			options, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}

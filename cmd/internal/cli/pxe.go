@@ -29,7 +29,7 @@ func newPXEServeCommand(streams Streams) *cobra.Command {
 			"named dhcp, proxy, tftp and http) are used; the others are opened.",
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			options, err := flags.load(streams)
+			options, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}
@@ -71,7 +71,7 @@ func lookAtNetboot(streams Streams, flags *siteFlags, output outputFlag) (bootst
 	if err := output.check(); err != nil {
 		return bootstrap.NetbootStatus{}, err
 	}
-	options, err := flags.load(streams)
+	options, err := flags.loadMachines(streams)
 	if err != nil {
 		return bootstrap.NetbootStatus{}, err
 	}
@@ -108,7 +108,7 @@ func newPXEApproveCommand(streams Streams) *cobra.Command {
 		Use: "approve <code or mac>", Short: "Let a machine netboot that is not in the site file; it is never configured",
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
-			options, err := flags.load(streams)
+			options, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}
@@ -138,7 +138,7 @@ func newPXEReinstallCommand(streams Streams) *cobra.Command {
 			"erased: Talos takes up a config that it finds on the disk. It is for a node whose disk was replaced or wiped.",
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
-			options, err := flags.load(streams)
+			options, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}

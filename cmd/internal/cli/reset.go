@@ -30,7 +30,7 @@ func newResetCommand(streams Streams) *cobra.Command {
 			if err := errors.Join(output.check(), agree.check()); err != nil {
 				return err
 			}
-			site, err := flags.load(streams)
+			site, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}

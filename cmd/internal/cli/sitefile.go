@@ -93,6 +93,15 @@ func (f *siteFlags) load(streams Streams) (bootstrap.Options, error) {
 	}, nil
 }
 
+// loadMachines is load for commands that work on a site's machines. An existing cluster's are not this program's.
+func (f *siteFlags) loadMachines(streams Streams) (bootstrap.Options, error) {
+	options, err := f.load(streams)
+	if err == nil && options.Site.Hosted() {
+		err = &UsageError{Err: &bootstrap.HostedError{Bundle: options.Site.Bundle}}
+	}
+	return options, err
+}
+
 // logTo gives the details channel beside progress of a form: warnings and worse unless details are asked for. Between
 // JSON lines of progress the details are such lines too.
 func (f *siteFlags) logTo(w io.Writer, form ui.Form) *slog.Logger {

@@ -42,7 +42,7 @@ func newTalosGenerateCommand(streams Streams) *cobra.Command {
 			if diff && cmd.Flags().Changed("output-dir") {
 				return &UsageError{Err: errors.New("--diff writes no files: leave --output-dir out")}
 			}
-			options, err := flags.load(streams)
+			options, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}
