@@ -5,6 +5,7 @@ package bootstrap
 import (
 	"io"
 	"log"
+	"net"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -18,15 +19,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/bundles/archive"
 	"github.com/cozystack/cozy-install/lab/standin"
 	"github.com/cozystack/cozy-install/manifests"
 )
 
-// TestASitesBundleIsSaved saves a whole bundle from a chart repository and a registry in memory, opens it, and takes every chart
-// of the plan from the registry that it is loaded into.
-func TestASitesBundleIsSaved(t *testing.T) {
+// savedSite saves a whole bundle from a chart repository and a registry in memory, which are gone then.
+func savedSite(t *testing.T) (*site.Site, string) {
+	t.Helper()
 	s := &site.Site{Bundle: site.DistroHosted, Domain: "example.org"}
 	s.Metadata.Name = "saved"
 	site.SetDefaults(s)
@@ -60,33 +62,53 @@ func TestASitesBundleIsSaved(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, saved.Contents.Images, len(missing.Missing))
 
-	opened, err := archive.Open(o.File, archive.Trust{Unsigned: true})
-	require.NoError(t, err)
-	defer opened.Close()
-	require.NoError(t, opened.Check(t.Context()))
-	store, err := archive.OpenStore(t.Context(), t.TempDir(), nil)
-	require.NoError(t, err)
-	_, err = store.Load(t.Context(), opened, opened.Roots(), nil)
-	require.NoError(t, err)
-	bastion := httptest.NewServer(archive.NewRegistry(t.Context(), store, nil, nil))
-	defer bastion.Close()
-	chartServer.Close()
-	images.Close()
+	return s, o.File
+}
 
-	shelf := bundles.NewShelf(own, nil)
-	require.NoError(t, shelf.Redirect(t.Context(), plan, archive.ChartSource(strings.TrimPrefix(bastion.URL, "http://"))))
-	for _, p := range plan.Packages {
-		_, err := shelf.Archive(t.Context(), p)
+// TestUpTakesEverythingFromAnArchive: with no place but the bastion's registry left, every chart and image of the plan is there.
+func TestUpTakesEverythingFromAnArchive(t *testing.T) {
+	s, file := savedSite(t)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := free.Addr().String()
+	require.NoError(t, free.Close())
+	dir, err := workdir.Open(t.TempDir())
+	require.NoError(t, err)
+	defer dir.Close()
+	o := Options{Site: s, WorkDir: t.TempDir(), Archive: ArchiveOptions{File: file, Unsigned: true, Store: t.TempDir()}}
+	b, err := newBringup(o, dir)
+	require.NoError(t, err)
+	require.ErrorAs(t, b.useArchive(t.Context()), new(*NoBastionError))
+	s.Registries.Bastion = &site.BastionRegistry{Address: address}
+	b.opts.Archive.Unsigned = false
+	require.ErrorAs(t, b.useArchive(t.Context()), new(*archive.UnsignedError))
+	b.opts.Archive.Unsigned = true
+	require.NoError(t, b.useArchive(t.Context()))
+	for _, p := range b.plan.Packages {
+		if p.Chart.Embedded == "" {
+			require.Equal(t, archive.ChartSource(address), p.Chart.Repository)
+		}
+		_, err := b.shelf.Archive(t.Context(), p)
 		require.NoError(t, err, p.Name)
-	}
-	for _, p := range plan.Packages {
 		for _, image := range p.Images {
 			parsed, err := archive.ParseImage(image)
 			require.NoError(t, err)
-			_, found, err := store.Resolve(t.Context(), parsed.Repository(), parsed.Reference())
-			require.True(t, found && err == nil, "%s: %v", image, err)
+			reference, err := name.ParseReference(address + "/" + parsed.Repository() + ":" + parsed.Tag)
+			require.NoError(t, err)
+			_, err = remote.Image(reference)
+			require.NoError(t, err, image)
 		}
 	}
+	require.NoError(t, b.close())
+	require.False(t, answers(t.Context(), address), "the registry ends with the run that serves it")
+
+	another, err := newBringup(o, dir)
+	require.NoError(t, err)
+	another.plan.Bundle = "other"
+	another.plan.Packages[len(another.plan.Packages)-1].Chart = bundles.Chart{Name: "absent", Version: "1.0.0"}
+	err = another.useArchive(t.Context())
+	require.ErrorContains(t, err, `it was saved for the bundle "distro-hosted"`)
+	require.ErrorContains(t, err, "it has no chart absent 1.0.0")
 }
 
 // pushImage puts an image of that name into a registry that stands in for all others. None can be made up for a name with a digest.

@@ -32,9 +32,11 @@ type bringup struct {
 	creds   *talos.Credentials // nil until made of the secrets
 	cluster *kube.Client       // nil until the kubeconfig is there
 	netboot *netboot           // nil while nothing is served
-	only    string             // the one node that the run is about; empty: all
-	apart   []string           // control planes that are not in the cluster, and that a run about one node leaves alone
-	finder  finder
+	// registry ends the bastion's registry, and waits for that; nil: this run does not serve it.
+	registry func() error
+	only     string   // the one node that the run is about; empty: all
+	apart    []string // control planes that are not in the cluster, and that a run about one node leaves alone
+	finder   finder
 	// consoles hears the nodes' kernel logs; nil where they are not sent here.
 	consoles *consoleLog
 	// given holds, by node, the fingerprint of the machine that took its config in this run.
@@ -81,6 +83,9 @@ func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {
 // close ends what runs in the background.
 func (b *bringup) close() error {
 	err := b.consoles.end()
+	if b.registry != nil {
+		err = errors.Join(err, b.registry())
+	}
 	if b.netboot == nil {
 		return err
 	}

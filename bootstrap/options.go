@@ -48,6 +48,8 @@ type Options struct {
 	// Accept are names of risks. Of them only RiskDataLoss matters here: packages that the site file disables are removed
 	// although they hold data.
 	Accept []string
+	// Archive is what charts, images and boot assets are taken from, where there is no network.
+	Archive ArchiveOptions
 	// Reporter receives the progress. Nil: nobody listens.
 	Reporter phase.Reporter
 	// Log receives details. Nil: they are dropped.

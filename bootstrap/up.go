@@ -49,6 +49,11 @@ func Up(ctx context.Context, o Options) (out Outcome, err error) {
 	if _, err := readAuthority(o.Site); err != nil { // it is needed at the end, and asked for before any machine is touched
 		return Outcome{}, err
 	}
+	if o.Archive.File != "" {
+		if err := b.useArchive(ctx); err != nil {
+			return Outcome{}, err
+		}
+	}
 	if o.ChartSource != "" { // likewise: what it lacks would end the run much later
 		if err := b.shelf.Redirect(ctx, b.plan, o.ChartSource); err != nil {
 			return Outcome{}, err

@@ -4,6 +4,7 @@ package archive
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	"github.com/stretchr/testify/require"
-	"net/http/httptest"
 )
 
 // What is saved and opened elsewhere is served as it was, by the bastion's registry, without the registries it came from.

@@ -111,7 +111,7 @@ func freeSpace(dir string) (int64, error) {
 	if err := unix.Statfs(dir, &stat); err != nil {
 		return 0, fmt.Errorf("ask for the free space of %s: %w", dir, err)
 	}
-	return int64(stat.Bavail) * stat.Bsize, nil //nolint:gosec // no disk has more than 2^63 bytes
+	return int64(stat.Bavail) * stat.Bsize, nil
 }
 
 // NoSpaceError says that a disk is too small for what is to be written.

@@ -80,7 +80,7 @@ func MakeKey(file string) (*Key, error) {
 
 // writeNew never writes over a file: it may be the only copy of a key.
 func writeNew(file string, content []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode) //nolint:gosec // the operator names it
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 func newUpCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
 	var output outputFlag
+	var archived archiveFlags
 	var agree agreeFlags
 	var progress, from, until string
 	var nodeTimeout time.Duration
@@ -47,6 +48,9 @@ func newUpCommand(streams Streams) *cobra.Command {
 				return err
 			}
 			options.Accept = agree.accept
+			if options.Archive, err = archived.load(); err != nil {
+				return err
+			}
 			options.From, options.Until, options.NodeTimeout, options.Reporter = from, until, nodeTimeout, shown
 			options.Log = flags.logTo(shown, ui.Form(progress))
 			outcome, err := bootstrap.Up(cmd.Context(), options)
@@ -63,6 +67,7 @@ func newUpCommand(streams Streams) *cobra.Command {
 	agree.addAccept(c)
 	output.add(c)
 	c.Flags().StringVar(&progress, "progress", string(ui.Auto), "form of the progress on stderr: auto, plain or json")
+	archived.add(c)
 	c.Flags().StringVar(&from, "from", "", "first phase to run (default: the first of all)")
 	c.Flags().StringVar(&until, "until", "", "last phase to run (default: the last of all)")
 	c.Flags().DurationVar(&nodeTimeout, "node-timeout", bootstrap.DefaultNodeTimeout, "how long machines may take for one step")
