@@ -12,8 +12,8 @@ import (
 	"github.com/cozystack/cozy-install/bundles"
 )
 
-// packagesTimeout bounds the wait for all packages beyond the core, which install side by side.
-const packagesTimeout = time.Hour
+// removalTimeout bounds the removal of all packages that the site file disables.
+const removalTimeout = time.Hour
 
 // installCore installs from here what the cluster cannot pull through itself: without a CNI no pod of a chart server runs
 // (design decision 8). It always looks at every package; one that is as it should be is left alone.
@@ -56,14 +56,14 @@ func (b *bringup) installPackages() phase.Phase {
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(ctx, packagesTimeout)
-			defer cancel()
 			if err := b.giveAuthority(ctx, client, flux); err != nil {
 				return err
 			}
 			if err := flux.Install(ctx, b.plan, reportTo(tell)); err != nil {
 				return err
 			}
+			ctx, cancel := context.WithTimeout(ctx, removalTimeout)
+			defer cancel()
 			return b.removeDisabled(ctx, tell)
 		},
 	}
@@ -79,7 +79,10 @@ func (b *bringup) core() (*bundles.Core, error) {
 
 func reportTo(tell phase.Tell) bundles.Report {
 	return func(s bundles.PackageStatus) {
-		tell(phase.Item{Name: s.Name, State: string(s.State), Is: phaseState(s.State), Message: s.Message})
+		tell(phase.Item{
+			Name: s.Name, State: string(s.State), Is: phaseState(s.State), Message: s.Message,
+			Object: s.Object.String(), Event: s.Warning.String(),
+		})
 	}
 }
 
@@ -113,6 +116,12 @@ func (b *bringup) packageStatuses(ctx context.Context, client *kube.Client, clus
 		case known:
 			p.State, p.Message = string(seen.State), seen.Message
 			p.Ready = seen.State == bundles.StateReady || seen.State == bundles.StatePresent
+			if seen.Object != (bundles.FailingObject{}) {
+				p.Object = &seen.Object
+			}
+			if seen.Warning != (bundles.Warning{}) {
+				p.Event = &seen.Warning
+			}
 		case err != nil:
 			p.State, p.Message = "unknown", err.Error()
 		default:

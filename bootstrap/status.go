@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
+	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/talos"
 )
 
@@ -48,6 +50,21 @@ type PackageStatus struct {
 	// State is absent, waiting, installing, failed, stalled, ready, present or unknown.
 	State   string `json:"state"`
 	Message string `json:"message,omitempty"`
+	// Object keeps the package from being ready, and Event is the newest warning about it. Nil: none is known.
+	Object *bundles.FailingObject `json:"object,omitempty"`
+	Event  *bundles.Warning       `json:"event,omitempty"`
+}
+
+// Why is what keeps the package from being ready, the closest cause first. Empty: nothing is known.
+func (p PackageStatus) Why() string {
+	item := phase.Item{Message: p.Message}
+	if p.Object != nil {
+		item.Object = p.Object.String()
+	}
+	if p.Event != nil {
+		item.Event = p.Event.String()
+	}
+	return item.Why()
 }
 
 // RootStatus is the root tenant.

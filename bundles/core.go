@@ -22,6 +22,7 @@ type Core struct {
 	kube    kubernetes.Interface
 	dynamic dynamic.Interface
 	shelf   *Shelf
+	inspect *inspector // nil: nothing is looked at closely
 }
 
 // NewCore makes a Core for the cluster of that config, with charts from shelf. A nil log drops the Helm SDK's messages.
@@ -34,48 +35,9 @@ func NewCore(config *rest.Config, shelf *Shelf, log *slog.Logger) (*Core, error)
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
-	return &Core{helm: NewHelm(config, log), kube: client, dynamic: objects, shelf: shelf}, nil
-}
-
-// Install makes every package of the core what the plan says, each ready before the next begins. It may be run again and
-// goes on. The error names the package; its Unwrap chain holds the cause.
-func (c *Core) Install(ctx context.Context, plan *Plan, report Report) error {
-	for _, p := range plan.Packages[:len(plan.Core)] {
-		if err := c.installOne(ctx, plan, p, report); err != nil {
-			report.say(p.Name, StateFailed, err.Error())
-			return fmt.Errorf("install package %s: %w", p.Name, err)
-		}
-	}
-	return nil
-}
-
-func (c *Core) installOne(ctx context.Context, plan *Plan, p Package, report Report) error {
-	present, err := c.isPresent(ctx, p)
-	if err != nil {
-		return err
-	}
-	if present {
-		report.say(p.Name, StatePresent, "installed by somebody else; used as it is")
-		return nil
-	}
-	report.say(p.Name, StateInstalling, "")
-	if err := applyNamespaces(ctx, c.kube, plan, p.Namespace); err != nil {
-		return err
-	}
-	archive, err := c.shelf.Archive(ctx, p)
-	if err != nil {
-		return err
-	}
-	changed, err := c.helm.InstallOrUpgrade(ctx, p, archive, true, p.timeout())
-	if err != nil {
-		return err
-	}
-	message := "unchanged"
-	if changed {
-		message = "chart " + p.Chart.Version
-	}
-	report.say(p.Name, StateReady, message)
-	return nil
+	return &Core{
+		helm: NewHelm(config, log), kube: client, dynamic: objects, shelf: shelf, inspect: newInspector(config, client),
+	}, nil
 }
 
 // Status tells the state of each package of the core, without changing anything.
@@ -87,16 +49,21 @@ func (c *Core) Status(ctx context.Context, plan *Plan) ([]PackageStatus, error) 
 			return nil, err
 		}
 		if present {
-			out = append(out, PackageStatus{p.Name, StatePresent, "installed by somebody else; used as it is"})
+			out = append(out, presentStatus(p))
 			continue
 		}
 		found, err := c.helm.Status(ctx, p.Release, p.Namespace)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, PackageStatus{p.Name, helmState(found.State), found.Message})
+		status := PackageStatus{Name: p.Name, State: helmState(found.State), Message: found.Message}
+		out = append(out, c.inspect.explain(ctx, p, status))
 	}
 	return out, nil
+}
+
+func presentStatus(p Package) PackageStatus {
+	return PackageStatus{Name: p.Name, State: StatePresent, Message: "installed by somebody else; used as it is"}
 }
 
 func helmState(state string) State {

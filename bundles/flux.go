@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	helmv2 "github.com/fluxcd/helm-controller/api/v2"
@@ -34,6 +35,7 @@ type Flux struct {
 	shelf     *Shelf
 	chartsURL string
 	now       func() time.Time
+	inspect   *inspector // nil: nothing is looked at closely
 }
 
 // NewFlux makes a Flux for the cluster of that config. Charts that Flux can't get from a repository come from shelf. An empty
@@ -54,7 +56,10 @@ func NewFlux(config *rest.Config, shelf *Shelf, chartsURL string) (*Flux, error)
 	if chartsURL == "" {
 		chartsURL = DefaultChartsURL
 	}
-	return &Flux{kube: client, dynamic: objects, names: names, shelf: shelf, chartsURL: chartsURL, now: time.Now}, nil
+	return &Flux{
+		kube: client, dynamic: objects, names: names, shelf: shelf, chartsURL: chartsURL, now: time.Now,
+		inspect: newInspector(config, client),
+	}, nil
 }
 
 // ErrNoFlux says that the cluster knows no HelmReleases or HelmRepositories.
@@ -97,52 +102,13 @@ func (f *Flux) Install(ctx context.Context, plan *Plan, report Report) error {
 		return err
 	}
 	defer crds.stop()
-	return f.drive(ctx, plan, &surroundings{watched, crds, changed}, newProgress(plan, report))
-}
-
-// surroundings are what decides which release can be applied next.
-type surroundings struct {
-	releases *watchedReleases
-	crds     *runtimeCRDs
-	changed  <-chan struct{} // gets a token after any change
-}
-
-// drive applies what can be applied after every change of any HelmRelease or CRD, until all is done or ctx ends.
-func (f *Flux) drive(ctx context.Context, plan *Plan, around *surroundings, p *progress) error {
-	for {
-		seen, err := around.releases.releases()
-		if err != nil {
-			return err
-		}
-		startable, err := p.withoutMissing(ctx, p.withoutLeaving(p.observe(seen), seen), around.crds)
-		if ctx.Err() != nil {
-			return p.unfinished(context.Cause(ctx))
-		}
-		if err != nil {
-			return err
-		}
-		for _, pkg := range startable {
-			started, err := f.applyRelease(ctx, plan, pkg, seen[pkg.Name])
-			if ctx.Err() != nil {
-				return p.unfinished(context.Cause(ctx))
-			}
-			if err != nil {
-				return err
-			}
-			p.start(pkg.Name, started)
-		}
-		if len(startable) > 0 {
-			continue // a release that is as it should be already gives no event
-		}
-		if done, err := p.finished(); done {
-			return err
-		}
-		select {
-		case <-around.changed:
-		case <-ctx.Done():
-			return p.unfinished(context.Cause(ctx))
-		}
-	}
+	inspection := newInspection()
+	looking, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { inspection.run(looking, f.inspect) })
+	defer running.Wait()
+	defer stop()
+	return f.drive(ctx, plan, &surroundings{watched, crds, changed, inspection}, newProgress(plan, report, f.now))
 }
 
 // Status tells the state of each package beyond the core, without changing anything.
@@ -166,10 +132,18 @@ func (f *Flux) Status(ctx context.Context, plan *Plan) ([]PackageStatus, error) 
 		status := PackageStatus{Name: p.Name, State: StateAbsent}
 		if release := found[p.Name]; release != nil {
 			status.State, status.Message = stateOf(release, start{generation: release.Generation})
+			status = f.inspect.explain(ctx, p, status)
 		}
 		out = append(out, status)
 	}
 	return out, nil
+}
+
+// applyWhole is applyRelease, of which no half is left when ctx ends: one may be a HelmRelease that stays suspended.
+func (f *Flux) applyWhole(ctx context.Context, plan *Plan, p Package, existing *helmv2.HelmRelease) (start, error) {
+	ctx, cancel := outlasting(ctx)
+	defer cancel()
+	return f.applyRelease(ctx, plan, p, existing)
 }
 
 // applyRelease makes or changes the package's HelmRelease. One that Flux has given up, or tries again only after a pause,

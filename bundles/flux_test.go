@@ -49,7 +49,7 @@ func TestARunOverReadyReleasesEndsAtOnce(t *testing.T) {
 	require.NoError(t, cluster.flux().Install(within(t, 10*time.Second), plan, nil))
 	statuses, err := cluster.flux().Status(t.Context(), plan)
 	require.NoError(t, err)
-	require.Equal(t, []PackageStatus{{"a", StateReady, "ok"}, {"b", StateReady, "ok"}, {"c", StateReady, "ok"}, {"d", StateReady, "ok"}}, statuses)
+	require.Equal(t, []PackageStatus{{Name: "a", State: StateReady, Message: "ok"}, {Name: "b", State: StateReady, Message: "ok"}, {Name: "c", State: StateReady, Message: "ok"}, {Name: "d", State: StateReady, Message: "ok"}}, statuses)
 }
 
 func TestAFailedReleaseIsNamedAndOthersGoOn(t *testing.T) {
@@ -72,7 +72,7 @@ func TestAFailedReleaseIsNamedAndOthersGoOn(t *testing.T) {
 	var unfinished *UnfinishedError
 	require.ErrorAs(t, err, &unfinished)
 	require.ErrorIs(t, err, enough)
-	require.Equal(t, []PackageStatus{{"b", StateFailed, "no such image"}}, unfinished.Culprits)
+	require.Equal(t, []PackageStatus{{Name: "b", State: StateFailed, Message: "no such image"}}, unfinished.Culprits)
 	require.Equal(t, []string{"c"}, unfinished.Waiting)
 	require.Equal(t, "packages are not ready: b is failed (no such image); waiting for them: c: enough", err.Error())
 	require.NotContains(t, cluster.applied, "c")

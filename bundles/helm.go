@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"helm.sh/helm/v3/pkg/action"
@@ -19,7 +18,6 @@ import (
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/rest"
 )
 
@@ -36,11 +34,7 @@ func NewHelm(config *rest.Config, log *slog.Logger) *Helm {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Helm{open: func(name, namespace string) (*action.Configuration, error) {
-		cfg, err := configuration(config, namespace, log.With("release", namespace+"/"+name))
-		if err != nil {
-			return nil, fmt.Errorf("helm release %s/%s: %w", namespace, name, err)
-		}
-		return cfg, nil
+		return configuration(config, namespace, log.With("release", namespace+"/"+name))
 	}}
 }
 
@@ -133,9 +127,7 @@ func (r revision) install(ctx context.Context, cfg *action.Configuration) error 
 	run.Wait, run.WaitForJobs, run.Timeout = r.wait, r.wait, r.timeout
 	run.Replace = true       // a name whose last revision was uninstalled
 	run.TakeOwnership = true // objects that an earlier, interrupted run made
-	if len(r.of.Patches) > 0 {
-		run.PostRenderer = patcher{r.of.Patches}
-	}
+	run.PostRenderer = patcher{r.of.Patches}
 	_, err := run.RunWithContext(ctx, r.chart, r.of.Values)
 	return err
 }
@@ -147,9 +139,7 @@ func (r revision) upgrade(ctx context.Context, cfg *action.Configuration) error 
 	run.Wait, run.WaitForJobs, run.Timeout = r.wait, r.wait, r.timeout
 	run.ResetValues = true // else a package whose last value was taken away would keep it
 	run.TakeOwnership = true
-	if len(r.of.Patches) > 0 {
-		run.PostRenderer = patcher{r.of.Patches}
-	}
+	run.PostRenderer = patcher{r.of.Patches}
 	run.MaxHistory = maxHistory
 	_, err := run.RunWithContext(ctx, r.of.Release, r.chart, r.of.Values)
 	return err
@@ -157,7 +147,8 @@ func (r revision) upgrade(ctx context.Context, cfg *action.Configuration) error 
 
 // recoverRelease makes a release that was left in the middle of something one that can be upgraded.
 func recoverRelease(cfg *action.Configuration, last *release.Release) error {
-	if !last.Info.Status.IsPending() && last.Info.Status != release.StatusUnknown {
+	status := last.Info.Status
+	if !status.IsPending() && status != release.StatusUnknown && status != release.StatusUninstalling {
 		return nil
 	}
 	last.SetStatus(release.StatusFailed, "interrupted while "+last.Info.Status.String())
@@ -167,37 +158,51 @@ func recoverRelease(cfg *action.Configuration, last *release.Release) error {
 	return nil
 }
 
-// isReady looks once whether every object of the release is there and ready.
 func isReady(ctx context.Context, cfg *action.Configuration, r *release.Release) bool {
-	objects, err := cfg.KubeClient.Build(bytes.NewBufferString(r.Manifest), false)
+	found, err := unready(ctx, cfg, r)
+	return err == nil && len(found) == 0
+}
+
+// unready looks once at every object of the release, with the eyes of the SDK's own wait.
+func unready(ctx context.Context, cfg *action.Configuration, r *release.Release) ([]FailingObject, error) {
+	manifests := r.Manifest
+	for _, hook := range r.Hooks {
+		if hook.LastRun.Phase == release.HookPhaseRunning || hook.LastRun.Phase == release.HookPhaseFailed {
+			manifests += "\n---\n" + hook.Manifest
+		}
+	}
+	objects, err := cfg.KubeClient.Build(bytes.NewBufferString(manifests), false)
 	if err != nil {
-		return false
+		return nil, err
 	}
 	client, err := cfg.KubernetesClientSet()
 	if err != nil {
-		return false
+		return nil, err
 	}
-	checker := kube.NewReadyChecker(client, cfg.Log, kube.PausedAsReady(true), kube.CheckJobs(true))
+	var out []FailingObject
+	why := ""
+	say := func(format string, args ...any) { why = fmt.Sprintf(format, args...) }
+	checker := kube.NewReadyChecker(client, say, kube.PausedAsReady(true), kube.CheckJobs(true))
 	for _, object := range objects {
-		if err := object.Get(); err != nil {
-			return false
+		ready, err := false, object.Get()
+		if why = ""; err == nil {
+			ready, err = checker.IsReady(ctx, object)
 		}
-		if ready, err := checker.IsReady(ctx, object); err != nil || !ready {
-			return false
+		if !ready || err != nil {
+			out = append(out, failingObject(object.Mapping.GroupVersionKind.Kind, object.Namespace, object.Name, why, err))
 		}
 	}
-	return true
+	return out, ctx.Err()
 }
 
 func configuration(config *rest.Config, namespace string, log *slog.Logger) (*action.Configuration, error) {
 	getter, err := newClusterGetter(config, namespace)
-	if err != nil {
-		return nil, err
-	}
 	cfg := &action.Configuration{}
-	say := func(format string, args ...any) { log.Debug(fmt.Sprintf(format, args...)) }
-	if err := cfg.Init(getter, namespace, "secret", say); err != nil {
-		return nil, err
+	if err == nil {
+		err = cfg.Init(getter, namespace, "secret", func(format string, args ...any) { log.Debug(fmt.Sprintf(format, args...)) })
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prepare Helm for namespace %s: %w", namespace, err)
 	}
 	cfg.Releases.MaxHistory = maxHistory
 	return cfg, nil
@@ -213,23 +218,15 @@ func Render(ctx context.Context, p Package, archive []byte, kubernetes string) (
 	if loaded.Metadata.Version != p.Chart.Version {
 		return nil, fmt.Errorf("chart %s: its version is %s, not %s", p.Chart.ChartName(), loaded.Metadata.Version, p.Chart.Version)
 	}
-	parsed, err := version.ParseSemantic(kubernetes)
+	kubeVersion, err := chartutil.ParseKubeVersion(kubernetes)
 	if err != nil {
 		return nil, fmt.Errorf("version of Kubernetes %q: %w", kubernetes, err)
 	}
 	run := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
 	run.ClientOnly, run.DryRun, run.IncludeCRDs = true, true, true
 	run.ReleaseName, run.Namespace = p.Release, p.Namespace
-	run.KubeVersion = &chartutil.KubeVersion{
-		Version: kubernetes, Major: fmt.Sprint(parsed.Major()), Minor: fmt.Sprint(parsed.Minor()),
-	}
-	for _, needed := range p.Needs { // a chart may ask whether a kind exists
-		_, group, _ := strings.Cut(needed, ".")
-		run.APIVersions = append(run.APIVersions, group+"/v1")
-	}
-	if len(p.Patches) > 0 {
-		run.PostRenderer = patcher{p.Patches}
-	}
+	run.KubeVersion, run.APIVersions = kubeVersion, apiVersions(p.Needs)
+	run.PostRenderer = patcher{p.Patches}
 	release, err := run.RunWithContext(ctx, loaded, p.Values)
 	if err != nil {
 		return nil, fmt.Errorf("render chart %s: %w", p.Chart.ChartName(), err)

@@ -105,6 +105,7 @@ func TestOtherValuesAreAnUpgrade(t *testing.T) {
 func TestWhatACrashLeftIsTakenUp(t *testing.T) {
 	for _, status := range []release.Status{
 		release.StatusPendingInstall, release.StatusPendingUpgrade, release.StatusPendingRollback, release.StatusFailed, release.StatusUnknown,
+		release.StatusUninstalling, release.StatusSuperseded,
 	} {
 		m := newMemoryHelm(t)
 		_, err := m.install(t, nil)

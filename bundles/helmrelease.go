@@ -63,6 +63,16 @@ func releaseDigest(archive []byte, p Package) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil))[:32], nil
 }
 
+// apiVersions are those of the kinds that a chart needs: it may ask whether one exists.
+func apiVersions(needs []string) []string {
+	var out []string
+	for _, crd := range needs {
+		_, group, _ := strings.Cut(crd, ".")
+		out = append(out, group+"/v1")
+	}
+	return out
+}
+
 // objectsOf takes a rendered manifest apart.
 func objectsOf(text string) ([]*unstructured.Unstructured, error) {
 	var out []*unstructured.Unstructured

@@ -10,7 +10,7 @@ func (p *progress) withoutLeaving(startable []Package, seen map[string]*helmv2.H
 	var out []Package
 	for _, pkg := range startable {
 		if release := seen[pkg.Name]; release != nil && release.DeletionTimestamp != nil {
-			p.kindless[pkg.Name] = true // somebody will change it: this is no end
+			p.waitForSomebody(pkg.Name) // somebody will change it: this is no end
 			p.set(pkg.Name, StateWaiting, "for its removal to end: "+removalMessage(release))
 			continue
 		}

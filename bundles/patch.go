@@ -23,6 +23,9 @@ type patcher struct{ patches []Patch }
 // Run implements Helm's post-renderer. A patch that matches nothing is an error: it would go unnoticed with the next version
 // of a chart.
 func (p patcher) Run(rendered *bytes.Buffer) (*bytes.Buffer, error) {
+	if len(p.patches) == 0 {
+		return rendered, nil
+	}
 	const file = "rendered.yaml"
 	disk := filesys.MakeFsInMemory()
 	if err := disk.WriteFile(file, rendered.Bytes()); err != nil {

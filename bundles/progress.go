@@ -7,44 +7,46 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	helmv2 "github.com/fluxcd/helm-controller/api/v2"
-	"github.com/fluxcd/pkg/apis/meta"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // progress knows how far a plan's HelmReleases are, and which may be applied next. It does nothing itself.
 type progress struct {
 	packages []Package // of the plan without its core, in order
 	report   Report
+	now      func() time.Time
 	started  map[string]start // absent: this run has not applied the package's HelmRelease yet
 	status   map[string]PackageStatus
-	kindless map[string]bool // waiting only for what somebody does: a program that runs, to register a CRD
+	since    map[string]time.Time // when this run applied the package's HelmRelease
+	kindless map[string]time.Time // since when it waits only for what somebody does: a program that runs, to register a CRD
+	waited   map[string]time.Time // kindless of before the last observation
 }
 
-// start says from when on a HelmRelease's status counts.
-type start struct {
-	generation int64  // it has since this run applied it
-	request    string // to try again, which Flux must have taken; empty: there was none
-}
+// attempts is how many full attempts of Flux at one package a run waits for. What fails thrice is not mended by waiting.
+const attempts = 3
 
-func newProgress(plan *Plan, report Report) *progress {
+func newProgress(plan *Plan, report Report, now func() time.Time) *progress {
 	return &progress{
-		packages: plan.Packages[len(plan.Core):], report: report,
-		started: map[string]start{}, status: map[string]PackageStatus{}, kindless: map[string]bool{},
+		packages: plan.Packages[len(plan.Core):], report: report, now: now,
+		started: map[string]start{}, status: map[string]PackageStatus{}, since: map[string]time.Time{},
+		kindless: map[string]time.Time{},
 	}
 }
 
 // observe takes the HelmReleases as they are, by package, and returns the packages that can be applied now: all that are
 // not yet, and whose dependencies are ready. What changed is reported.
 func (p *progress) observe(releases map[string]*helmv2.HelmRelease) []Package {
-	clear(p.kindless)
+	p.waited, p.kindless = p.kindless, map[string]time.Time{}
 	for _, pkg := range p.packages {
 		if begun, ok := p.started[pkg.Name]; ok {
 			state, message := stateOf(releases[pkg.Name], begun)
 			if state != StateInstalling || !isLasting(p.status[pkg.Name].State) {
 				p.set(pkg.Name, state, message)
+			}
+			if status := p.status[pkg.Name]; status.State == StateInstalling && p.isOverdue(pkg) {
+				p.set(pkg.Name, StateFailed, fmt.Sprintf("not ready after %s: %s", p.now().Sub(p.since[pkg.Name]).Round(time.Second), status.Message))
 			}
 		}
 	}
@@ -71,7 +73,7 @@ func (p *progress) withoutMissing(ctx context.Context, startable []Package, crds
 			return nil, err
 		}
 		if len(missing) > 0 {
-			p.kindless[pkg.Name] = true
+			p.waitForSomebody(pkg.Name)
 			p.set(pkg.Name, StateWaiting, "for "+strings.Join(missing, ", "))
 			continue
 		}
@@ -87,18 +89,18 @@ func isLasting(state State) bool { return state == StateReady || state == StateF
 
 // start notes that a package's HelmRelease was applied.
 func (p *progress) start(name string, begun start) {
-	p.started[name] = begun
+	p.started[name], p.since[name] = begun, p.now()
 	p.set(name, StateInstalling, "")
 }
 
-// finished reports whether nothing more can happen: all are ready (nil), or none that is not will be tried again (an
-// *UnfinishedError).
+// finished reports whether nothing more is to be waited for: all are ready (nil), or all that are not wait for others, will
+// not be tried again, or had the time of all their attempts (an *UnfinishedError).
 func (p *progress) finished() (bool, error) {
 	allReady := true
 	for _, pkg := range p.packages {
 		switch state := p.status[pkg.Name].State; {
 		case state == StateReady:
-		case state == StateStalled, state == StateWaiting && !p.kindless[pkg.Name]:
+		case state == StateStalled, state == StateWaiting && p.kindless[pkg.Name].IsZero(), p.isOverdue(pkg):
 			allReady = false
 		default:
 			return false, nil
@@ -116,7 +118,7 @@ func (p *progress) unfinished(cause error) error {
 	for _, pkg := range p.packages {
 		switch status := p.status[pkg.Name]; {
 		case status.State == StateReady:
-		case status.State == StateWaiting && !p.kindless[pkg.Name]:
+		case status.State == StateWaiting && p.kindless[pkg.Name].IsZero():
 			e.Waiting = append(e.Waiting, pkg.Name)
 		case status.State == StateFailed, status.State == StateStalled, status.State == StateWaiting:
 			e.Culprits = append(e.Culprits, status)
@@ -143,67 +145,61 @@ func (p *progress) unready(pkg Package) []string {
 	return out
 }
 
+// waitForSomebody notes that a package waits for what others do, who are not packages that install.
+func (p *progress) waitForSomebody(name string) {
+	since, waited := p.waited[name]
+	if !waited {
+		since = p.now()
+	}
+	p.kindless[name] = since
+}
+
+// isOverdue reports whether a package has had the time of all attempts at it; or whether the program that shall register
+// its CRDs has had that of one.
+func (p *progress) isOverdue(pkg Package) bool {
+	if since, waits := p.kindless[pkg.Name]; waits {
+		return p.now().Sub(since) > DefaultTimeout
+	}
+	since, started := p.since[pkg.Name]
+	return started && p.now().Sub(since) > attempts*(pkg.timeout()+retryInterval)
+}
+
+// suspects are the packages that it is worth looking at closely: what failed, or installs for longer than most.
+func (p *progress) suspects() []Package {
+	var out []Package
+	for _, pkg := range p.packages {
+		switch state := p.status[pkg.Name].State; {
+		case state == StateFailed, state == StateStalled, state == StateInstalling && p.now().Sub(p.since[pkg.Name]) >= suspicion:
+			out = append(out, pkg)
+		}
+	}
+	return out
+}
+
+// found notes what keeps a package from being ready.
+func (p *progress) found(f finding) {
+	status, before := p.status[f.name], p.status[f.name]
+	if !f.known || !isUnready(status.State) {
+		return
+	}
+	if status.Object, status.Warning = f.object, f.warning; status != before {
+		p.status[f.name] = status
+		p.report.tell(status)
+	}
+}
+
+// isUnready reports states in which objects of a package may keep it from being ready.
+func isUnready(state State) bool {
+	return state == StateInstalling || state == StateFailed || state == StateStalled
+}
+
 func (p *progress) set(name string, state State, message string) {
-	status := PackageStatus{Name: name, State: state, Message: message}
-	if p.status[name] != status {
+	status, before := PackageStatus{Name: name, State: state, Message: message}, p.status[name]
+	if isUnready(state) { // and for the same reason, as far as is known
+		status.Object, status.Warning = before.Object, before.Warning
+	}
+	if status != before {
 		p.status[name] = status
-		p.report.say(name, state, message)
+		p.report.tell(status)
 	}
-}
-
-// stateOf reads a HelmRelease. What it says of a time before begun counts for nothing.
-func stateOf(release *helmv2.HelmRelease, begun start) (State, string) {
-	if release == nil || release.Generation < begun.generation ||
-		(begun.request != "" && release.Status.LastHandledReconcileAt != begun.request) {
-		return StateInstalling, ""
-	}
-	if release.DeletionTimestamp != nil {
-		return StateRemoving, removalMessage(release)
-	}
-	if release.Spec.Suspend {
-		return StateStalled, "the HelmRelease is suspended"
-	}
-	current := func(kind string) *metav1.Condition {
-		c := apimeta.FindStatusCondition(release.Status.Conditions, kind)
-		if c == nil || c.ObservedGeneration != release.Generation {
-			return &metav1.Condition{Status: metav1.ConditionUnknown}
-		}
-		return c
-	}
-	if stalled := current(meta.StalledCondition); stalled.Status == metav1.ConditionTrue {
-		return StateStalled, stalled.Message
-	}
-	ready := current(meta.ReadyCondition)
-	switch {
-	case ready.Status == metav1.ConditionTrue && !hasChart(release):
-		return StateInstalling, fmt.Sprintf("Flux has chart %s and still waits for %s to be served",
-			release.Status.LastAttemptedRevision, release.Spec.Chart.Spec.Version)
-	case ready.Status == metav1.ConditionTrue && release.Status.ObservedGeneration == release.Generation:
-		return StateReady, ready.Message
-	case ready.Status == metav1.ConditionFalse && isFailure(ready.Reason):
-		// Between two attempts Ready only says when the next one is; what went wrong stands in Released.
-		if released := current(helmv2.ReleasedCondition); released.Status == metav1.ConditionFalse {
-			return StateFailed, released.Message
-		}
-		return StateFailed, ready.Message
-	}
-	return StateInstalling, ready.Message
-}
-
-// hasChart reports whether the chart of the last attempt is the one that is asked for. Flux matches versions without what
-// follows the plus: as long as it knows only the last index of our charts, it takes the chart of before for the new one.
-func hasChart(release *helmv2.HelmRelease) bool {
-	if release.Spec.Chart == nil {
-		return true
-	}
-	_, mark, marked := strings.Cut(release.Spec.Chart.Spec.Version, "+")
-	return !marked || strings.HasSuffix(release.Status.LastAttemptedRevision, "+"+mark)
-}
-
-// isFailure tells reasons of a failed attempt from those of one that could not begin yet: the chart is still being
-// fetched, or another HelmRelease is not ready.
-func isFailure(reason string) bool {
-	return !slices.Contains([]string{
-		meta.ProgressingReason, meta.ProgressingWithRetryReason, meta.DependencyNotReadyReason, "SourceNotReady",
-	}, reason)
 }

@@ -4,6 +4,7 @@ package bundles
 
 import (
 	"testing"
+	"time"
 
 	helmv2 "github.com/fluxcd/helm-controller/api/v2"
 	"github.com/fluxcd/pkg/apis/meta"
@@ -69,7 +70,7 @@ func TestUnfinishedTellsWhereToLook(t *testing.T) {
 
 func TestAFailureIsToldWhileAnotherAttemptRuns(t *testing.T) {
 	heard := &listener{}
-	p := newProgress(planOf(t, "z", pkg("z"), pkg("a")), heard.hear)
+	p := newProgress(planOf(t, "z", pkg("z"), pkg("a")), heard.hear, time.Now)
 	r := &helmv2.HelmRelease{}
 	observe := func(status metav1.ConditionStatus, reason, message string) {
 		condition(r, meta.ReadyCondition, status, reason, message)

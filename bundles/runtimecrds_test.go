@@ -86,7 +86,7 @@ func TestAKindThatNobodyRegistersIsNamed(t *testing.T) {
 	})
 	var unfinished *UnfinishedError
 	require.ErrorAs(t, err, &unfinished)
-	require.Equal(t, []PackageStatus{{"user", StateWaiting, "for " + things + " of op"}}, unfinished.Culprits)
+	require.Equal(t, []PackageStatus{{Name: "user", State: StateWaiting, Message: "for " + things + " of op"}}, unfinished.Culprits)
 }
 
 func TestAnExistingKindIsNotWaitedFor(t *testing.T) {

@@ -4,6 +4,7 @@ package bundles
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -29,14 +30,33 @@ type PackageStatus struct {
 	Name    string
 	State   State
 	Message string // of the last attempt, or what is waited for; may be empty
+	// Object is the first of the package's objects that is not ready, and Warning the newest one about it. Zero: none is
+	// known; always so for a package that is ready, or was not begun.
+	Object  FailingObject
+	Warning Warning
+}
+
+// why is what keeps the package from being ready, the closest cause first. Empty: nothing is known.
+func (s PackageStatus) why() string {
+	var parts []string
+	for _, part := range []string{s.Object.String(), s.Warning.String(), s.Message} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // Report takes what is new. It is called from one goroutine at a time, and must not block for long. Nil: nobody listens.
 type Report func(PackageStatus)
 
 func (r Report) say(name string, state State, message string) {
+	r.tell(PackageStatus{Name: name, State: state, Message: message})
+}
+
+func (r Report) tell(status PackageStatus) {
 	if r != nil {
-		r(PackageStatus{Name: name, State: state, Message: message})
+		r(status)
 	}
 }
 
@@ -66,8 +86,8 @@ func (e *UnfinishedError) Error() string {
 			out.WriteString("; ")
 		}
 		fmt.Fprintf(&out, "%s is %s", culprit.Name, culprit.State)
-		if culprit.Message != "" {
-			fmt.Fprintf(&out, " (%s)", culprit.Message)
+		if why := culprit.why(); why != "" {
+			fmt.Fprintf(&out, " (%s)", why)
 		}
 	}
 	if len(e.Waiting) > 0 {
@@ -81,6 +101,26 @@ func (e *UnfinishedError) Error() string {
 
 // Unwrap gives the cause, so that callers see a cancelled or expired context.
 func (e *UnfinishedError) Unwrap() error { return e.Cause }
+
+// Interrupted says what goes on without us, and what was not begun.
+func (e *UnfinishedError) Interrupted() string {
+	var out, going []string
+	left := slices.Clone(e.Waiting)
+	for _, culprit := range e.Culprits {
+		if isUnready(culprit.State) {
+			going = append(going, culprit.Name)
+		} else {
+			left = append(left, culprit.Name)
+		}
+	}
+	if len(going) > 0 {
+		out = append(out, "Flux goes on in the cluster with: "+strings.Join(going, ", "))
+	}
+	if len(left) > 0 {
+		out = append(out, "not begun: "+strings.Join(left, ", "))
+	}
+	return strings.Join(append(out, goOn), "\n")
+}
 
 // Hint tells where to look.
 func (e *UnfinishedError) Hint() string {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -71,6 +72,12 @@ func ExitCode(err error) int {
 func PrintError(w io.Writer, err error) {
 	if ExitCode(err) == exitInterrupted {
 		fmt.Fprintln(w, "cozy-install: interrupted")
+		var going interface{ Interrupted() string } // says what goes on without us
+		if errors.As(err, &going) {
+			for line := range strings.Lines(ui.Printable(going.Interrupted())) {
+				fmt.Fprintf(w, "    %s\n", strings.TrimRight(line, "\n"))
+			}
+		}
 		return
 	}
 	fmt.Fprintf(w, "cozy-install: %s\n", ui.Printable(err.Error()))

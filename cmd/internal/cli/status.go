@@ -64,7 +64,7 @@ func statusText(s bootstrap.Status) string {
 	b.WriteString(healthText(s))
 	packages := make([][]string, 0, len(s.Packages))
 	for _, p := range s.Packages {
-		packages = append(packages, []string{p.Name, p.State, p.Message})
+		packages = append(packages, []string{p.Name, p.State, p.Why()})
 	}
 	b.WriteString(ui.Table([]string{"PACKAGE", "STATE", "MESSAGE"}, packages) + "\n\n")
 	if s.Root == nil {

@@ -111,7 +111,7 @@ func partsOf(s bootstrap.Status) []part {
 	}
 	add("cluster", s.Checks)
 	for _, p := range s.Packages {
-		parts = append(parts, part{"package " + p.Name, withReason(p.State, p.Message)})
+		parts = append(parts, part{"package " + p.Name, withReason(p.State, p.Why())})
 	}
 	if s.Root == nil {
 		return parts

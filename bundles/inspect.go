@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+const (
+	// inspectionInterval is how often packages that are not ready are looked at closely, and suspicion how long one installs
+	// before it is: most are ready sooner.
+	inspectionInterval = 10 * time.Second
+	suspicion          = 10 * time.Second
+	// inspectionTimeout bounds one answer of the cluster to that.
+	inspectionTimeout = 10 * time.Second
+)
+
+// inspector finds out what keeps a package from being ready. It changes nothing.
+type inspector struct {
+	helm *Helm
+	kube kubernetes.Interface
+}
+
+func newInspector(config *rest.Config, client kubernetes.Interface) *inspector {
+	bounded := rest.CopyConfig(config)
+	bounded.Timeout = inspectionTimeout // the SDK's storage takes no context
+	return &inspector{helm: NewHelm(bounded, nil), kube: client}
+}
+
+// finding is what keeps a package from being ready.
+type finding struct {
+	name    string // of the package
+	known   bool   // false: it could not be looked at
+	object  FailingObject
+	warning Warning
+}
+
+// look names the first object of the package that is not ready and has a warning, or the first of all. A package whose
+// objects can't be asked for has none: its own message must do.
+func (i *inspector) look(ctx context.Context, p Package) finding {
+	out := finding{name: p.Name}
+	if i == nil {
+		return out
+	}
+	failing, err := i.helm.Unready(ctx, p.Release, p.Namespace)
+	if err != nil || ctx.Err() != nil {
+		return out
+	}
+	if out.known = true; len(failing) == 0 {
+		return out
+	}
+	out.object = failing[0]
+	known := map[string]*warnings{} // by namespace
+	for _, object := range failing {
+		if known[object.Namespace] == nil {
+			read, err := readWarnings(ctx, i.kube, object.Namespace)
+			if err != nil {
+				return out
+			}
+			known[object.Namespace] = read
+		}
+		if last := known[object.Namespace].last(objectKey{object.Kind, object.Name}); last != (Warning{}) {
+			out.object, out.warning = object, last
+			return out
+		}
+	}
+	return out
+}
+
+// inspection looks at packages in the background, one after the other.
+type inspection struct {
+	ask   chan []Package
+	found chan finding
+}
+
+func newInspection() *inspection {
+	return &inspection{ask: make(chan []Package), found: make(chan finding)}
+}
+
+// run answers requests until ctx ends.
+func (n *inspection) run(ctx context.Context, by *inspector) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case packages := <-n.ask:
+			for _, p := range packages {
+				select {
+				case n.found <- by.look(ctx, p):
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	}
+}
+
+// request asks for these packages to be looked at, unless it is busy with others.
+func (n *inspection) request(packages []Package) {
+	if len(packages) == 0 {
+		return
+	}
+	select {
+	case n.ask <- packages:
+	default:
+	}
+}
+
+// explain adds to a status what keeps the package from being ready, if that is known.
+func (i *inspector) explain(ctx context.Context, p Package, status PackageStatus) PackageStatus {
+	if !isUnready(status.State) {
+		return status
+	}
+	if found := i.look(ctx, p); found.known {
+		status.Object, status.Warning = found.object, found.warning
+	}
+	return status
+}
+
+// Unready lists the objects of a release's newest revision that are not as Helm waits for them, in the order in which Helm
+// makes them, the hooks that run or failed last. No release: none.
+func (h *Helm) Unready(ctx context.Context, name, namespace string) ([]FailingObject, error) {
+	last, err := h.last(ctx, name, namespace)
+	if err != nil || last == nil {
+		return nil, err
+	}
+	cfg, err := h.open(name, namespace)
+	if err != nil {
+		return nil, err
+	}
+	return unready(ctx, cfg, last)
+}
