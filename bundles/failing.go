@@ -43,6 +43,9 @@ func (w Warning) String() string {
 	return fmt.Sprintf("%s %s: %s: %s", w.Kind, w.Name, w.Reason, w.Message)
 }
 
+// doesNotExist is why an object is not ready that Kubernetes has refused, or that Helm did not get to.
+const doesNotExist = "it does not exist"
+
 // maxReason bounds what is kept of a text from the cluster, in bytes.
 const maxReason = 1000
 
@@ -52,7 +55,7 @@ func failingObject(kind, namespace, name, logged string, err error) FailingObjec
 	out := FailingObject{Kind: kind, Namespace: namespace, Name: name, Why: "it is not ready"}
 	switch {
 	case apierrors.IsNotFound(err):
-		out.Why = "it does not exist"
+		out.Why = doesNotExist
 	case err != nil:
 		out.Why = err.Error()
 	case logged != "":

@@ -4,6 +4,7 @@ package bundles
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -39,7 +40,8 @@ type finding struct {
 	warning Warning
 }
 
-// look names the first object of the package that is not ready and has a warning, or the first of all. A package whose
+// look names the first object of the package that does not exist, or that is not ready and has a warning, or the first of
+// all that are not ready. A package whose
 // objects can't be asked for has none: its own message must do.
 func (i *inspector) look(ctx context.Context, p Package) finding {
 	out := finding{name: p.Name}
@@ -54,6 +56,10 @@ func (i *inspector) look(ctx context.Context, p Package) finding {
 		return out
 	}
 	out.object = failing[0]
+	if at := slices.IndexFunc(failing, func(o FailingObject) bool { return o.Why == doesNotExist }); at >= 0 {
+		out.object = failing[at] // that others are not ready is the smaller matter
+		return out
+	}
 	known := map[string]*warnings{} // by namespace
 	for _, object := range failing {
 		if known[object.Namespace] == nil {

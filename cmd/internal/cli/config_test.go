@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
+	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/bootstrap/site"
 )
 
@@ -161,4 +162,9 @@ func TestPrintErrorSaysTheNextStepOnce(t *testing.T) {
 		printed(fmt.Errorf("up: %w", &site.FileError{Path: "a.yaml", Err: os.ErrNotExist})))
 	require.Equal(t, "cozy-install: no\uFFFD[2J\n", printed(errors.New("no\x1b[2J")))
 	require.Equal(t, "cozy-install: interrupted\n", printed(&phase.Error{Title: "x", Err: context.Canceled}))
+	require.Equal(t, "cozy-install: interrupted\n    Flux goes on in the cluster with: a\n    not begun: b\n"+
+		"    run the same command again: it goes on from here\n",
+		printed(&phase.Error{Title: "x", Err: &bundles.UnfinishedError{
+			Culprits: []bundles.PackageStatus{{Name: "a", State: bundles.StateInstalling}}, Waiting: []string{"b"}, Cause: context.Canceled,
+		}}))
 }
