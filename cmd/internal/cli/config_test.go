@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
-	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bundles"
 )
 
 const example = "../../../examples/lab/site.yaml"

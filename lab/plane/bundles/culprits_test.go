@@ -114,7 +114,6 @@ func (w *world) interruptedRest(t *testing.T) {
 	require.Contains(t, unfinished.Interrupted(), "third")
 	_, err = w.dynamic.Resource(helmReleases).Namespace(trialNamespace).Get(t.Context(), "third", metav1.GetOptions{})
 	require.Error(t, err, "nothing was begun that has to wait")
-	require.Equal(t, map[int]string{1: "deployed"}, w.history(t, trialNamespace, "base"), "the core is as it was")
 }
 
 func (w *world) requireNamed(t *testing.T, status bundles.PackageStatus) {
