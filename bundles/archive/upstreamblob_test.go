@@ -42,8 +42,12 @@ func TestWrongContentIsNeitherServedNorKept(t *testing.T) {
 	defer response.Body.Close()
 
 	n, err := io.Copy(io.Discard, response.Body)
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.Less(t, n, size, "nobody takes it for whole")
+
+	if response.StatusCode != http.StatusBadGateway { // it was all there before the first byte was sent on
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	}
+
 	require.False(t, store.hasBlob(sum))
 	require.Eventually(t, func() bool { return len(leftovers(t, store)) == 0 }, 5*time.Second, 10*time.Millisecond)
 
