@@ -81,7 +81,7 @@ func (o SaveOptions) platforms() []string {
 	}
 	var out []string
 	for _, node := range o.Options.Site.Nodes {
-		out = append(out, "linux/"+string(node.Arch))
+		out = append(out, "linux/"+node.Arch)
 	}
 	slices.Sort(out)
 	if out = slices.Compact(out); len(out) == 0 {

@@ -15,7 +15,7 @@ import (
 const (
 	// eventPage is how many objects are asked for at once, and eventPages how often: a namespace with more warnings or pods is
 	// told of as far as it is known.
-	eventPage = 500
+	eventPage  = 500
 	eventPages = 4
 )
 

@@ -70,7 +70,7 @@ func TestTheImageHoldsOneProgramForAnyUser(t *testing.T) {
 	require.NoError(t, err)
 	digest, size, err := v1.SHA256(content)
 	require.NoError(t, err)
-	require.Equal(t, layerDescriptor(t, image), v1.Descriptor{MediaType: types.OCIUncompressedLayer, Size: size, Digest: digest})
+	require.Equal(t, v1.Descriptor{MediaType: types.OCIUncompressedLayer, Size: size, Digest: digest}, layerDescriptor(t, image))
 	require.NoError(t, content.Close())
 	content, err = layers[0].Uncompressed()
 	require.NoError(t, err)
@@ -86,8 +86,8 @@ func TestTheImageHoldsOneProgramForAnyUser(t *testing.T) {
 	require.NoError(t, err)
 	want, err := os.ReadFile(program)
 	require.NoError(t, err)
-	require.Equal(t, len(want), len(held))
-	require.True(t, string(want) == string(held), "the program, byte for byte")
+	require.Len(t, held, len(want))
+	require.Equal(t, string(want), string(held), "the program, byte for byte")
 
 	_, err = archive.Next()
 	require.ErrorIs(t, err, io.EOF)
@@ -158,12 +158,15 @@ func TestProgramsAreWhatTheirNamesSay(t *testing.T) {
 	}{
 		"nothing": {func(*testing.T, string) {}, []string{"there is neither cozy-controller-linux-amd64 nor cozy-controller-linux-arm64"}},
 		"another machine": {func(t *testing.T, dir string) {
+			t.Helper()
 			require.NoError(t, os.Rename(standIn{}.build(t, dir, "amd64"), filepath.Join(dir, "cozy-controller-linux-arm64")))
 		}, []string{"cozy-controller-linux-arm64: a program for EM_X86_64, not EM_AARCH64"}},
 		"another program": {func(t *testing.T, dir string) {
+			t.Helper()
 			standIn{module: "example.org/other"}.build(t, dir, "amd64")
 		}, []string{"cozy-controller-linux-amd64: built from example.org/other/cmd/cozy-controller, not " + controllerPackage}},
 		"another version, and one without": {func(t *testing.T, dir string) {
+			t.Helper()
 			standIn{stamp: "cozy-controller-build:v1.2.2:;"}.build(t, dir, "amd64")
 			standIn{stamp: "v1.2.3"}.build(t, dir, "arm64")
 		}, []string{
@@ -171,12 +174,15 @@ func TestProgramsAreWhatTheirNamesSay(t *testing.T) {
 			"cozy-controller-linux-arm64: not stamped with its version",
 		}},
 		"linked to libraries": {func(t *testing.T, dir string) {
+			t.Helper()
 			standIn{flags: []string{"-buildmode=pie"}}.build(t, dir, "amd64")
 		}, []string{"cozy-controller-linux-amd64: linked to libraries"}},
 		"no program": {func(t *testing.T, dir string) {
+			t.Helper()
 			write(t, filepath.Join(dir, "cozy-controller-linux-amd64"), "#!/bin/sh\n")
 		}, []string{"cozy-controller-linux-amd64: not an ELF program"}},
 		"a directory": {func(t *testing.T, dir string) {
+			t.Helper()
 			require.NoError(t, os.Mkdir(filepath.Join(dir, "cozy-controller-linux-amd64"), 0o700))
 		}, []string{"cozy-controller-linux-amd64: not a file"}},
 	} {

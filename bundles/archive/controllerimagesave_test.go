@@ -45,7 +45,7 @@ func TestAnOCIArchiveHoldsTheImageByItsDigest(t *testing.T) {
 	require.NoError(t, err)
 	again, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.True(t, string(first) == string(again), "the same image is the same archive")
+	require.Equal(t, string(first), string(again), "the same image is the same archive")
 }
 
 func TestADockerArchiveHoldsOnePlatformByTag(t *testing.T) {

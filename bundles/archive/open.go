@@ -107,7 +107,7 @@ func (a *Archive) readContents() error {
 		return err
 	}
 	var lacks []error
-	need := func(what string, file string) {
+	need := func(what, file string) {
 		if _, has := a.parts[file]; !has {
 			lacks = append(lacks, fmt.Errorf("%s: there is no %s", what, file))
 		}

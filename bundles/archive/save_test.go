@@ -84,7 +84,7 @@ func TestTheSamePartsMakeTheSameArchive(t *testing.T) {
 	require.NoError(t, err)
 	b, err := os.ReadFile(second)
 	require.NoError(t, err)
-	require.True(t, string(a) == string(b), "two archives of the same parts differ")
+	require.Equal(t, string(a), string(b), "two archives of the same parts differ")
 }
 
 func TestAnInterruptedSaveGoesOn(t *testing.T) {

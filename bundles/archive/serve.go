@@ -77,10 +77,10 @@ func (r *Registry) Serve(ctx context.Context, listener net.Listener) error {
 }
 
 func (r *Registry) serveLogged(w http.ResponseWriter, request *http.Request) {
-	start, seen := time.Now(), &recorder{ResponseWriter: w}
+	ctx, start, seen := request.Context(), time.Now(), &recorder{ResponseWriter: w}
 	// Also when an answer breaks off, which a panic does.
 	defer func() {
-		r.log.InfoContext(request.Context(), "request", "client", request.RemoteAddr, "method", request.Method,
+		r.log.InfoContext(ctx, "request", "client", request.RemoteAddr, "method", request.Method,
 			"path", request.URL.Path, "status", seen.status, "bytes", seen.bytes, "took", time.Since(start).Round(time.Millisecond))
 	}()
 

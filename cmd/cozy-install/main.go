@@ -18,7 +18,7 @@ import (
 var version = "dev"
 
 // controllerImage is set by the linker of a release: the published image of cozy-controller, by digest.
-var controllerImage string //nolint:gochecknoglobals // the linker sets nothing else
+var controllerImage string
 
 func main() { os.Exit(run()) }
 

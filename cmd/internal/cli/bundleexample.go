@@ -26,4 +26,6 @@ func exampleSite(bundle string) *site.Site {
 }
 
 // defaultPlan resolves a bundle for the example site.
-func defaultPlan(name string) (*bundles.Plan, error) { return bootstrap.ResolveBundle(exampleSite(name), "") }
+func defaultPlan(name string) (*bundles.Plan, error) {
+	return bootstrap.ResolveBundle(exampleSite(name), "")
+}

@@ -62,14 +62,14 @@ func newBundleSaveCommand(streams Streams) *cobra.Command {
 }
 
 // signingKey is nil where none is named.
-func signingKey(file string, make bool) (*archive.Key, error) {
+func signingKey(file string, create bool) (*archive.Key, error) {
 	if file == "" {
-		if make {
+		if create {
 			return nil, &UsageError{Err: errors.New("--make-key: name the file with --key")}
 		}
 		return nil, nil //nolint:nilnil // not signed
 	}
-	if _, err := os.Stat(file); make && errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(file); create && errors.Is(err, os.ErrNotExist) {
 		return archive.MakeKey(file)
 	}
 	return archive.ReadKey(file)
@@ -77,7 +77,7 @@ func signingKey(file string, make bool) (*archive.Key, error) {
 
 func savedText(s archive.Saved) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s, %d images for %s, %d charts, %d boot assets.\n", s.File, humanize.Bytes(uint64(s.Bytes)), //nolint:gosec // a size
+	fmt.Fprintf(&b, "%s: %s, %d images for %s, %d charts, %d boot assets.\n", s.File, humanize.Bytes(uint64(s.Bytes)),
 		len(s.Contents.Images), strings.Join(s.Contents.Platforms, " and "), len(s.Contents.Charts), len(s.Contents.Assets))
 	for _, image := range s.Contents.Images {
 		if len(image.Lacks) > 0 {

@@ -4,7 +4,6 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 	"time"
 
@@ -57,6 +56,6 @@ func TestBundleDiffIsReadable(t *testing.T) {
 	require.Equal(t, "add a\nchange b\n      values.x: 1 -> 2\nrepair c: failed: no such image\n", bundleDiffText(diffs))
 	require.NoError(t, bootstrap.DifferentPackages(nil))
 	var different *bootstrap.DifferentPackagesError
-	require.True(t, errors.As(bootstrap.DifferentPackages(diffs), &different))
+	require.ErrorAs(t, bootstrap.DifferentPackages(diffs), &different)
 	require.Equal(t, []string{"a", "b", "c"}, different.Packages)
 }

@@ -24,10 +24,20 @@ func TestMachinesOfAnExistingClusterAreLeftAlone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "site.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(hostedSite), 0o600))
 	for _, args := range [][]string{
-		{"node", "list"}, {"node", "show", "a"}, {"node", "add", "a"}, {"node", "remove", "a"}, {"node", "replace", "a"},
-		{"upgrade", "talos"}, {"upgrade", "kubernetes"},
-		{"etcd", "snapshot"}, {"etcd", "restore", "file"},
-		{"reset"}, {"pxe", "serve"}, {"pxe", "status"}, {"talosconfig"}, {"kubeconfig"},
+		{"node", "list"},
+		{"node", "show", "a"},
+		{"node", "add", "a"},
+		{"node", "remove", "a"},
+		{"node", "replace", "a"},
+		{"upgrade", "talos"},
+		{"upgrade", "kubernetes"},
+		{"etcd", "snapshot"},
+		{"etcd", "restore", "file"},
+		{"reset"},
+		{"pxe", "serve"},
+		{"pxe", "status"},
+		{"talosconfig"},
+		{"kubeconfig"},
 		{"talos", "generate"},
 	} {
 		code, out, text := run(t, append(args, "-f", file)...)

@@ -46,6 +46,7 @@ func (w *world) coreFromNothing(t *testing.T) {
 
 // The plane's Flux was there before: nothing of the package flux may appear, not even its namespace.
 func (w *world) fluxIsRespected(t *testing.T) {
+	t.Helper()
 	_, err := w.kube.CoreV1().Namespaces().Get(t.Context(), "cozy-fluxcd", metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 	secrets, err := w.kube.CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{LabelSelector: "owner=helm,name=flux"})

@@ -33,7 +33,9 @@ func (w *world) differencesAreShown(t *testing.T) {
 	plan.Packages = append(plan.Packages, bundles.Package{Name: "fresh", Chart: bundles.Chart{Version: "1"}})
 	changed := []bundles.Field{{Path: "values.password", New: "(redacted)"}, {Path: "values.word", New: `"new"`}}
 	require.ElementsMatch(t, []bundles.PackageDiff{
-		{Package: "fade-relic", Change: bundles.DiffChange, Fields: changed}, {Package: "fade-two", Change: bundles.DiffChange, Fields: changed},
-		{Package: "fresh", Change: bundles.DiffAdd}, {Package: "fade-three", Change: bundles.DiffRemove},
+		{Package: "fade-relic", Change: bundles.DiffChange, Fields: changed},
+		{Package: "fade-two", Change: bundles.DiffChange, Fields: changed},
+		{Package: "fresh", Change: bundles.DiffAdd},
+		{Package: "fade-three", Change: bundles.DiffRemove},
 	}, diff(plan))
 }

@@ -43,6 +43,7 @@ func TestEveryBundleInstallsWithEverythingOptional(t *testing.T) {
 }
 
 func installsWithStandIns(t *testing.T, bundle string) *bundles.Plan {
+	t.Helper()
 	w := newWorld(t)
 	if strings.HasSuffix(bundle, "-hosted") {
 		w.hasANetwork(t)
