@@ -46,6 +46,11 @@ type SaveOptions struct {
 // SaveBundle writes everything that a site needs of the network into one file: charts, images, and what its machines boot. All
 // that can't be had is told at once, as an *archive.IncompleteError. It may be interrupted and run again.
 func SaveBundle(ctx context.Context, o SaveOptions) (out archive.Saved, err error) {
+	if !o.Options.Site.Hosted() { // an existing cluster is not asked for here: it need not have an image yet
+		if o.Options, err = o.Options.withControllerImage(ctx); err != nil {
+			return archive.Saved{}, err
+		}
+	}
 	dir, err := workdir.Open(o.Options.WorkDir)
 	if err != nil {
 		return archive.Saved{}, err
@@ -70,6 +75,10 @@ func SaveBundle(ctx context.Context, o SaveOptions) (out archive.Saved, err erro
 	}
 	if err := b.saveCharts(ctx, o, &s, images); err != nil {
 		return archive.Saved{}, err
+	}
+	if made := o.Options.made; made != nil {
+		delete(images, made.Reference())
+		s.Made = append(s.Made, archive.MadeImage{Name: made.Reference(), Index: made.Index})
 	}
 	s.Images = images.wanted()
 	return archive.Save(ctx, s, o.File)

@@ -71,6 +71,9 @@ func (b *bringup) useArchive(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("archive %s: %w", o.File, err)
 	}
+	if err := loadController(ctx, store, b.opts.made); err != nil {
+		return err
+	}
 	b.log.Info("the archive is in the registry's store", "store", o.Store, "new", loaded.New, "kept", loaded.Kept)
 	if err := b.unpackAssets(ctx, from); err != nil {
 		return err

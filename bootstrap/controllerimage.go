@@ -47,8 +47,17 @@ func (o Options) withControllerImage(ctx context.Context) (Options, error) {
 	if err != nil {
 		return o, err
 	}
-	o.ControllerImage = image.Reference()
+	o.ControllerImage, o.made = image.Reference(), image
 	return o, nil
+}
+
+// loadController puts the image into the store of the bastion's registry. Nil: it comes from elsewhere.
+func loadController(ctx context.Context, store *archive.Store, image *archive.ControllerImage) error {
+	if image == nil {
+		return nil
+	}
+	_, err := store.Load(ctx, image, []archive.Root{image.Root()}, nil)
+	return err
 }
 
 func siteControllerImage(s *site.Site) string {

@@ -42,6 +42,8 @@ type Options struct {
 	ControllerImage string
 	// ControllerBinaries are the programs of cozy-controller.
 	ControllerBinaries archive.ControllerBinaries
+	// made is the image that was made of them; nil: none was.
+	made *archive.ControllerImage
 	// ChartSource is the URL of a chart repository that stands in for all others, see bundles.Shelf.Redirect. Empty: each
 	// package's own.
 	ChartSource string

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 
@@ -49,4 +50,22 @@ func (o RegistryOptions) trust() (archive.Trust, error) {
 		return trust, fmt.Errorf("%s: %w", o.PublicKey, err)
 	}
 	return trust, nil
+}
+
+// loadController puts cozy-controller's image into the store. A directory without its programs is said, and no mistake: a
+// release names an image that is published.
+func (o RegistryOptions) loadController(ctx context.Context, store *archive.Store, say func(string)) error {
+	if o.Controller.Dir == "" {
+		return nil
+	}
+	image, err := archive.BuildController(ctx, o.Controller)
+	if absent := (*archive.BinariesError)(nil); errors.As(err, &absent) && absent.Absent {
+		say(fmt.Sprintf("no image of cozy-controller is made: %v", err))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	say("serving cozy-controller's image for " + strings.Join(image.Platforms, " and ") + ": " + image.Reference())
+	return loadController(ctx, store, image)
 }

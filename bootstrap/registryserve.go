@@ -30,6 +30,8 @@ type RegistryOptions struct {
 	PublicKey string
 	// Unsigned takes an archive without a signature.
 	Unsigned bool
+	// Controller is where the programs of cozy-controller are, whose image is served too where they are there. Zero: it is not.
+	Controller archive.ControllerBinaries
 	// PullThrough fetches what the store lacks from the registries themselves: there is a network.
 	PullThrough bool
 	// Site says which registries images may come from, and which mirrors and logins they have. Nil: those of all bundles,
@@ -53,6 +55,9 @@ func ServeRegistry(ctx context.Context, o RegistryOptions, say func(string)) (er
 		return err
 	}
 	if err := o.load(ctx, store, say); err != nil {
+		return err
+	}
+	if err := o.loadController(ctx, store, say); err != nil {
 		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)

@@ -11,5 +11,5 @@
 // of our own through the interface Charts, and a cluster as a rest.Config.
 //
 // Still missing: an order in which Flux takes up new charts of ours, whose versions it can't tell from the old ones as soon as
-// those are gone from the index (our own changes of releases are ordered); the air gap.
+// those are gone from the index (our own changes of releases are ordered).
 package bundles

@@ -49,6 +49,7 @@ type binary struct {
 type BinariesError struct {
 	Dir      string
 	Problems []string // one at least; each names its file
+	Absent   bool     // there is no program at all
 }
 
 func (e *BinariesError) Error() string {
@@ -80,7 +81,7 @@ func (b ControllerBinaries) find() (found []binary, missing []string, err error)
 		found = append(found, one)
 	}
 	if len(found) == 0 {
-		wrong.Problems = []string{"there is neither " + strings.Join(missing, " nor ")}
+		wrong.Absent, wrong.Problems = true, []string{"there is neither " + strings.Join(missing, " nor ")}
 	}
 	if len(wrong.Problems) > 0 {
 		return nil, nil, wrong

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	"github.com/stretchr/testify/require"
@@ -153,5 +154,30 @@ func unpack(t *testing.T, path string) string {
 		require.NoError(t, err)
 		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(header.Name)), 0o700))
 		write(t, filepath.Join(dir, header.Name), string(content))
+	}
+}
+
+// What nobody has published is pulled from the bastion like anything else.
+func TestTheStoreServesTheMadeImage(t *testing.T) {
+	made := buildController(t, standIn{}, "amd64", "arm64")
+	store := newStore(t)
+	_, err := store.Load(t.Context(), made, []Root{made.Root()}, nil)
+	require.NoError(t, err)
+	again, err := store.Load(t.Context(), made, []Root{made.Root()}, nil)
+	require.NoError(t, err)
+	require.Zero(t, again.New)
+	host := serve(t, store)
+	for _, platform := range []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64"}} {
+		image, err := remote.Image(refTo(t, host+"/"+made.Reference()), remote.WithPlatform(platform))
+		require.NoError(t, err)
+		require.NoError(t, validate.Image(image, validate.Fast), "of layers, which it takes for compressed")
+		layers, err := image.Layers()
+		require.NoError(t, err)
+		require.Len(t, layers, 1)
+		content, err := layers[0].Compressed()
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, content) // the client holds it against its digest
+		require.NoError(t, err)
+		require.NoError(t, content.Close())
 	}
 }

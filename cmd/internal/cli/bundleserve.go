@@ -15,11 +15,13 @@ import (
 func newBundleServeCommand(streams Streams) *cobra.Command {
 	var options bootstrap.RegistryOptions
 	var file string
+	var from binariesFlag
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the bastion's registry until interrupted", Args: usageArgs(cobra.NoArgs),
 		Long: "Run the bastion's registry until interrupted: images and charts for the nodes and for Flux, from a directory that stays.\n" +
-			"An image of quay.io has the name quay.io/... there. Nobody can push to it. With --pull-through it fetches what it lacks\n" +
-			"from the registries themselves. Give nodes its address as registries.bastion in the site file.",
+			"cozy-controller's image is made of the programs beside cozy-install and served too. An image of quay.io has the name\n" +
+			"quay.io/... there. Nobody can push to it. With --pull-through it fetches what it lacks from the registries themselves.\n" +
+			"Give nodes its address as registries.bastion in the site file.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file != "" {
 				s, err := site.Load(file)
@@ -28,10 +30,15 @@ func newBundleServeCommand(streams Streams) *cobra.Command {
 				}
 				options.Site = s
 			}
+			var err error
+			if options.Controller, err = from.binaries(streams.version); err != nil {
+				return err
+			}
 			options.Log = slog.New(slog.NewTextHandler(streams.Err, nil))
 			return bootstrap.ServeRegistry(cmd.Context(), options, func(line string) { fmt.Fprintln(streams.Err, line) })
 		},
 	}
+	from.add(c)
 	c.Flags().StringVar(&options.Store, "store", "registry", "directory of what is served; it is made for its owner only")
 	c.Flags().StringVar(&options.Archive, "archive", "", "an archive of bundle save, which is loaded into the store first; loading it again changes nothing")
 	c.Flags().StringVar(&options.PublicKey, "public-key", "", "file of the key that the archive must be signed with")
