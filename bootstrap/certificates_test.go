@@ -66,7 +66,7 @@ func TestABadAuthorityEndsUpBeforeAnythingIsTouched(t *testing.T) {
 	s, err := site.Parse("site.yaml", []byte(strings.Replace(hostedText, "storage:", "certificates: {ca: "+filepath.Join(t.TempDir(), "none.pem")+"}\nstorage:", 1)))
 	require.NoError(t, err)
 	s.Packages.Enable = append(s.Packages.Enable, "cert-manager-issuers")
-	o := Options{Site: s, WorkDir: t.TempDir()}
+	o := Options{Site: s, WorkDir: t.TempDir(), ControllerImage: "example.org/controller:v1"}
 	out, err := Up(t.Context(), o)
 	var file *SiteFileError
 	require.ErrorAs(t, err, &file)

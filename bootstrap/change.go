@@ -44,10 +44,23 @@ type Work struct {
 	title string
 	list  func(*bringup) ([]phase.Phase, error)
 	risks func(*bringup) []Risk // nil: none
+	// installs says that it brings the core, and needs to know the image of cozy-controller.
+	installs bool
+}
+
+// options are those that the change runs with.
+func (w Work) options(ctx context.Context, o Options) (Options, error) {
+	if !w.installs {
+		return o, nil
+	}
+	return o.withControllerImage(ctx)
 }
 
 // Run carries the change out, holding the work directory. What was done is returned also with an error.
 func (w Work) Run(ctx context.Context, o Options, agreed Agreement) (out Change, err error) {
+	if o, err = w.options(ctx, o); err != nil {
+		return Change{}, err
+	}
 	dir, err := workdir.Open(o.WorkDir)
 	if err != nil {
 		return Change{}, err
@@ -91,6 +104,10 @@ func (w Work) agreed(ctx context.Context, b *bringup, phases []phase.Phase, agre
 
 // Plan says what Run would do, changing nothing.
 func (w Work) Plan(ctx context.Context, o Options) (PlannedChange, error) {
+	o, err := w.options(ctx, o)
+	if err != nil {
+		return PlannedChange{}, err
+	}
 	dir, err := workdir.OpenForReading(o.WorkDir)
 	if err != nil {
 		return PlannedChange{}, err

@@ -168,7 +168,7 @@ func TestNodesAreRemovedAddedAndReplaced(t *testing.T) {
 func TestAChangeOfANodeWantsItsRisksAccepted(t *testing.T) {
 	o := Options{Site: parseSite(t, "", ""), WorkDir: t.TempDir()}
 	for change, risks := range map[string][]string{
-		"remove": {RiskDataLoss}, "replace": {RiskDataLoss, RiskStorageReplicas},
+		"remove": {RiskDataLoss, RiskPackageSteps}, "replace": {RiskDataLoss, RiskPackageSteps, RiskStorageReplicas},
 	} {
 		of := map[string]func(*site.Site, string) (Work, error){"remove": RemoveNode, "replace": ReplaceNode}[change]
 		w, err := of(o.Site, "w1")
@@ -193,6 +193,9 @@ func TestAChangeOfANodeWantsItsRisksAccepted(t *testing.T) {
 
 func TestStepsOfPackagesAreAcceptedAndNamedBeforeANodeGoes(t *testing.T) {
 	b := withSecrets(t, parseSite(t, "", ""))
+	for i := range b.plan.Packages {
+		b.plan.Packages[i].NodeRemoval = nil
+	}
 	b.plan.Packages[0].NodeRemoval = []string{"move the replicas of its volumes"}
 	want := b.plan.Packages[0].Name + ": move the replicas of its volumes"
 	for _, of := range []func(*site.Site, string) (Work, error){RemoveNode, ReplaceNode} {

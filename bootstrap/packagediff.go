@@ -17,7 +17,7 @@ import (
 // Up that do so, and nothing else of it.
 func InstallBundle(s *site.Site) Work {
 	return Work{
-		title: "install bundle " + s.Bundle,
+		title: "install bundle " + s.Bundle, installs: true,
 		list: func(b *bringup) ([]phase.Phase, error) {
 			if b.site.Hosted() {
 				return []phase.Phase{b.reachCluster(), b.installCore(), b.installPackages()}, nil
@@ -29,6 +29,10 @@ func InstallBundle(s *site.Site) Work {
 
 // DiffBundle says how the packages on the cluster differ from the site file. Nothing is changed.
 func DiffBundle(ctx context.Context, o Options) ([]bundles.PackageDiff, error) {
+	o, err := o.withControllerImage(ctx)
+	if err != nil {
+		return nil, err
+	}
 	b, cluster, err := lookAtPackages(o)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,8 @@ type Status struct {
 	// Checks are those of the cluster as a whole.
 	Checks   []CheckResult   `json:"checks"`
 	Packages []PackageStatus `json:"packages"`
+	// Registry is the bastion's, from which nodes have their images for as long as the site file names it. Nil: it names none.
+	Registry *RegistryStatus `json:"registry,omitempty"`
 	// Root is the root tenant. Nil: the bundle has no tenants.
 	Root *RootStatus `json:"tenantRoot,omitempty"`
 	// Healthy says that every node, package and the root tenant are as they should be, and that no check failed or could
@@ -95,7 +97,8 @@ func Look(ctx context.Context, o Options) (Status, error) {
 		out.Nodes = append(out.Nodes, one)
 		out.Healthy = out.Healthy && one.Ready && allWell(one.Checks)
 	}
-	out.Checks = clusterChecks(facts.cluster)
+	registry, registryChecks := b.registryStatus(ctx, facts.cluster.err)
+	out.Registry, out.Checks = registry, append(clusterChecks(facts.cluster), registryChecks...)
 	out.Packages = b.packageStatuses(ctx, b.cluster, facts.cluster.err)
 	out.Healthy = out.Healthy && allWell(out.Checks)
 	if b.site.HasTenants() {

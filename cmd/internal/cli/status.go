@@ -4,6 +4,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,6 +68,9 @@ func statusText(s bootstrap.Status) string {
 		packages = append(packages, []string{p.Name, p.State, p.Why()})
 	}
 	b.WriteString(ui.Table([]string{"PACKAGE", "STATE", "MESSAGE"}, packages) + "\n\n")
+	if r := s.Registry; r != nil && r.Answers {
+		fmt.Fprintf(&b, "Nodes get their images from the bastion's registry at %s, which has to stay.\n\n", r.Address)
+	}
 	if s.Root == nil {
 		return strings.TrimSuffix(b.String(), "\n")
 	}
