@@ -28,7 +28,8 @@ bundle: distro-hosted
 cluster: {kubeconfig: %s}
 `
 
-// TestUpOnAnExistingClusterEndsWithTheBundle: an existing cluster, its own Flux, and a bundle on it, by `up` as a whole.
+// TestUpOnAnExistingClusterEndsWithTheBundle: an existing cluster, its own Flux, and a bundle on it, by `up` as a whole; then the same
+// without one of its packages.
 func TestUpOnAnExistingClusterEndsWithTheBundle(t *testing.T) {
 	w := newWorld(t)
 	w.hasANetwork(t)
@@ -36,16 +37,18 @@ func TestUpOnAnExistingClusterEndsWithTheBundle(t *testing.T) {
 	content, err := os.ReadFile(w.plane.Kubeconfig())
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(kubeconfig, content, 0o600))
+	more, err := site.Parse("site.yaml", fmt.Appendf(nil, hostedSite+"packages: {enable: [external-dns]}\n", kubeconfig))
+	require.NoError(t, err)
 	s, err := site.Parse("site.yaml", fmt.Appendf(nil, hostedSite, kubeconfig))
 	require.NoError(t, err)
-	plan, err := bootstrap.ResolveBundle(s, "")
+	plan, err := bootstrap.ResolveBundle(more, "")
 	require.NoError(t, err)
 	repository, err := standin.Repository(t.Context(), plan, w.shelf.charts, nil)
 	require.NoError(t, err)
 	server := httptest.NewServer(repository)
 	t.Cleanup(server.Close)
 
-	options := bootstrap.Options{Site: s, WorkDir: t.TempDir(), ChartSource: server.URL, ControllerImage: labImage}
+	options := bootstrap.Options{Site: more, WorkDir: t.TempDir(), ChartSource: server.URL, ControllerImage: labImage}
 	out, err := bootstrap.Up(t.Context(), options)
 	require.NoError(t, err)
 	require.True(t, out.Complete)
@@ -57,11 +60,36 @@ func TestUpOnAnExistingClusterEndsWithTheBundle(t *testing.T) {
 	require.Nil(t, status.Root)
 	w.fluxIsRespected(t)
 
+	options.Site = s
+	diffs, err := bootstrap.DiffBundle(t.Context(), options)
+	require.NoError(t, err)
+	require.Len(t, diffs, 1)
+	require.Equal(t, "external-dns", diffs[0].Package)
+	out, err = bootstrap.Up(t.Context(), options)
+	require.NoError(t, err)
+	require.True(t, out.Complete, "and what the site file has no more is removed")
+	diffs, err = bootstrap.DiffBundle(t.Context(), options)
+	require.NoError(t, err)
+	require.Empty(t, diffs)
+	seen, err := bootstrap.LookAtBundle(t.Context(), options)
+	require.NoError(t, err)
+	require.True(t, seen.Healthy, "%+v", seen)
+	require.NotContains(t, packageRows(seen), "external-dns")
+	require.Contains(t, packageRows(seen), "cert-manager")
+
 	entries, err := os.ReadDir(options.WorkDir)
 	require.NoError(t, err)
 	for _, entry := range entries {
 		require.NotContains(t, entry.Name(), "secrets", "a hosted site has none")
 	}
+}
+
+func packageRows(s bootstrap.BundleStatus) []string {
+	names := make([]string, len(s.Packages))
+	for i, p := range s.Packages {
+		names[i] = p.Name
+	}
+	return names
 }
 
 func phaseIDs(out bootstrap.Outcome) []string {
