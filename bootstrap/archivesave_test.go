@@ -13,8 +13,6 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	ociregistry "github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/require"
 
@@ -52,12 +50,7 @@ func savedSite(t *testing.T) (*site.Site, string) {
 	var missing *archive.IncompleteError
 	require.ErrorAs(t, err, &missing)
 	require.Greater(t, len(missing.Missing), 5, "every image that is not there is told")
-	for _, one := range missing.Missing {
-		var image *archive.MissingError
-		require.ErrorAs(t, one, &image)
-		require.NotEmpty(t, image.For)
-		pushImage(t, o.ImageSource, strings.TrimPrefix(image.What, "image "))
-	}
+	require.NoError(t, standin.PushImages(t.Context(), o.ImageSource, missing))
 	saved, err := SaveBundle(t.Context(), o)
 	require.NoError(t, err)
 	require.Len(t, saved.Contents.Images, len(missing.Missing))
@@ -109,22 +102,4 @@ func TestUpTakesEverythingFromAnArchive(t *testing.T) {
 	err = another.useArchive(t.Context())
 	require.ErrorContains(t, err, `it was saved for the bundle "distro-hosted"`)
 	require.ErrorContains(t, err, "it has no chart absent 1.0.0")
-}
-
-// pushImage puts an image of that name into a registry that stands in for all others. None can be made up for a name with a digest.
-func pushImage(t *testing.T, source, image string) {
-	t.Helper()
-	parsed, err := archive.ParseImage(image)
-	require.NoError(t, err)
-	require.Empty(t, parsed.Digest, image)
-	reference, err := name.ParseReference(source + "/" + parsed.Repository() + ":" + parsed.Tag)
-	require.NoError(t, err)
-	made, err := random.Image(300, 1)
-	require.NoError(t, err)
-	config, err := made.ConfigFile()
-	require.NoError(t, err)
-	config.OS, config.Architecture = "linux", "amd64"
-	made, err = mutate.ConfigFile(made, config)
-	require.NoError(t, err)
-	require.NoError(t, remote.Write(reference, made))
 }

@@ -53,7 +53,7 @@ func libraries() []library {
 			why: "the Helm SDK is large and its cancelling is unsafe: one adapter holds what we know about it",
 		},
 		{path: "github.com/distribution/", in: []string{"bundles/archive"}, why: registry},
-		{path: "github.com/google/go-containerregistry", in: []string{"bundles/archive"}, why: registry},
+		{path: "github.com/google/go-containerregistry", in: []string{"bundles/archive", "lab/standin"}, why: registry},
 		{path: "github.com/sirupsen/logrus", in: []string{"bundles/archive"}, why: "we log with slog; distribution does not"},
 		{path: "github.com/hiddeco/sshsig", in: []string{"bundles/archive"}, oneFile: true, why: "archives are signed in one place"},
 		{path: "oras.land/oras-go", in: []string{"bundles"}, oneFile: true, why: "charts are read from registries in one place"},

@@ -13,11 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	ociregistry "github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -79,31 +75,10 @@ func (w *world) saved(t *testing.T, s *site.Site) string {
 	_, err = bootstrap.SaveBundle(t.Context(), o)
 	var missing *archive.IncompleteError
 	require.ErrorAs(t, err, &missing, "no image is there yet, and each is told")
-	for _, one := range missing.Missing {
-		var image *archive.MissingError
-		require.ErrorAs(t, one, &image)
-		pushMadeUp(t, o.ImageSource, strings.TrimPrefix(image.What, "image "))
-	}
+	require.NoError(t, standin.PushImages(t.Context(), o.ImageSource, missing))
 	_, err = bootstrap.SaveBundle(t.Context(), o)
 	require.NoError(t, err)
 	return o.File
-}
-
-func pushMadeUp(t *testing.T, source, image string) {
-	t.Helper()
-	parsed, err := archive.ParseImage(image)
-	require.NoError(t, err)
-	require.Empty(t, parsed.Digest, image)
-	reference, err := name.ParseReference(source + "/" + parsed.Repository() + ":" + parsed.Tag)
-	require.NoError(t, err)
-	made, err := random.Image(300, 1)
-	require.NoError(t, err)
-	config, err := made.ConfigFile()
-	require.NoError(t, err)
-	config.OS, config.Architecture = "linux", "amd64"
-	made, err = mutate.ConfigFile(made, config)
-	require.NoError(t, err)
-	require.NoError(t, remote.Write(reference, made))
 }
 
 // freeAddress is one where nothing listens now.
