@@ -20,17 +20,25 @@ import (
 const registrationDelay = time.Second
 
 // TestEveryBundleInstallsWithEverythingOptional installs each on a plane of its own: our charts as they are, stand-ins for
-// all others, and kinds that appear late where programs register them.
+// all others, and kinds that appear late where programs register them. What takes the place of something else gets one too.
 func TestEveryBundleInstallsWithEverythingOptional(t *testing.T) {
 	catalog, err := bundles.Load(bundles.Data())
 	require.NoError(t, err)
 	ours := map[string]bool{}
-	for _, name := range catalog.Bundles() {
-		t.Run(name, func(t *testing.T) {
-			for _, p := range installsWithStandIns(t, name).Packages {
+	installs := func(title, bundle string, choices bundles.Choices) {
+		t.Run(title, func(t *testing.T) {
+			for _, p := range installsWithStandIns(t, bundle, choices).Packages {
 				ours[p.Chart.Embedded] = true
 			}
 		})
+	}
+	for _, name := range catalog.Bundles() {
+		set, _ := catalog.Bundle(name)
+		installs(name, name, bundles.Choices{Enable: set.Optional()})
+		for _, alternative := range set.Alternatives() {
+			p, _ := catalog.Package(alternative)
+			installs(name+" with "+alternative, name, bundles.Choices{Enable: []string{alternative}, Disable: p.Conflicts})
+		}
 	}
 	if t.Failed() {
 		return
@@ -42,13 +50,14 @@ func TestEveryBundleInstallsWithEverythingOptional(t *testing.T) {
 	}
 }
 
-func installsWithStandIns(t *testing.T, bundle string) *bundles.Plan {
+func installsWithStandIns(t *testing.T, bundle string, choices bundles.Choices) *bundles.Plan {
 	t.Helper()
 	w := newWorld(t)
 	if strings.HasSuffix(bundle, "-hosted") {
 		w.hasANetwork(t)
 	}
-	plan := w.fullPlan(t, bundle)
+	plan, err := w.shelf.resolve(t.Context(), bundle, choices)
+	require.NoError(t, err)
 	w.standIn(t, plan, nil)
 	w.installCore(t, plan)
 	heard := &reports{}
