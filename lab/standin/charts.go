@@ -79,6 +79,7 @@ func (k kinds) chart(p bundles.Package, program map[string]any) (map[string][]by
 	if program != nil {
 		objects = append(objects, program)
 	}
+	objects = append(objects, patchedBy(p)...)
 	for _, crd := range p.Needs {
 		objects = append(objects, k.object(crd, p.Name))
 	}
