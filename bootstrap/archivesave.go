@@ -111,8 +111,8 @@ func (b *bringup) saveTalos(ctx context.Context, o SaveOptions, s *archive.Savin
 	s.Contents.Talos, s.Contents.Schematic, s.Contents.Kubernetes = b.site.Talos.Version, id, b.site.Kubernetes.Version
 	images.add("Talos's installer", installImage(b.site.Talos, id))
 	system, err := talos.SystemImages(b.site.Talos.Version, b.site.Kubernetes.Version, !b.plan.Talos.DisableKubeProxy)
-	if unknown := (*talos.UnknownImagesError)(nil); errors.As(err, &unknown) && len(o.Images) > 0 {
-		err = nil // the operator has named them
+	if unknown := (*talos.UnknownImagesError)(nil); errors.As(err, &unknown) {
+		err = unknown.Without(o.Images)
 	}
 	if err != nil {
 		return err

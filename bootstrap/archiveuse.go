@@ -81,6 +81,9 @@ func (b *bringup) useArchive(ctx context.Context) error {
 	if err := b.serveStore(ctx, store, bastion.Address); err != nil {
 		return err
 	}
+	if err := archive.Holds(ctx, bastion.Address, from.Roots()); err != nil { // who answers there may have another store
+		return err
+	}
 	return b.shelf.Redirect(ctx, b.plan, archive.ChartSource(bastion.Address))
 }
 

@@ -51,6 +51,14 @@ func (o Options) withControllerImage(ctx context.Context) (Options, error) {
 	return o, nil
 }
 
+// assertControllerServed makes sure that the bastion's registry has the image that nodes are told to pull from it.
+func (o Options) assertControllerServed(ctx context.Context) error {
+	if o.made == nil {
+		return nil
+	}
+	return archive.Holds(ctx, o.Site.Registries.Bastion.Address, []archive.Root{o.made.Root()})
+}
+
 // loadController puts the image into the store of the bastion's registry. Nil: it comes from elsewhere.
 func loadController(ctx context.Context, store *archive.Store, image *archive.ControllerImage) error {
 	if image == nil {

@@ -54,6 +54,9 @@ func Up(ctx context.Context, o Options) (out Outcome, err error) {
 			return Outcome{}, err
 		}
 	}
+	if err := o.assertControllerServed(ctx); err != nil {
+		return Outcome{}, err
+	}
 	if o.ChartSource != "" { // likewise: what it lacks would end the run much later
 		if err := b.shelf.Redirect(ctx, b.plan, o.ChartSource); err != nil {
 			return Outcome{}, err

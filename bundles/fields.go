@@ -74,6 +74,9 @@ func withoutSecrets(value any) any {
 				out[key] = redacted
 			}
 		}
+		if name, ok := value["name"].(string); ok && value["value"] != nil && secretName().MatchString(name) {
+			out["value"] = redacted // a variable of a container's environment
+		}
 		return out
 	case []any:
 		out := make([]any, len(value))
@@ -82,7 +85,7 @@ func withoutSecrets(value any) any {
 		}
 		return out
 	case string:
-		if strings.Contains(value, "PRIVATE KEY") || strings.Contains(value, "://") && strings.Contains(value, "@") {
+		if secretName().MatchString(value) || strings.Contains(value, "PRIVATE KEY") || strings.Contains(value, "://") && strings.Contains(value, "@") {
 			return redacted
 		}
 	}

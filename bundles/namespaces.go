@@ -44,16 +44,21 @@ func (f *Flux) ApplyNamespace(ctx context.Context, plan *Plan, name string) erro
 	return applyNamespaces(ctx, f.kube, plan, name)
 }
 
-// applyNamespaces makes the given namespaces of the plan, or brings their labels in order. Other labels stay.
+// applyNamespaces makes the given namespaces of the plan, or brings their labels in order. Other labels stay. One that is privileged
+// stays so for as long as it is there: a package that the plan has no more may still run in it, kept for its data.
 func applyNamespaces(ctx context.Context, client kubernetes.Interface, plan *Plan, names ...string) error {
 	labels := namespaceLabels(plan)
 	for _, name := range names {
 		namespace := applycore.Namespace(name).WithLabels(labels[name])
 		if err := persist(ctx, func(ctx context.Context) error {
-			if err := createNamespace(ctx, client, name); err != nil {
+			level, err := createNamespace(ctx, client, name)
+			if err != nil {
 				return err
 			}
-			_, err := client.CoreV1().Namespaces().Apply(ctx, namespace, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
+			if level == "privileged" {
+				namespace.WithLabels(map[string]string{podSecurity + "enforce": level})
+			}
+			_, err = client.CoreV1().Namespaces().Apply(ctx, namespace, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
 			return err
 		}); err != nil {
 			return fmt.Errorf("apply namespace %s: %w", name, err)
@@ -62,16 +67,17 @@ func applyNamespaces(ctx context.Context, client kubernetes.Interface, plan *Pla
 	return nil
 }
 
-// createNamespace makes a namespace with a mark, if it is not there. Apply alone would not tell the two apart.
-func createNamespace(ctx context.Context, client kubernetes.Interface, name string) error {
-	_, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+// createNamespace makes a namespace with a mark, if it is not there. Apply alone would not tell the two apart. It returns the Pod
+// Security level of one that was there.
+func createNamespace(ctx context.Context, client kubernetes.Interface, name string) (level string, err error) {
+	there, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	if !apierrors.IsNotFound(err) {
-		return err
+		return there.Labels[podSecurity+"enforce"], err
 	}
 	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{createdBy: fieldManager}}}
 	_, err = client.CoreV1().Namespaces().Create(ctx, object, metav1.CreateOptions{FieldManager: fieldManager})
 	if apierrors.IsAlreadyExists(err) {
-		return nil // by somebody else, this moment
+		return "", nil // by somebody else, this moment
 	}
-	return err
+	return "", err
 }

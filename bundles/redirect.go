@@ -4,6 +4,7 @@ package bundles
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -24,6 +25,9 @@ const questionsAtOnce = 8
 func (s *Shelf) Redirect(ctx context.Context, plan *Plan, source string) error {
 	if !isURL(source, "http", "https", "oci", "oci+http") {
 		return fmt.Errorf("chart source %q: not the http(s), oci or oci+http URL of a chart repository", source)
+	}
+	if parsed, err := url.Parse(source); err != nil || parsed.User != nil {
+		return errors.New("chart source: a login in its URL would be in the cluster for everybody to read; name one that needs none")
 	}
 	find := findInIndex
 	if (Chart{Repository: source}).IsOCI() {

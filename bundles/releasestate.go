@@ -19,10 +19,15 @@ type start struct {
 	request    string // to try again, which Flux must have taken; empty: there was none
 }
 
+// isTaken says whether Flux has taken up the request to try again, or a later one by somebody else.
+func (s start) isTaken(release *helmv2.HelmRelease) bool {
+	latest, handled := release.Annotations[meta.ReconcileRequestAnnotation], release.Status.LastHandledReconcileAt
+	return s.request == "" || handled == s.request || (latest != "" && latest != s.request && handled == latest)
+}
+
 // stateOf reads a HelmRelease. What it says of a time before begun counts for nothing.
 func stateOf(release *helmv2.HelmRelease, begun start) (State, string) {
-	if release == nil || release.Generation < begun.generation ||
-		(begun.request != "" && release.Status.LastHandledReconcileAt != begun.request) {
+	if release == nil || release.Generation < begun.generation || !begun.isTaken(release) {
 		return StateInstalling, ""
 	}
 	if release.DeletionTimestamp != nil {

@@ -70,7 +70,7 @@ func (c *Cluster) rehearse(ctx context.Context, removal *Removal) error {
 }
 
 func (c *Cluster) checkUnchanged(ctx context.Context, losses *losses, removal *Removal, one Leaving) error {
-	if removal.accepted {
+	if removal.accepted && len(one.Loses) > 0 { // what was agreed to; nobody agreed to the loss of what was not there
 		return nil
 	}
 	loses, _, err := losses.of(ctx, one.installed)

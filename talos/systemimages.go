@@ -4,6 +4,7 @@ package talos
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/siderolabs/talos/pkg/machinery/constants"
@@ -26,7 +27,9 @@ func SystemImages(talosVersion, kubernetesVersion string, proxy bool) ([]string,
 	}
 
 	if known := strings.TrimSpace(gendata.VersionTag); !SameVersion(talosVersion, known) {
-		return out, &UnknownImagesError{Version: talosVersion, Known: known}
+		return out, &UnknownImagesError{Version: talosVersion, Known: known, Repositories: []string{
+			constants.EtcdImage, constants.CoreDNSImage, strings.SplitN(sandboxImage, ":", 2)[0],
+		}}
 	}
 
 	return append(out, constants.EtcdImage+":"+constants.DefaultEtcdVersion,
@@ -34,11 +37,33 @@ func SystemImages(talosVersion, kubernetesVersion string, proxy bool) ([]string,
 }
 
 // UnknownImagesError says that the versions of etcd, CoreDNS and the pause image of a release of Talos are not known.
-type UnknownImagesError struct{ Version, Known string }
+type UnknownImagesError struct {
+	Version, Known string
+	// Repositories are those of the images.
+	Repositories []string
+}
+
+// Without is the error for those repositories that none of the images is of; nil: there is none.
+func (e *UnknownImagesError) Without(images []string) error {
+	left := &UnknownImagesError{Version: e.Version, Known: e.Known}
+	for _, repository := range e.Repositories {
+		named := slices.ContainsFunc(images, func(image string) bool {
+			return strings.HasPrefix(image, repository+":") || strings.HasPrefix(image, repository+"@")
+		})
+		if !named {
+			left.Repositories = append(left.Repositories, repository)
+		}
+	}
+	if len(left.Repositories) == 0 {
+		return nil
+	}
+	return left
+}
 
 // Error implements error.
 func (e *UnknownImagesError) Error() string {
-	return fmt.Sprintf("the images of etcd, CoreDNS and pause that Talos %s runs are not known: this version knows those of %s", e.Version, e.Known)
+	return fmt.Sprintf("the versions of %s that Talos %s runs are not known: this program knows those of %s",
+		strings.Join(e.Repositories, ", "), e.Version, e.Known)
 }
 
 // Hint says where they are listed.

@@ -11,6 +11,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/kubectl/pkg/drain"
 )
 
@@ -59,9 +62,18 @@ func (c *Client) drainer(ctx context.Context, timeout time.Duration, told func(s
 	}
 }
 
-// DeleteNode removes a node. One that is not there is no error.
+// moving is how long the API may be away while its virtual address goes to another node, as it does when the node that had it
+// leaves: 15 s in all.
+func moving() wait.Backoff { return wait.Backoff{Steps: 5, Duration: time.Second, Factor: 2} }
+
+// DeleteNode removes a node. One that is not there is no error. A connection that breaks is tried again.
 func (c *Client) DeleteNode(ctx context.Context, name string) error {
-	err := c.Typed.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
+	broken := func(err error) bool {
+		return ctx.Err() == nil && (utilnet.IsConnectionReset(err) || utilnet.IsConnectionRefused(err) || utilnet.IsTimeout(err))
+	}
+	err := retry.OnError(moving(), broken, func() error {
+		return c.Typed.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
+	})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete node %s: %w", name, err)
 	}

@@ -25,8 +25,7 @@ func (p *puller) fetch(ctx context.Context, from name.Repository, blob v1.Descri
 		got = func(int64) {}
 	}
 	if size, has := p.cache.size(blob.Digest); has && size == blob.Size {
-		got(blob.Size)
-		return nil
+		return nil // it is not part of the total either
 	}
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := p.fetchOnce(ctx, from, blob, got)
@@ -36,7 +35,7 @@ func (p *puller) fetch(ctx context.Context, from name.Repository, blob v1.Descri
 			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err
-	}, backoff.WithMaxTries(fetchTries))
+	}, backoff.WithMaxTries(fetchTries), backoff.WithMaxElapsedTime(0)) // a large layer on a slow line takes as long as it takes
 	if err != nil {
 		return fmt.Errorf("blob %s: %w", blob.Digest, err)
 	}

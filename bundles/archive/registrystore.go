@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/distribution/distribution/v3"
 	_ "github.com/distribution/distribution/v3/manifest/manifestlist" // decodes Docker's lists
@@ -44,6 +45,10 @@ func OpenStore(ctx context.Context, dir string, log *slog.Logger) (*Store, error
 	s := &Store{dir: dir, driver: filesystem.New(filesystem.DriverParameters{RootDirectory: dir, MaxThreads: 100})}
 	if err := os.MkdirAll(s.incoming(), 0o700); err != nil {
 		return nil, fmt.Errorf("make the registry's store: %w", err)
+	}
+
+	if err := assertOwn(dir); err != nil {
+		return nil, err
 	}
 
 	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory needs its x
@@ -147,4 +152,30 @@ func isUnknown(err error) bool {
 
 	return errors.Is(err, distribution.ErrBlobUnknown) || errors.Is(err, fs.ErrNotExist) || errors.As(err, &unknownTag) ||
 		errors.As(err, &unknownRepository) || errors.As(err, &unknownRevision)
+}
+
+// ForeignStoreError says that a store belongs to another user: what is put into it could not be read by who serves it.
+type ForeignStoreError struct {
+	Dir   string
+	Owner uint32 // the user's number
+}
+
+func (e *ForeignStoreError) Error() string {
+	return fmt.Sprintf("the registry's store %s belongs to user %d, and this program runs as user %d", e.Dir, e.Owner, os.Geteuid())
+}
+
+// Hint says what to do.
+func (e *ForeignStoreError) Hint() string {
+	return "let the service itself load the archive: cozy-install bundle serve --archive FILE"
+}
+
+func assertOwn(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("look at the registry's store: %w", err)
+	}
+	if of, ok := info.Sys().(*syscall.Stat_t); ok && int64(of.Uid) != int64(os.Geteuid()) {
+		return &ForeignStoreError{Dir: dir, Owner: of.Uid}
+	}
+	return nil
 }

@@ -53,9 +53,29 @@ func (w *writing) addMade(images []MadeImage) error {
 		if err := w.addIndex(made.Index); err != nil {
 			return fmt.Errorf("image %s: %w", made.Name, err)
 		}
-		w.contents.Images = append(w.contents.Images, SavedImage{Name: image.String(), Digest: digest})
+		lacks, err := w.lackedBy(made.Index)
+		if err != nil {
+			return fmt.Errorf("image %s: %w", made.Name, err)
+		}
+		w.contents.Images = append(w.contents.Images, SavedImage{Name: image.String(), Digest: digest, Lacks: lacks})
 	}
 	return nil
+}
+
+// lackedBy are the archive's platforms that an index has no image for.
+func (w *writing) lackedBy(index v1.ImageIndex) ([]string, error) {
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	var has []v1.Platform
+	for _, child := range manifest.Manifests {
+		if child.Platform != nil {
+			has = append(has, *child.Platform)
+		}
+	}
+	wanted, err := parsePlatforms(w.contents.Platforms)
+	return lacking(wanted, has), err
 }
 
 func (w *writing) addIndex(index v1.ImageIndex) error {

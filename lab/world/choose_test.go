@@ -108,7 +108,7 @@ func (s *faultStage) awaitsChoice(node string) {
 		code, out, problem := s.choose(node)
 		said = out + problem
 		return code == 0
-	}, time.Minute, 100*time.Millisecond)
+	}, 2*time.Minute, 100*time.Millisecond, "it says: %s", &said)
 	require.Contains(s.t, said, "etcd will be bootstrapped on "+node+": run cozy-install up")
 	require.Equal(s.t, node, s.journal().BootstrapNode)
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cozystack/cozy-install/cmd/internal/ui"
 )
 
 // outputFlag is the form of a command's answer: text for people or json for programs.
@@ -31,7 +33,7 @@ func (o *outputFlag) print(w io.Writer, value any, text func() string) error {
 		return err
 	}
 	if o.form == "text" {
-		_, err := io.WriteString(w, text())
+		_, err := io.WriteString(w, ui.Printable(text())) // much of it comes from the network
 		return err
 	}
 	encoder := json.NewEncoder(w)
