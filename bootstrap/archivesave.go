@@ -139,10 +139,8 @@ func (b *bringup) saveTalos(ctx context.Context, o SaveOptions, s *archive.Savin
 
 // saveCharts adds the charts of all packages but our own, which are in the program, and the images of all.
 func (b *bringup) saveCharts(ctx context.Context, o SaveOptions, s *archive.Saving, images imageList) error {
-	if o.Options.ChartSource != "" {
-		if err := b.shelf.Redirect(ctx, b.plan, o.Options.ChartSource); err != nil {
-			return err
-		}
+	if err := b.takeChartSource(ctx); err != nil {
+		return err
 	}
 	o.Say(fmt.Sprintf("getting the charts of %d packages", len(b.plan.Packages)))
 	kubernetes := b.renderedFor()

@@ -71,7 +71,7 @@ func (b *bringup) useArchive(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("archive %s: %w", o.File, err)
 	}
-	if err := loadController(ctx, store, b.opts.made); err != nil {
+	if err := storeController(ctx, store, b.opts.made); err != nil {
 		return err
 	}
 	b.log.Info("the archive is in the registry's store", "store", o.Store, "new", loaded.New, "kept", loaded.Kept)

@@ -3,6 +3,8 @@
 package bootstrap
 
 import (
+	"context"
+
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/manifests"
@@ -36,6 +38,14 @@ func resolveBundle(s *site.Site, controllerImage string, charts bundles.Charts) 
 	}
 	nameControllerImage(plan)
 	return plan, nil
+}
+
+// takeChartSource has the plan's charts come from the chart source, where one is given.
+func (b *bringup) takeChartSource(ctx context.Context) error {
+	if b.opts.ChartSource == "" {
+		return nil
+	}
+	return b.shelf.Redirect(ctx, b.plan, b.opts.ChartSource)
 }
 
 func packageNames(plan *bundles.Plan) []string {

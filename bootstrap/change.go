@@ -78,10 +78,8 @@ func (w Work) Run(ctx context.Context, o Options, agreed Agreement) (out Change,
 	if err := w.agreed(ctx, b, phases, agreed); err != nil {
 		return Change{}, err
 	}
-	if o.ChartSource != "" {
-		if err := b.shelf.Redirect(ctx, b.plan, o.ChartSource); err != nil {
-			return Change{}, err
-		}
+	if err := b.takeChartSource(ctx); err != nil {
+		return Change{}, err
 	}
 	results, err := phase.Runner{Reporter: o.Reporter}.Run(ctx, phases)
 	err = errors.Join(err, keptError(b.keptPackages))

@@ -59,8 +59,8 @@ func (o Options) assertControllerServed(ctx context.Context) error {
 	return archive.Holds(ctx, o.Site.Registries.Bastion.Address, []archive.Root{o.made.Root()})
 }
 
-// loadController puts the image into the store of the bastion's registry. Nil: it comes from elsewhere.
-func loadController(ctx context.Context, store *archive.Store, image *archive.ControllerImage) error {
+// storeController puts the image into the store of the bastion's registry. Nil: it comes from elsewhere.
+func storeController(ctx context.Context, store *archive.Store, image *archive.ControllerImage) error {
 	if image == nil {
 		return nil
 	}

@@ -5,9 +5,12 @@ package bootstrap
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"github.com/cozystack/cozy-install/bootstrap/kube"
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bootstrap/wait"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/talos"
 )
@@ -110,12 +113,30 @@ func (b *bringup) forgetNode(node site.Node, more func(*workdir.Journal)) phase.
 			if err != nil {
 				return err
 			}
-			if err := client.DeleteNode(ctx, node.Name); err != nil {
+			if err := deleteNode(ctx, client, node.Name); err != nil {
 				return err
 			}
 			return b.forget(ctx, node, more)
 		},
 	}
+}
+
+// movingTimeout is how long the API may be away while its virtual address goes to another node, as it does when the node that had
+// it leaves.
+const movingTimeout = 15 * time.Second
+
+// deleteNode removes the node in Kubernetes. Only broken connections are tried again.
+func deleteNode(ctx context.Context, client *kube.Client, name string) error {
+	return wait.Until(ctx, wait.Check{
+		Title: "Kubernetes to delete " + name, Timeout: movingTimeout,
+		Probe: func(ctx context.Context) error {
+			err := client.DeleteNode(ctx, name)
+			if err != nil && !kube.IsBroken(err) {
+				return wait.Final(err)
+			}
+			return err
+		},
+	})
 }
 
 // forget removes the marks of a node from the journal. When etcd was bootstrapped on it, another control plane takes its

@@ -37,10 +37,8 @@ func DiffBundle(ctx context.Context, o Options) ([]bundles.PackageDiff, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.ChartSource != "" {
-		if err := b.shelf.Redirect(ctx, b.plan, o.ChartSource); err != nil {
-			return nil, err
-		}
+	if err := b.takeChartSource(ctx); err != nil {
+		return nil, err
 	}
 	statuses, err := b.readPackages(ctx, b.cluster)
 	if err != nil {

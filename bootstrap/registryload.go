@@ -67,5 +67,5 @@ func (o RegistryOptions) loadController(ctx context.Context, store *archive.Stor
 		return err
 	}
 	say("serving cozy-controller's image for " + strings.Join(image.Platforms, " and ") + ": " + image.Reference())
-	return loadController(ctx, store, image)
+	return storeController(ctx, store, image)
 }

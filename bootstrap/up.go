@@ -57,10 +57,8 @@ func Up(ctx context.Context, o Options) (out Outcome, err error) {
 	if err := o.assertControllerServed(ctx); err != nil {
 		return Outcome{}, err
 	}
-	if o.ChartSource != "" { // likewise: what it lacks would end the run much later
-		if err := b.shelf.Redirect(ctx, b.plan, o.ChartSource); err != nil {
-			return Outcome{}, err
-		}
+	if err := b.takeChartSource(ctx); err != nil { // likewise: what it lacks would end the run much later
+		return Outcome{}, err
 	}
 	all := b.phases()
 	chosen, err := phase.Between(all, o.From, o.Until)

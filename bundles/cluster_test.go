@@ -115,7 +115,7 @@ func (c *fakeCluster) annotations(name string) map[string]string {
 }
 
 func (c *fakeCluster) flux() *Flux {
-	return &Flux{kube: fake.NewClientset(), dynamic: c.client, chartsURL: DefaultChartsURL, now: time.Now}
+	return &Flux{clients: clients{kube: fake.NewClientset(), dynamic: c.client}, chartsURL: DefaultChartsURL, now: time.Now}
 }
 
 func condition(r *helmv2.HelmRelease, kind string, status metav1.ConditionStatus, reason, message string) {

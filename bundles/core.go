@@ -11,32 +11,27 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 )
 
 // Core installs a plan's core from here, one package after the other: until it is there, the cluster can't pull charts,
 // nor reconcile releases, by itself.
 type Core struct {
+	clients
+
 	helm    *Helm
-	kube    kubernetes.Interface
-	dynamic dynamic.Interface
 	shelf   *Shelf
 	inspect *inspector // nil: nothing is looked at closely
 }
 
 // NewCore makes a Core for the cluster of that config, with charts from shelf. A nil log drops the Helm SDK's messages.
 func NewCore(config *rest.Config, shelf *Shelf, log *slog.Logger) (*Core, error) {
-	client, err := kubernetes.NewForConfig(config)
+	made, err := newClients(config)
 	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
-	}
-	objects, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
+		return nil, err
 	}
 	return &Core{
-		helm: NewHelm(config, log), kube: client, dynamic: objects, shelf: shelf, inspect: newInspector(config, client),
+		clients: made, helm: NewHelm(config, log), shelf: shelf, inspect: newInspector(config, made.kube),
 	}, nil
 }
 

@@ -58,34 +58,35 @@ func differ(path string, before, after any, was, is bool) []Field {
 
 // shown is a value in a form that a person may see. Charts call secrets by all kinds of names: rather too much is hidden.
 func shown(path string, value any) string {
-	text, err := json.Marshal(withoutSecrets(value))
-	if secretName().MatchString(path) || err != nil {
+	secret := secretName()
+	text, err := json.Marshal(withoutSecrets(value, secret))
+	if secret.MatchString(path) || err != nil {
 		return redacted
 	}
 	return string(text)
 }
 
-func withoutSecrets(value any) any {
+func withoutSecrets(value any, secret *regexp.Regexp) any {
 	switch value := value.(type) {
 	case map[string]any:
 		out := map[string]any{}
 		for key, inner := range value {
-			if out[key] = withoutSecrets(inner); secretName().MatchString(key) {
+			if out[key] = withoutSecrets(inner, secret); secret.MatchString(key) {
 				out[key] = redacted
 			}
 		}
-		if name, ok := value["name"].(string); ok && value["value"] != nil && secretName().MatchString(name) {
+		if name, ok := value["name"].(string); ok && value["value"] != nil && secret.MatchString(name) {
 			out["value"] = redacted // a variable of a container's environment
 		}
 		return out
 	case []any:
 		out := make([]any, len(value))
 		for i, inner := range value {
-			out[i] = withoutSecrets(inner)
+			out[i] = withoutSecrets(inner, secret)
 		}
 		return out
 	case string:
-		if secretName().MatchString(value) || strings.Contains(value, "PRIVATE KEY") || strings.Contains(value, "://") && strings.Contains(value, "@") {
+		if secret.MatchString(value) || strings.Contains(value, "PRIVATE KEY") || strings.Contains(value, "://") && strings.Contains(value, "@") {
 			return redacted
 		}
 	}

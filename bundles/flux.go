@@ -17,9 +17,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 )
 
@@ -29,9 +26,8 @@ const DefaultChartsURL = "http://cozy-controller.cozy-system.svc/charts"
 // Flux installs what a plan has beyond its core: one HelmRelease for each package, made the moment everything it depends
 // on is ready, all that can at the same time.
 type Flux struct {
-	kube      kubernetes.Interface
-	dynamic   dynamic.Interface
-	names     metadata.Interface
+	clients
+
 	shelf     *Shelf
 	chartsURL string
 	now       func() time.Time
@@ -41,24 +37,16 @@ type Flux struct {
 // NewFlux makes a Flux for the cluster of that config. Charts that Flux can't get from a repository come from shelf. An empty
 // chartsURL means DefaultChartsURL.
 func NewFlux(config *rest.Config, shelf *Shelf, chartsURL string) (*Flux, error) {
-	client, err := kubernetes.NewForConfig(config)
+	made, err := newClients(config)
 	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
-	}
-	objects, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
-	}
-	names, err := metadata.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
+		return nil, err
 	}
 	if chartsURL == "" {
 		chartsURL = DefaultChartsURL
 	}
 	return &Flux{
-		kube: client, dynamic: objects, names: names, shelf: shelf, chartsURL: chartsURL, now: time.Now,
-		inspect: newInspector(config, client),
+		clients: made, shelf: shelf, chartsURL: chartsURL, now: time.Now,
+		inspect: newInspector(config, made.kube),
 	}, nil
 }
 

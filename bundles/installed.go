@@ -13,38 +13,26 @@ import (
 	helmv2 "github.com/fluxcd/helm-controller/api/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 )
 
 // Cluster looks at what is installed on a cluster, whatever plan it came from, and takes away what no plan has any more.
 type Cluster struct {
+	clients
+
 	config  *rest.Config
 	helm    *Helm
-	kube    kubernetes.Interface
-	dynamic dynamic.Interface
-	names   metadata.Interface
 	catalog *Catalog
 }
 
 // NewCluster makes a Cluster of that config. The catalog tells what packages are that a plan does not have. A nil log drops
 // the Helm SDK's messages.
 func NewCluster(config *rest.Config, catalog *Catalog, log *slog.Logger) (*Cluster, error) {
-	client, err := kubernetes.NewForConfig(config)
+	made, err := newClients(config)
 	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
+		return nil, err
 	}
-	objects, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
-	}
-	names, err := metadata.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
-	}
-	return &Cluster{config: config, helm: NewHelm(config, log), kube: client, dynamic: objects, names: names, catalog: catalog}, nil
+	return &Cluster{clients: made, config: config, helm: NewHelm(config, log), catalog: catalog}, nil
 }
 
 // Installed is a package as the cluster has it.

@@ -12,8 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/kubectl/pkg/drain"
 )
 
@@ -62,18 +60,14 @@ func (c *Client) drainer(ctx context.Context, timeout time.Duration, told func(s
 	}
 }
 
-// moving is how long the API may be away while its virtual address goes to another node, as it does when the node that had it
-// leaves: 15 s in all.
-func moving() wait.Backoff { return wait.Backoff{Steps: 5, Duration: time.Second, Factor: 2} }
+// IsBroken says that a connection to the API broke, or that nobody answered: the virtual address may be on its way to another node.
+func IsBroken(err error) bool {
+	return utilnet.IsConnectionReset(err) || utilnet.IsConnectionRefused(err) || utilnet.IsTimeout(err)
+}
 
-// DeleteNode removes a node. One that is not there is no error. A connection that breaks is tried again.
+// DeleteNode removes a node. One that is not there is no error.
 func (c *Client) DeleteNode(ctx context.Context, name string) error {
-	broken := func(err error) bool {
-		return ctx.Err() == nil && (utilnet.IsConnectionReset(err) || utilnet.IsConnectionRefused(err) || utilnet.IsTimeout(err))
-	}
-	err := retry.OnError(moving(), broken, func() error {
-		return c.Typed.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
-	})
+	err := c.Typed.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete node %s: %w", name, err)
 	}

@@ -209,3 +209,30 @@ func leftovers(t *testing.T, store *Store) []string {
 
 	return names
 }
+
+func TestARegistryIsAskedForWhatItMustHave(t *testing.T) {
+	content, root := layoutOf(t, "quay.io/cilium/cilium", "v1", twoPlatforms(t))
+	store := newStore(t)
+	_, err := store.Load(t.Context(), content, []Root{root}, nil)
+	require.NoError(t, err)
+	host := serve(t, store)
+	require.NoError(t, Holds(t.Context(), host, []Root{root}))
+
+	other := Root{Repository: "quay.io/cilium/operator", Digest: root.Digest}
+	var absent *AbsentError
+	require.ErrorAs(t, Holds(t.Context(), host, []Root{root, other}), &absent)
+	require.Equal(t, []Root{other}, absent.Roots)
+}
+
+func TestAStoreOfAnotherUserIsRefused(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("giving a directory to another user needs root")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.Chown(dir, 65532, 65532))
+	var foreign *ForeignStoreError
+	_, err := OpenStore(t.Context(), dir, nil)
+	require.ErrorAs(t, err, &foreign)
+	require.EqualValues(t, 65532, foreign.Owner)
+	require.Contains(t, foreign.Hint(), "bundle serve --archive")
+}

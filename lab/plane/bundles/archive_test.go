@@ -8,7 +8,6 @@ import (
 	"log"
 	"net"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -30,10 +29,7 @@ import (
 func TestUpFromAnArchiveNeedsNoOtherPlace(t *testing.T) {
 	w := newWorld(t)
 	w.hasANetwork(t)
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	content, err := os.ReadFile(w.plane.Kubeconfig())
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(kubeconfig, content, 0o600))
+	kubeconfig := w.plane.Kubeconfig()
 	bastion := freeAddress(t)
 	s, err := site.Parse("site.yaml", fmt.Appendf(nil, hostedSite+"registries: {bastion: {address: %q}}\n", kubeconfig, bastion))
 	require.NoError(t, err)

@@ -96,11 +96,9 @@ func (w *world) staysReady(t *testing.T, plan *bundles.Plan) {
 // fullPlan is a bundle with everything optional, but what excludes something else.
 func (w *world) fullPlan(t *testing.T, bundle string) *bundles.Plan {
 	t.Helper()
-	catalog, err := bundles.Load(bundles.Data())
-	require.NoError(t, err)
-	set, ok := catalog.Bundle(bundle)
+	set, ok := w.shelf.catalog.Bundle(bundle)
 	require.True(t, ok)
-	plan, err := bundles.Resolve(catalog, bundle, bundles.Choices{Charts: w.shelf.charts, Enable: set.Optional(), Facts: siteFacts()})
+	plan, err := w.shelf.resolve(t.Context(), bundle, bundles.Choices{Enable: set.Optional()})
 	require.NoError(t, err)
 	return plan
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap/wait"
 	"github.com/cozystack/cozy-install/bundles"
-	"github.com/cozystack/cozy-install/manifests"
 )
 
 const (
@@ -69,24 +68,11 @@ layers:
 
 // fadeShelf is what there is to install for these tests.
 func fadeShelf() (*shelf, error) {
-	packages, err := together(bundles.Data(), fadePackages())
-	if err != nil {
-		return nil, err
-	}
 	own := trialCharts(firstEdition)
 	own["fade-kind/Chart.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: v2\nname: fade-kind\nversion: 0.1.0\n")}
 	own["fade-kind/values.yaml"] = &fstest.MapFile{Data: []byte("{}\n")}
 	own["fade-kind/templates/all.yaml"] = &fstest.MapFile{Data: []byte(fadeCRD)}
-	charts, err := together(manifests.Charts(), own)
-	if err != nil {
-		return nil, err
-	}
-	s := &shelf{}
-	if s.catalog, err = bundles.Load(packages); err != nil {
-		return nil, err
-	}
-	s.charts, err = manifests.NewRepository(charts)
-	return s, err
+	return shelfWith(fadePackages(), own)
 }
 
 const fadeCRD = `

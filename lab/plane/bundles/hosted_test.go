@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,10 +32,7 @@ cluster: {kubeconfig: %s}
 func TestUpOnAnExistingClusterEndsWithTheBundle(t *testing.T) {
 	w := newWorld(t)
 	w.hasANetwork(t)
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	content, err := os.ReadFile(w.plane.Kubeconfig())
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(kubeconfig, content, 0o600))
+	kubeconfig := w.plane.Kubeconfig()
 	more, err := site.Parse("site.yaml", fmt.Appendf(nil, hostedSite+"packages: {enable: [external-dns]}\n", kubeconfig))
 	require.NoError(t, err)
 	s, err := site.Parse("site.yaml", fmt.Appendf(nil, hostedSite, kubeconfig))

@@ -35,11 +35,16 @@ type shelf struct {
 }
 
 func newShelf(edition string) (*shelf, error) {
-	packages, err := together(bundles.Data(), trialPackages())
+	return shelfWith(trialPackages(), trialCharts(edition))
+}
+
+// shelfWith has the platform's packages and charts, and these.
+func shelfWith(ours, ourCharts fs.FS) (*shelf, error) {
+	packages, err := together(bundles.Data(), ours)
 	if err != nil {
 		return nil, err
 	}
-	charts, err := together(manifests.Charts(), trialCharts(edition))
+	charts, err := together(manifests.Charts(), ourCharts)
 	if err != nil {
 		return nil, err
 	}
