@@ -133,6 +133,34 @@ func checkManifests(c Chart, problem report) {
 		if manifest.Digest != "" && !isDigest(manifest.Digest) {
 			problem(path+".digest", manifest.Digest, "not a SHA-256 in hexadecimal")
 		}
+		if manifest.ConfigMap != nil {
+			checkInConfigMap(*manifest.ConfigMap, c.Manifests[:i], path+".configMap", problem)
+		}
+	}
+}
+
+// checkInConfigMap checks a file's place, and that no file before has it.
+func checkInConfigMap(at InConfigMap, before []Manifest, path string, problem report) {
+	if errs := validation.IsDNS1123Subdomain(at.Name); len(errs) > 0 {
+		problem(path+".name", at.Name, "%s", errs[0])
+	}
+	if errs := validation.IsConfigMapKey(at.Key); len(errs) > 0 {
+		problem(path+".key", at.Key, "%s", errs[0])
+	}
+	for _, key := range sortedKeys(at.Labels) {
+		if errs := slices.Concat(validation.IsQualifiedName(key), validation.IsValidLabelValue(at.Labels[key])); len(errs) > 0 {
+			problem(path+".labels."+key, at.Labels[key], "%s", errs[0])
+		}
+	}
+	for _, key := range sortedKeys(at.Annotations) {
+		if errs := validation.IsQualifiedName(key); len(errs) > 0 {
+			problem(path+".annotations", key, "%s", errs[0])
+		}
+	}
+	if slices.ContainsFunc(before, func(m Manifest) bool {
+		return m.ConfigMap != nil && m.ConfigMap.Name == at.Name && m.ConfigMap.Key == at.Key
+	}) {
+		problem(path+".key", at.Key, "another file has it in ConfigMap %s", at.Name)
 	}
 }
 

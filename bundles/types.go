@@ -106,6 +106,20 @@ type Chart struct {
 type Manifest struct {
 	URL    string `json:"url"`
 	Digest string `json:"digest,omitempty"` // its SHA-256 in hexadecimal. Empty: nobody has measured it; its server is believed
+	// ConfigMap keeps the file as it is, for an operator that reads it there and installs what is in it. Nil: the chart
+	// has the file's objects.
+	ConfigMap *InConfigMap `json:"configMap,omitempty"`
+}
+
+// InConfigMap is a file's place in a ConfigMap of the package's namespace. Files with the same Name share one.
+type InConfigMap struct {
+	Name string `json:"name"`
+	Key  string `json:"key"`
+	// Labels and Annotations of all its files are the ConfigMap's.
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	// Gzip packs the file: a ConfigMap holds no more than 1 MiB.
+	Gzip bool `json:"gzip,omitempty"`
 }
 
 // ChartName is the name in Chart.yaml, wherever the chart is.

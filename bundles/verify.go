@@ -85,11 +85,11 @@ func compare(p Package, plan *Plan, objects []*unstructured.Unstructured) []stri
 	for _, name := range missingFrom(promised, brought) {
 		out = append(out, "brings CRD "+name+", which the package does not name")
 	}
-	rendered := imagesOf(objects)
-	for _, image := range missingFrom(p.Images, rendered) {
+	running := slices.Concat(objects, keptIn(objects)) // operators make pods of the latter
+	for _, image := range missingFrom(p.Images, imagesOf(running)) {
 		out = append(out, "uses image "+image+", which the package does not list")
 	}
-	if reason := hostAccess(objects); reason != "" && !isPrivileged(plan, p.Namespace) {
+	if reason := hostAccess(running); reason != "" && !isPrivileged(plan, p.Namespace) {
 		out = append(out, fmt.Sprintf("%s, and namespace %s is not privileged: Pod Security would refuse its pods", reason, p.Namespace))
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -20,11 +21,14 @@ import (
 // labels they need; what is meant for a namespace other than the package's is an error, unless it is kube-system, where
 // rights to read the API server's settings are given.
 func wrap(p Package, manifests [][]byte) (map[string][]byte, error) {
-	w := &wrapping{of: p, files: map[string][]byte{}}
+	w := &wrapping{of: p, files: map[string][]byte{}, kept: map[string]*corev1.ConfigMap{}}
 	for i, manifest := range manifests {
-		if err := w.addManifest(manifest); err != nil {
+		if err := w.add(p.Chart.Manifests[i], manifest); err != nil {
 			return nil, fmt.Errorf("%s: %w", p.Chart.Manifests[i].URL, err)
 		}
+	}
+	if err := w.addKept(); err != nil {
+		return nil, err
 	}
 	if w.objects == 0 && w.crds == 0 {
 		return nil, fmt.Errorf("manifests of package %s: no object in them", p.Name)
@@ -49,9 +53,18 @@ type wrapping struct {
 	of            Package
 	files         map[string][]byte
 	objects, crds int
+	kept          map[string]*corev1.ConfigMap // by name; see keep
 }
 
-func (w *wrapping) addManifest(manifest []byte) error {
+func (w *wrapping) add(as Manifest, manifest []byte) error {
+	if as.ConfigMap != nil {
+		return w.keep(*as.ConfigMap, manifest)
+	}
+	return eachDocument(manifest, w.addObject)
+}
+
+// eachDocument calls each with the documents of a YAML file that have anything in them.
+func eachDocument(manifest []byte, each func(*unstructured.Unstructured) error) error {
 	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifest)))
 	for n := 1; ; n++ {
 		document, err := documents.Read()
@@ -68,7 +81,7 @@ func (w *wrapping) addManifest(manifest []byte) error {
 		if len(object.Object) == 0 { // comments only
 			continue
 		}
-		if err := w.addObject(object); err != nil {
+		if err := each(object); err != nil {
 			return fmt.Errorf("document %d: %w", n, err)
 		}
 	}

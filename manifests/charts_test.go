@@ -65,8 +65,10 @@ func renderings() []rendering {
 		{"kubevirt-cdi", "kubevirt-cdi", "cdi", map[string]any{"uploadProxyURL": "https://cdi-uploadproxy.example.org"}},
 		{"kubevirt-instancetypes", "kubevirt-instancetypes", "kubevirt", nil},
 		{"capi-providers", "capi-providers", "cozy-cluster-api", map[string]any{
-			"controlPlane":   map[string]any{"kamaji": map[string]any{"enabled": true}},
-			"infrastructure": map[string]any{"kubevirt": map[string]any{"enabled": true, "fetchURL": "https://mirror.example.org/kubevirt.yaml"}},
+			"controlPlane": map[string]any{"kamaji": map[string]any{"enabled": true}},
+			"infrastructure": map[string]any{"kubevirt": map[string]any{
+				"enabled": true, "version": "v0.1.11", "fetchURL": "https://github.com/example/capk/releases/v0.1.11/infrastructure-components.yaml",
+			}},
 		}},
 		{"monitoring-agents", "monitoring-agents", "cozy-monitoring", map[string]any{
 			"remoteWrite": []any{"http://vminsert.example.org/api/v1/write"},
