@@ -33,6 +33,7 @@ func checkPackage(p *Package, catalog *Catalog, found *Problems) {
 	checkCRDs(p, problem)
 	checkPatches(p, problem)
 	checkValueSources(p, catalog, problem)
+	checkDefaultsNeed(p, catalog, problem)
 	if p.Health.Timeout.Duration < 0 {
 		problem("health.timeout", p.Health.Timeout.Duration.String(), "less than nothing")
 	}

@@ -41,7 +41,7 @@ type Plan struct {
 	Missing  string `json:"missing,omitempty"` // as in Set
 	Platform string `json:"platform"`
 	// Packages are in an order in which they could be installed one by one: the core first. Their Values, Needs and Patches
-	// are final, DependsOn names packages of the plan only, After and With are decided, and embedded charts have a version.
+	// are final, DependsOn names packages of the plan only, After, With and DefaultsNeed are decided, and embedded charts have a version.
 	Packages []Package         `json:"packages"`
 	Core     []string          `json:"core"`           // the first len(Core) of Packages
 	Off      []string          `json:"off,omitempty"`  // packages of the bundle that are not installed
@@ -72,7 +72,7 @@ func Resolve(catalog *Catalog, bundle string, choices Choices) (*Plan, error) {
 		p.Values = valuesOf(&p, s, catalog.known(p.Chart), selected, choices, found)
 		p.Needs, p.DependsOn = needsOf(&p, selected), g.needs[name]
 		p.Patches = patchesOn(p.Patches, s.Platform)
-		p.After, p.With = nil, nil
+		p.After, p.With, p.DefaultsNeed = nil, nil, nil
 		if p.Chart.Embedded != "" && choices.Charts != nil {
 			version, err := choices.Charts.Version(p.Chart.Embedded)
 			if err != nil {
@@ -147,6 +147,7 @@ func choose(catalog *Catalog, s *Set, choices Choices, found *Problems) map[stri
 	if len(found.Problems) == 0 {
 		checkClosed(catalog, s, selected, choices, found)
 		checkConflicts(catalog, selected, choices, found)
+		checkDefaults(catalog, s, selected, choices, found)
 	}
 	if len(found.Problems) == 0 { // a choice may take away the CRDs of somebody who does not depend on their package by name
 		prove(catalog, s, selected, func(name string, _ any, rule string, args ...any) {

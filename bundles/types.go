@@ -27,6 +27,8 @@ type Package struct {
 	// FromSite puts facts of the site into values: dotted path of the value -> name of the fact. A fact that the site does
 	// not give leaves the value as it is; if there is none, that is a mistake.
 	FromSite map[string]string `json:"fromSite,omitempty"`
+	// DefaultsNeed says which values, as they are by default, point to what another package makes.
+	DefaultsNeed []DefaultNeed `json:"defaultsNeed,omitempty"`
 
 	DependsOn []string `json:"dependsOn,omitempty"` // packages that must be there, and Ready before
 	After     []string `json:"after,omitempty"`     // packages that must be Ready before, where they are in the plan
@@ -65,6 +67,13 @@ const (
 	FromChart   = "chart"   // it is there when the release is installed
 	FromRuntime = "runtime" // the package's program registers it when it runs: who needs it waits until it exists
 )
+
+// DefaultNeed is a package without which the operator has to choose one of the values.
+type DefaultNeed struct {
+	Package string   `json:"package"`
+	Bundles []string `json:"bundles,omitempty"` // only there. Empty: everywhere
+	Values  []string `json:"values"`            // dotted paths
+}
 
 // Addition is what a package has more where another one is there too: objects of its kinds, mostly.
 type Addition struct {

@@ -62,6 +62,11 @@ func renderings() []rendering {
 		{"storage-classes", "storage-classes", "cozy-linstor", map[string]any{"replicated": map[string]any{"copies": 2}}},
 		{"objectstorage-controller", "objectstorage-controller", "cozy-objectstorage-controller", nil},
 		{"kubevirt", "kubevirt", "kubevirt", nil},
+		{"kubevirt-devices", "kubevirt", "kubevirt", map[string]any{
+			"hostDevices": true, "permittedHostDevices": map[string]any{"pciHostDevices": []any{map[string]any{
+				"pciVendorSelector": "10DE:1EB8", "resourceName": "nvidia.com/TU104GL_Tesla_T4", "externalResourceProvider": true,
+			}}},
+		}},
 		{"kubevirt-cdi", "kubevirt-cdi", "cdi", map[string]any{"uploadProxyURL": "https://cdi-uploadproxy.example.org"}},
 		{"kubevirt-instancetypes", "kubevirt-instancetypes", "kubevirt", nil},
 		{"capi-providers", "capi-providers", "cozy-cluster-api", map[string]any{
