@@ -30,7 +30,7 @@ func resolveBundle(s *site.Site, controllerImage string, charts bundles.Charts) 
 		facts[bundles.FactControllerImage] = image
 	}
 	plan, err := bundles.Resolve(catalog, s.Bundle, bundles.Choices{
-		Enable: s.Packages.Enable, Disable: s.Packages.Disable, Values: valuesWithout(s, controllerImage),
+		Enable: s.Packages.Enable, Disable: s.Packages.Disable, Adopt: s.Packages.Adopt, Values: valuesWithout(s, controllerImage),
 		Facts: facts, Said: saidBy(s), Charts: charts,
 	})
 	if err != nil {

@@ -30,8 +30,10 @@ func NewCore(config *rest.Config, shelf *Shelf, log *slog.Logger) (*Core, error)
 	if err != nil {
 		return nil, err
 	}
+	helm := NewHelm(config, log)
+	helm.crds = made.dynamic
 	return &Core{
-		clients: made, helm: NewHelm(config, log), shelf: shelf, inspect: newInspector(config, made.kube),
+		clients: made, helm: helm, shelf: shelf, inspect: newInspector(config, made.kube),
 	}, nil
 }
 

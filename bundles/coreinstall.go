@@ -50,9 +50,13 @@ func (c *Core) installOne(ctx context.Context, plan *Plan, p Package, report Rep
 		return PackageStatus{}, nil
 	}
 	report.tell(PackageStatus{Name: p.Name, State: StateInstalling})
+	if err := assertVacant(ctx, c.clients, plan, []Package{p}); err != nil {
+		return PackageStatus{}, err
+	}
 	if err := applyNamespaces(ctx, c.kube, plan, p.Namespace); err != nil {
 		return PackageStatus{}, err
 	}
+	p.Adopts = plan.takesOver(p)
 	archive, err := c.shelf.Archive(ctx, p)
 	if err != nil {
 		return PackageStatus{}, err

@@ -55,9 +55,13 @@ var ErrNoFlux = errors.New("flux is not installed: the cluster knows no such kin
 
 // Install returns nil when every package beyond the core is ready. It goes on while one fails and independent ones do
 // not, and returns an *UnfinishedError when ctx ends, or when no package that is not ready will be tried again. It may be
-// run again at any time and goes on; what is as it should be already is not touched.
+// run again at any time and goes on; what is as it should be already is not touched. An *OccupiedError, before anything is done,
+// says which CRDs of packages belong to others.
 func (f *Flux) Install(ctx context.Context, plan *Plan, report Report) error {
 	packages := plan.Packages[len(plan.Core):]
+	if err := assertVacant(ctx, f.clients, plan, packages); err != nil {
+		return err
+	}
 	namespaces := make([]string, 0, len(packages)+1)
 	namespaces = append(namespaces, ChartsNamespace)
 	for _, p := range packages {

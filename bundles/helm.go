@@ -18,6 +18,7 @@ import (
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 )
 
@@ -26,6 +27,8 @@ import (
 type Helm struct {
 	// open makes what the SDK needs for one operation on one release.
 	open func(name, namespace string) (*action.Configuration, error)
+	// crds is who applies the CRDs of charts. Nil: Helm makes those that are missing.
+	crds dynamic.Interface
 }
 
 // NewHelm makes a Helm for the cluster of that config. A nil log drops the SDK's messages.
@@ -40,21 +43,32 @@ func NewHelm(config *rest.Config, log *slog.Logger) *Helm {
 
 // last reads the newest revision of a release; nil: there is none.
 func (h *Helm) last(ctx context.Context, name, namespace string) (*release.Release, error) {
-	if err := ctx.Err(); err != nil { // the SDK's storage takes no context
-		return nil, err
-	}
+	_, last, err := h.newest(ctx, name, namespace)
+	return last, err
+}
+
+func (h *Helm) newest(ctx context.Context, name, namespace string) (*action.Configuration, *release.Release, error) {
 	cfg, err := h.open(name, namespace)
-	if err != nil {
-		return nil, err
+	if err = errors.Join(ctx.Err(), err); err != nil { // the SDK's storage takes no context
+		return nil, nil, err
 	}
 	last, err := cfg.Releases.Last(name)
-	if errors.Is(err, driver.ErrReleaseNotFound) {
-		return nil, nil
+	if err != nil && !errors.Is(err, driver.ErrReleaseNotFound) {
+		return nil, nil, fmt.Errorf("read helm release %s/%s: %w", namespace, name, err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read helm release %s/%s: %w", namespace, name, err)
+	return cfg, last, nil
+}
+
+// rewrite changes what the newest revision of a release is said to consist of. No release: nothing is changed.
+func (h *Helm) rewrite(ctx context.Context, name, namespace string, change func(manifest string) (string, error)) error {
+	cfg, last, err := h.newest(ctx, name, namespace)
+	if last == nil || err != nil {
+		return err
 	}
-	return last, nil
+	if last.Manifest, err = change(last.Manifest); err != nil {
+		return err
+	}
+	return cfg.Releases.Update(last)
 }
 
 // uninstall takes a release away, and waits for its objects to be gone, for at most that time: until then it can be found
@@ -72,7 +86,7 @@ func (h *Helm) uninstall(name, namespace string, timeout time.Duration) error {
 
 // InstallOrUpgrade makes the release of p what p says, from the packed chart, and with wait returns when everything in it
 // is ready, or after timeout with an error. If the same chart with the same values is deployed and ready already, it
-// does nothing and returns false. The namespace must exist.
+// does nothing and returns false. The namespace must exist. Others' objects are an *OccupiedError, unless p adopts them.
 //
 // A revision that is pending was left by a process that died, since the caller holds the site's lock: it is marked as
 // failed, and upgraded. When ctx ends, the revision is marked as failed too, and the call returns, but the SDK may go on
@@ -90,23 +104,29 @@ func (h *Helm) InstallOrUpgrade(ctx context.Context, p Package, archive []byte, 
 	if err != nil {
 		return false, err
 	}
-	next := revision{of: p, chart: loaded, mark: mark, wait: wait, timeout: timeout}
+	if err := chartutil.ProcessDependenciesWithMerge(loaded, p.Values); err != nil { // which of them have CRDs to apply
+		return false, fmt.Errorf("chart %s: %w", p.Chart.ChartName(), err)
+	}
+	next := revision{of: p, chart: loaded, mark: mark, wait: wait, timeout: timeout, crds: h.crds}
 	last, err := cfg.Releases.Last(p.Release)
+	carryOut := next.upgrade
 	switch {
-	case errors.Is(err, driver.ErrReleaseNotFound):
-		err = next.install(ctx, cfg)
+	case errors.Is(err, driver.ErrReleaseNotFound), err == nil && last.Info.Status == release.StatusUninstalled:
+		carryOut, err = next.install, nil
 	case err != nil: // named below
-	case last.Info.Status == release.StatusUninstalled:
-		err = next.install(ctx, cfg)
-	case last.Info.Status == release.StatusDeployed && last.Labels[digestLabel] == mark && (!wait || isReady(ctx, cfg, last)):
+	case last.Info.Status == release.StatusDeployed && last.Labels[digestLabel] == mark && (!wait || h.isReady(ctx, p)):
 		return false, nil
 	default:
-		if err = recoverRelease(cfg, last); err == nil {
-			err = next.upgrade(ctx, cfg)
-		}
+		err = recoverRelease(cfg, last)
+	}
+	if err == nil {
+		err = next.applyCRDs(ctx)
+	}
+	if err == nil {
+		err = carryOut(ctx, cfg)
 	}
 	if err != nil {
-		return true, fmt.Errorf("helm release %s/%s: %w", p.Namespace, p.Release, err)
+		return true, fmt.Errorf("helm release %s/%s: %w", p.Namespace, p.Release, occupiedBy(p, err))
 	}
 	return true, nil
 }
@@ -118,6 +138,7 @@ type revision struct {
 	mark    string // for digestLabel
 	wait    bool
 	timeout time.Duration
+	crds    dynamic.Interface // see Helm
 }
 
 func (r revision) install(ctx context.Context, cfg *action.Configuration) error {
@@ -125,8 +146,9 @@ func (r revision) install(ctx context.Context, cfg *action.Configuration) error 
 	run.ReleaseName, run.Namespace = r.of.Release, r.of.Namespace
 	run.Labels = map[string]string{digestLabel: r.mark}
 	run.Wait, run.WaitForJobs, run.Timeout = r.wait, r.wait, r.timeout
-	run.Replace = true       // a name whose last revision was uninstalled
-	run.TakeOwnership = true // objects that an earlier, interrupted run made
+	run.Replace = true // a name whose last revision was uninstalled
+	run.SkipCRDs = r.crds != nil
+	run.TakeOwnership = r.of.Adopts
 	run.PostRenderer = patcher{r.of.Patches}
 	_, err := run.RunWithContext(ctx, r.chart, r.of.Values)
 	return err
@@ -138,7 +160,7 @@ func (r revision) upgrade(ctx context.Context, cfg *action.Configuration) error 
 	run.Labels = map[string]string{digestLabel: r.mark}
 	run.Wait, run.WaitForJobs, run.Timeout = r.wait, r.wait, r.timeout
 	run.ResetValues = true // else a package whose last value was taken away would keep it
-	run.TakeOwnership = true
+	run.TakeOwnership = r.of.Adopts
 	run.PostRenderer = patcher{r.of.Patches}
 	run.MaxHistory = maxHistory
 	_, err := run.RunWithContext(ctx, r.of.Release, r.chart, r.of.Values)
@@ -158,19 +180,8 @@ func recoverRelease(cfg *action.Configuration, last *release.Release) error {
 	return nil
 }
 
-func isReady(ctx context.Context, cfg *action.Configuration, r *release.Release) bool {
-	found, err := unready(ctx, cfg, r)
-	return err == nil && len(found) == 0
-}
-
-// unready looks once at every object of the release, with the eyes of the SDK's own wait.
-func unready(ctx context.Context, cfg *action.Configuration, r *release.Release) ([]FailingObject, error) {
-	manifests := r.Manifest
-	for _, hook := range r.Hooks {
-		if hook.LastRun.Phase == release.HookPhaseRunning || hook.LastRun.Phase == release.HookPhaseFailed {
-			manifests += "\n---\n" + hook.Manifest
-		}
-	}
+// unready looks once at every object of the manifests, with the eyes of the SDK's own wait.
+func unready(ctx context.Context, cfg *action.Configuration, manifests string) ([]FailingObject, error) {
 	objects, err := cfg.KubeClient.Build(bytes.NewBufferString(manifests), false)
 	if err != nil {
 		return nil, err

@@ -130,13 +130,20 @@ func (i *inspector) explain(ctx context.Context, p Package, status PackageStatus
 // Unready lists the objects of a release's newest revision that are not as Helm waits for them, in the order in which Helm
 // makes them, the hooks that run or failed last. No release: none.
 func (h *Helm) Unready(ctx context.Context, name, namespace string) ([]FailingObject, error) {
-	last, err := h.last(ctx, name, namespace)
+	cfg, last, err := h.newest(ctx, name, namespace)
 	if err != nil || last == nil {
 		return nil, err
 	}
-	cfg, err := h.open(name, namespace)
-	if err != nil {
-		return nil, err
+	manifests := last.Manifest
+	for _, hook := range last.Hooks {
+		if hook.LastRun.Phase == "Running" || hook.LastRun.Phase == "Failed" {
+			manifests += "\n---\n" + hook.Manifest
+		}
 	}
-	return unready(ctx, cfg, last)
+	return unready(ctx, cfg, manifests)
+}
+
+func (h *Helm) isReady(ctx context.Context, p Package) bool {
+	found, err := h.Unready(ctx, p.Release, p.Namespace)
+	return err == nil && len(found) == 0
 }

@@ -111,13 +111,13 @@ func helmRelease(plan *Plan, p Package) (*helmv2.HelmRelease, error) {
 			ReleaseName: p.Release, TargetNamespace: p.Namespace, StorageNamespace: p.Namespace,
 			Values: &apiextensions.JSON{Raw: values}, PostRenderers: postRenderers(p),
 			Install: &helmv2.Install{
-				CRDs: helmv2.CreateReplace,
+				CRDs: helmv2.CreateReplace, DisableTakeOwnership: !plan.takesOver(p),
 				Strategy: &helmv2.InstallStrategy{
 					Name: string(helmv2.ActionStrategyRetryOnFailure), RetryInterval: &retry,
 				},
 			},
 			Upgrade: &helmv2.Upgrade{
-				CRDs: helmv2.CreateReplace,
+				CRDs: helmv2.CreateReplace, DisableTakeOwnership: !plan.takesOver(p),
 				Strategy: &helmv2.UpgradeStrategy{
 					Name: string(helmv2.ActionStrategyRetryOnFailure), RetryInterval: &retry,
 				},

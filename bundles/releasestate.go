@@ -55,10 +55,15 @@ func stateOf(release *helmv2.HelmRelease, begun start) (State, string) {
 		return StateReady, ready.Message
 	case ready.Status == metav1.ConditionFalse && isFailure(ready.Reason):
 		// Between two attempts Ready only says when the next one is; what went wrong stands in Released.
+		message := ready.Message
 		if released := current(helmv2.ReleasedCondition); released.Status == metav1.ConditionFalse {
-			return StateFailed, released.Message
+			message = released.Message
 		}
-		return StateFailed, ready.Message
+		// Flux tries again, but nothing changes before a person has decided.
+		if object, owner, ok := refusedObject(message, release.GetReleaseName(), release.GetReleaseNamespace()); ok {
+			return StateStalled, occupied(object, owner)
+		}
+		return StateFailed, message
 	}
 	return StateInstalling, ready.Message
 }

@@ -91,8 +91,12 @@ func (c *Cluster) removeOne(ctx context.Context, one Installed, await Await) err
 		return err
 	}
 	timeout := c.patience(one)
+	spared, err := c.spareOthers(ctx, one, left)
+	if err != nil {
+		return err
+	}
 	// Of a suspended HelmRelease Flux forgets the release, and uninstalls nothing.
-	if !one.byFlux() || one.release.Spec.Suspend {
+	if !one.byFlux() || one.release.Spec.Suspend || spared {
 		if err := c.uninstall(ctx, one, left, await); err != nil {
 			return err
 		}
@@ -105,8 +109,10 @@ func (c *Cluster) removeOne(ctx context.Context, one Installed, await Await) err
 		if err != nil {
 			return err
 		}
-		if err := c.deleteChart(ctx, one); err != nil {
-			return err
+		if one.release.Spec.Suspend || spared {
+			if err := c.deleteChart(ctx, one); err != nil {
+				return err
+			}
 		}
 		// What Flux did not know of, as when it was killed while it installed.
 		if err := c.uninstall(ctx, one, left, await); err != nil {
@@ -167,7 +173,7 @@ func (c *Cluster) deleteRelease(ctx context.Context, one Installed, options meta
 // deleteChart removes the HelmChart of a suspended HelmRelease, which Flux leaves behind.
 func (c *Cluster) deleteChart(ctx context.Context, one Installed) error {
 	namespace, name := one.release.Status.GetHelmChart()
-	if !one.release.Spec.Suspend || name == "" {
+	if name == "" {
 		return nil
 	}
 	err := c.dynamic.Resource(sourcev1.GroupVersion.WithResource("helmcharts")).Namespace(namespace).Delete(ctx, name, metav1.DeleteOptions{})

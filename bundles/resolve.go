@@ -12,7 +12,9 @@ import (
 type Choices struct {
 	Enable  []string // optional packages that are wanted
 	Disable []string
-	Values  map[string]map[string]any // by package, merged over everything else
+	// Adopt names packages that take over what is there and belongs to others, see Package.Adopts.
+	Adopt  []string
+	Values map[string]map[string]any // by package, merged over everything else
 
 	Facts Facts
 	// Said names the facts that the operator gave, each by the place where: network.loadBalancer. One that no installed
@@ -73,6 +75,7 @@ func Resolve(catalog *Catalog, bundle string, choices Choices) (*Plan, error) {
 		p.Needs, p.DependsOn = needsOf(&p, selected), g.needs[name]
 		p.Patches = patchesOn(p.Patches, s.Platform)
 		p.After, p.With, p.DefaultsNeed = nil, nil, nil
+		p.Adopts = p.Adopts || slices.Contains(choices.Adopt, name)
 		if p.Chart.Embedded != "" && choices.Charts != nil {
 			version, err := choices.Charts.Version(p.Chart.Embedded)
 			if err != nil {
@@ -136,6 +139,15 @@ func choose(catalog *Catalog, s *Set, choices Choices, found *Problems) map[stri
 			continue
 		}
 		selected[name] = false
+	}
+	for i, name := range choices.Adopt {
+		path := fmt.Sprintf("packages.adopt[%d]", i)
+		switch {
+		case !slices.Contains(known, name):
+			found.add("", path, name, "not a package of bundle %s%s", s.Name, didYouMean(name, known))
+		case !selected[name]:
+			found.add("", path, name, "the package is not installed; enable it, or leave it out")
+		}
 	}
 	for _, name := range sortedKeys(choices.Values) {
 		if !slices.Contains(known, name) {

@@ -124,5 +124,14 @@ func (e *UnfinishedError) Interrupted() string {
 
 // Hint tells where to look.
 func (e *UnfinishedError) Hint() string {
+	var occupied []string
+	for _, culprit := range e.Culprits {
+		if culprit.State == StateStalled && strings.Contains(culprit.Message, isOccupied) {
+			occupied = append(occupied, culprit.Name)
+		}
+	}
+	if len(occupied) > 0 {
+		return occupiedHint(occupied)
+	}
 	return "look at the releases with `kubectl get helmreleases -A`, and run the same command again: it goes on where it stands"
 }

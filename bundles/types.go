@@ -42,6 +42,10 @@ type Package struct {
 	// it is used as it is. Only for packages of the core. Empty: the package is always installed.
 	Presence []string `json:"presence,omitempty"`
 
+	// Adopts lets the release take over, on an existing cluster, objects that are there and belong to others, which go with it when
+	// it is removed. In a Plan true where the operator chose so, too.
+	Adopts bool `json:"adopts,omitempty"`
+
 	// Patches change what the chart renders, where it has no value for it. Helm and Flux apply them after rendering.
 	Patches []Patch `json:"patches,omitempty"`
 

@@ -140,9 +140,11 @@ type Exposure struct {
 
 // Packages changes what the bundle installs.
 type Packages struct {
-	Enable  []string                  `json:"enable,omitempty"`
-	Disable []string                  `json:"disable,omitempty"`
-	Values  map[string]map[string]any `json:"values,omitempty"` // by package name, merged over the package's own
+	Enable  []string `json:"enable,omitempty"`
+	Disable []string `json:"disable,omitempty"`
+	// Adopt names packages that take over, on an existing cluster, objects of theirs that others have put there.
+	Adopt  []string                  `json:"adopt,omitempty"`
+	Values map[string]map[string]any `json:"values,omitempty"` // by package name, merged over the package's own
 }
 
 // Certificates says who signs the platform's certificates: at most one field is set; none means selfSigned.

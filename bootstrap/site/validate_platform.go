@@ -44,6 +44,7 @@ func (c *checker) packages() {
 	p := c.site.Packages
 	c.names("packages.enable", p.Enable, dnsLabel, "not the name of a package")
 	c.names("packages.disable", p.Disable, dnsLabel, "not the name of a package")
+	c.names("packages.adopt", p.Adopt, dnsLabel, "not the name of a package")
 	for i, name := range p.Disable {
 		if slices.Contains(p.Enable, name) {
 			c.fail(fmt.Sprintf("packages.disable[%d]", i), name, "enabled and disabled", "")
