@@ -79,12 +79,13 @@ type helmResult struct {
 	err     error
 }
 
-// runHelm reports, while Helm works on the release and waits for it, which of its objects is not ready.
+// runHelm reports, while Helm works on the release and waits for it, which of its objects is not ready. When ctx ends it returns
+// within twice the grace: an SDK that waits for an API which does not answer is left behind, so end the process soon.
 func (c *Core) runHelm(ctx context.Context, p Package, archive []byte, report Report) (bool, PackageStatus, error) {
 	working, cancel := outlasting(ctx)
 	defer cancel()
 	ended := make(chan helmResult, 1)
-	go func() { // ends with working, which is waited for below
+	go func() { // ends soon after working, unless the API does not answer
 		changed, err := c.helm.InstallOrUpgrade(working, p, archive, true, p.timeout())
 		ended <- helmResult{changed, err}
 	}()
@@ -97,7 +98,7 @@ func (c *Core) runHelm(ctx context.Context, p Package, archive []byte, report Re
 			report.tell(last)
 		}
 	}
-	interrupted := ctx.Done()
+	interrupted, over := ctx.Done(), (<-chan time.Time)(nil)
 	for {
 		select {
 		case result := <-ended:
@@ -110,6 +111,11 @@ func (c *Core) runHelm(ctx context.Context, p Package, archive []byte, report Re
 			status := last
 			status.Message = fmt.Sprintf("interrupted; Helm may finish within %s", grace)
 			tell(status)
+			timer := time.NewTimer(2 * grace)
+			defer timer.Stop()
+			over = timer.C
+		case <-over:
+			return false, last, fmt.Errorf("helm release %s/%s: Helm did not end, its release may be pending: %w", p.Namespace, p.Release, context.Cause(ctx))
 		case <-ticker.C:
 			tell(c.inspect.explain(ctx, p, last))
 		}

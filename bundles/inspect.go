@@ -40,14 +40,29 @@ type finding struct {
 	warning Warning
 }
 
-// look names the first object of the package that does not exist, or that is not ready and has a warning, or the first of
+// look asks what keeps a package from being ready, and returns when ctx ends, or after inspectionTimeout: what asks is then left
+// behind, since the SDK takes no context, and ends after the time that each of its requests has.
+func (i *inspector) look(ctx context.Context, p Package) finding {
+	if i == nil {
+		return finding{name: p.Name}
+	}
+	ctx, cancel := context.WithTimeout(ctx, inspectionTimeout)
+	defer cancel()
+	answered := make(chan finding, 1)
+	go func() { answered <- i.ask(ctx, p) }()
+	select {
+	case out := <-answered:
+		return out
+	case <-ctx.Done():
+		return finding{name: p.Name}
+	}
+}
+
+// ask names the first object of the package that does not exist, or that is not ready and has a warning, or the first of
 // all that are not ready. A package whose
 // objects can't be asked for has none: its own message must do.
-func (i *inspector) look(ctx context.Context, p Package) finding {
+func (i *inspector) ask(ctx context.Context, p Package) finding {
 	out := finding{name: p.Name}
-	if i == nil {
-		return out
-	}
 	failing, err := i.helm.Unready(ctx, p.Release, p.Namespace)
 	if err != nil || ctx.Err() != nil {
 		return out

@@ -45,7 +45,7 @@ func (f *Flux) ApplyNamespace(ctx context.Context, plan *Plan, name string) erro
 }
 
 // applyNamespaces makes the given namespaces of the plan, or brings their labels in order. Other labels stay. One that is privileged
-// stays so for as long as it is there: a package that the plan has no more may still run in it, kept for its data.
+// stays so here: a package that the plan has no more may still run in it. See lowerNamespaces.
 func applyNamespaces(ctx context.Context, client kubernetes.Interface, plan *Plan, names ...string) error {
 	labels := namespaceLabels(plan)
 	for _, name := range names {

@@ -42,10 +42,9 @@ func watchRuntimeCRDs(
 		return nil, fmt.Errorf("watch CRDs: %w", err)
 	}
 	ctx, w.cancel = context.WithCancel(ctx)
-	w.running.Go(func() { w.informer.RunWithContext(ctx) })
-	if !cache.WaitForCacheSync(ctx.Done(), w.informer.HasSynced) {
+	if err := startSynced(ctx, &w.running, w.informer, definitions().GroupResource(), syncTimeout); err != nil {
 		w.stop()
-		return nil, fmt.Errorf("watch CRDs: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("watch CRDs: %w", err)
 	}
 	return w, nil
 }

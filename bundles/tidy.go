@@ -3,12 +3,14 @@
 package bundles
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,7 +28,10 @@ func (c *Cluster) tidy(ctx context.Context, plan *Plan, await Await, report Repo
 	if err != nil {
 		return err
 	}
-	if err := c.pruneCharts(ctx, plan, installed); err != nil {
+	if err := c.pruneCharts(ctx, plan); err != nil {
+		return err
+	}
+	if err := c.lowerNamespaces(ctx, plan, installed); err != nil {
 		return err
 	}
 	ours, err := c.ourNamespaces(ctx)
@@ -48,15 +53,23 @@ func (c *Cluster) tidy(ctx context.Context, plan *Plan, await Await, report Repo
 	return nil
 }
 
-// pruneCharts removes repositories of ours, and charts made of manifests, that neither the plan nor any HelmRelease refers to.
-func (c *Cluster) pruneCharts(ctx context.Context, plan *Plan, installed []Installed) error {
+// pruneCharts removes repositories of ours, and charts made of manifests, that neither the plan nor any HelmRelease refers to, ours
+// or somebody else's.
+func (c *Cluster) pruneCharts(ctx context.Context, plan *Plan) error {
+	releases, err := c.helmReleases(ctx)
+	if err != nil {
+		return err
+	}
 	repositoriesUsed, chartsUsed := map[string]bool{chartsName: true}, map[string]bool{}
 	for _, p := range plan.Packages {
 		repositoriesUsed[repositoryOf(p.Chart)], chartsUsed[p.Chart.ChartName()] = true, true
 	}
-	for _, one := range installed {
-		if one.byFlux() && one.release.Spec.Chart != nil {
-			spec := one.release.Spec.Chart.Spec
+	for _, release := range releases {
+		if release.Spec.Chart == nil {
+			continue
+		}
+		spec := release.Spec.Chart.Spec
+		if spec.SourceRef.Kind == sourcev1.HelmRepositoryKind && cmp.Or(spec.SourceRef.Namespace, release.Namespace) == ChartsNamespace {
 			repositoriesUsed[spec.SourceRef.Name], chartsUsed[spec.Chart] = true, true
 		}
 	}

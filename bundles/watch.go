@@ -38,10 +38,9 @@ func watchReleases(
 		return nil, fmt.Errorf("watch helm releases: %w", err)
 	}
 	ctx, w.cancel = context.WithCancel(ctx)
-	w.running.Go(func() { w.informer.RunWithContext(ctx) })
-	if !cache.WaitForCacheSync(ctx.Done(), w.informer.HasSynced) {
+	if err := startSynced(ctx, &w.running, w.informer, releases().GroupResource(), syncTimeout); err != nil {
 		w.stop()
-		return nil, fmt.Errorf("watch helm releases: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("watch helm releases: %w", err)
 	}
 	return w, nil
 }
