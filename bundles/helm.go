@@ -146,8 +146,7 @@ func (r revision) install(ctx context.Context, cfg *action.Configuration) error 
 	run.ReleaseName, run.Namespace = r.of.Release, r.of.Namespace
 	run.Labels = map[string]string{digestLabel: r.mark}
 	run.Wait, run.WaitForJobs, run.Timeout = r.wait, r.wait, r.timeout
-	run.Replace = true // a name whose last revision was uninstalled
-	run.SkipCRDs = r.crds != nil
+	run.Replace, run.SkipCRDs = true, r.crds != nil // a name may be that of a revision that was uninstalled
 	run.TakeOwnership = r.of.Adopts
 	run.PostRenderer = patcher{r.of.Patches}
 	_, err := run.RunWithContext(ctx, r.chart, r.of.Values)
