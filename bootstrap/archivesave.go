@@ -38,6 +38,8 @@ type SaveOptions struct {
 	ImageSource string
 	// Images are more of them.
 	Images []string
+	// Allow is what registries are trusted with beyond TLS, beside what the site file says.
+	Allow archive.Exceptions
 	// Key signs the archive; nil: it is not signed.
 	Key *archive.Key
 	Say func(string)
@@ -66,8 +68,9 @@ func SaveBundle(ctx context.Context, o SaveOptions) (out archive.Saved, err erro
 	}
 	s := archive.Saving{
 		Contents: archive.Contents{Bundle: b.plan.Bundle, Platforms: o.platforms()},
-		Cache:    dir.Path(savedDir), Source: o.ImageSource, Key: o.Key, Say: o.Say,
+		Cache:    dir.Path(savedDir), Source: o.ImageSource, Key: o.Key, Say: o.Say, Allow: o.Allow,
 	}
+	s.Allow.PlainHTTP = append(plainHosts(b.site), s.Allow.PlainHTTP...)
 	images := imageList{}
 	images.add("--image", o.Images...)
 	if err := b.saveTalos(ctx, o, &s, images); err != nil {

@@ -36,16 +36,9 @@ func registries(s *site.Site, plan *bundles.Plan, installer string) (talos.Regis
 
 // imageHosts are the registries of every image that a cluster with this plan runs, ordered. An empty installer is none.
 func imageHosts(plan *bundles.Plan, installer string) ([]string, error) {
-	images := slices.Clone(talos.ImageRepositories())
-	if installer != "" {
-		images = append(images, installer)
-	}
-	for _, p := range plan.Packages {
-		images = append(images, p.Images...)
-	}
 	var hosts []string
 	var wrong error
-	for _, name := range images {
+	for _, name := range imagesOf(plan, installer) {
 		image, err := archive.ParseImage(name)
 		if err != nil {
 			wrong = errors.Join(wrong, err)
@@ -55,4 +48,16 @@ func imageHosts(plan *bundles.Plan, installer string) ([]string, error) {
 	}
 	slices.Sort(hosts)
 	return slices.Compact(hosts), wrong
+}
+
+// imagesOf are the images themselves, of whatever tags.
+func imagesOf(plan *bundles.Plan, installer string) []string {
+	images := slices.Clone(talos.ImageRepositories())
+	if installer != "" {
+		images = append(images, installer)
+	}
+	for _, p := range plan.Packages {
+		images = append(images, p.Images...)
+	}
+	return images
 }

@@ -37,6 +37,10 @@ type RegistryOptions struct {
 	// Site says which registries images may come from, and which mirrors and logins they have. Nil: those of all bundles,
 	// without mirrors and logins.
 	Site *site.Site
+	// Images are more of them that the site's logins are lent for, beside those of the site's bundle.
+	Images []string
+	// Allow is what registries are trusted with beyond TLS.
+	Allow archive.Exceptions
 	// Log receives a line for each request. Nil: they are dropped.
 	Log *slog.Logger
 }
@@ -98,7 +102,7 @@ func (o RegistryOptions) upstream() (*archive.Upstream, error) {
 		if err != nil {
 			return nil, err
 		}
-		return archive.NewUpstream(hosts, nil, nil)
+		return archive.NewUpstream(archive.UpstreamOptions{Registries: hosts, Allow: o.Allow})
 	}
 	plan, err := ResolveBundle(o.Site, "")
 	if err != nil {
@@ -112,7 +116,9 @@ func (o RegistryOptions) upstream() (*archive.Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return archive.NewUpstream(hosts, logins, nil)
+	return archive.NewUpstream(archive.UpstreamOptions{
+		Registries: hosts, Logins: logins, Images: append(imagesOf(plan, installerOf(o.Site)), o.Images...), Allow: o.Allow,
+	})
 }
 
 // hostsOfAllBundles are the registries of every image there is.
@@ -153,11 +159,11 @@ func keyedBy(hosts []string) map[string]string {
 // upstreamsOf are the registries of a site's images, with the mirror that is asked for each. Those that the site file has
 // mirrors for are among them: the operator said that images come from there.
 func upstreamsOf(s *site.Site, plan *bundles.Plan) (map[string]string, error) {
-	installer, configured := "", s.Registries.Mirrors
+	configured := s.Registries.Mirrors
 	if s.Talos != nil {
-		installer, configured = installImage(s.Talos, "any"), mirrors(s)
+		configured = mirrors(s)
 	}
-	hosts, err := imageHosts(plan, installer)
+	hosts, err := imageHosts(plan, installerOf(s))
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +178,31 @@ func upstreamsOf(s *site.Site, plan *bundles.Plan) (map[string]string, error) {
 		out[host] = plainMirror(endpoints)
 	}
 	return out, nil
+}
+
+// installerOf is the image that a site's Talos is installed from, of some schematic; empty: there is none.
+func installerOf(s *site.Site) string {
+	if s.Talos == nil {
+		return ""
+	}
+	return installImage(s.Talos, "any")
+}
+
+// plainHosts are the registries that the site file says are spoken to in plain HTTP: those of mirrors with http://.
+func plainHosts(s *site.Site) []string {
+	configured := s.Registries.Mirrors
+	if s.Talos != nil {
+		configured = mirrors(s)
+	}
+	var out []string
+	for _, host := range slices.Sorted(maps.Keys(configured)) {
+		for _, endpoint := range configured[host] {
+			if parsed, err := url.Parse(endpoint); err == nil && parsed.Scheme == "http" {
+				out = append(out, parsed.Host)
+			}
+		}
+	}
+	return out
 }
 
 // plainMirror is the first mirror that has the images under their own names. Empty: none has.

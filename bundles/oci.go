@@ -55,7 +55,7 @@ type ociChart struct {
 }
 
 // openOCI makes the client of a chart's place; nothing is asked yet. Registries that want a login get that of docker's
-// configuration, as `helm registry login` and `docker login` leave it.
+// configuration, as `helm registry login` and `docker login` leave it, but never in plain HTTP.
 func openOCI(client *http.Client, c Chart) (*ociChart, error) {
 	repository, err := remote.NewRepository(strings.TrimPrefix(strings.TrimSuffix(c.ociURL(), "/"), registry) + "/" + c.Name)
 	if err != nil {
@@ -66,7 +66,11 @@ func openOCI(client *http.Client, c Chart) (*ociChart, error) {
 		return nil, fmt.Errorf("read the logins of docker's configuration: %w", err)
 	}
 	repository.PlainHTTP, repository.MaxMetadataBytes = c.isPlainHTTP(), maxOCIManifest
-	repository.Client = &auth.Client{Client: client, Cache: auth.NewCache(), Credential: credentials.Credential(logins)}
+	asking := &auth.Client{Client: client, Cache: auth.NewCache()}
+	if !c.isPlainHTTP() { // a login would be for everybody on the way to read
+		asking.Credential = credentials.Credential(logins)
+	}
+	repository.Client = asking
 	return &ociChart{repository: repository, chart: c}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
 )
 
 // holdsTimeout bounds the question for one root.
@@ -32,16 +33,30 @@ func (e *AbsentError) Hint() string {
 		"or give up its store with --registry-store"
 }
 
+// rootsAtOnce is how many roots are asked for side by side.
+const rootsAtOnce = 8
+
 // Holds asks the registry at an address, in plain HTTP, for roots by their digests. It names all that are missing in an
-// *AbsentError.
+// *AbsentError, in their order.
 func Holds(ctx context.Context, address string, roots []Root) error {
+	has := make([]bool, len(roots))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(rootsAtOnce)
+	for i, root := range roots {
+		group.Go(func() error {
+			var err error
+			if has[i], err = holds(ctx, address, root); err != nil {
+				return fmt.Errorf("ask the registry at %s for %s: %w", address, root, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
 	missing := &AbsentError{Address: address}
-	for _, root := range roots {
-		has, err := holds(ctx, address, root)
-		if err != nil {
-			return fmt.Errorf("ask the registry at %s for %s: %w", address, root, err)
-		}
-		if !has {
+	for i, root := range roots {
+		if !has[i] {
 			missing.Roots = append(missing.Roots, root)
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -32,21 +32,12 @@ type puller struct {
 	cache     cache
 	source    string // a registry that has all images, as the bastion's has; empty: each its own
 	platforms []v1.Platform
-	remote    *remote.Puller
-}
+	allow     Exceptions
+	named     hosts
+	network   http.RoundTripper
 
-// newPuller makes a puller. Registries that want a login get that of docker's configuration. A nil transport is one of its own.
-func newPuller(c cache, source string, platforms []v1.Platform, transport http.RoundTripper) (*puller, error) {
-	if transport == nil {
-		own := remote.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
-		own.ResponseHeaderTimeout = answerTimeout
-		transport = own
-	}
-	client, err := remote.NewPuller(remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithTransport(transport))
-	if err != nil {
-		return nil, err
-	}
-	return &puller{cache: c, source: source, platforms: platforms, remote: client}, nil
+	mu      sync.Mutex
+	clients map[string]*remote.Puller // by registry
 }
 
 // found is an image as its registry has it: its manifests and configurations are in the cache, its layers are not yet.
@@ -183,18 +174,6 @@ func checkBlob(d v1.Descriptor, most int64) error {
 	return checkSHA256("blob", d.Digest)
 }
 
-// reference is where an image is read.
-func (p *puller) reference(image Image) (name.Reference, error) {
-	repository := image.Host + "/" + image.Path
-	if p.source != "" {
-		repository = p.source + "/" + image.Repository()
-	}
-	if image.Digest != "" {
-		return name.NewDigest(repository + "@" + image.Digest)
-	}
-	return name.NewTag(repository + ":" + image.Tag)
-}
-
 // manifest reads a manifest or an index, from the cache where it is named by digest and there.
 func (p *puller) manifest(ctx context.Context, reference name.Reference) ([]byte, error) {
 	if digest, ok := reference.(name.Digest); ok {
@@ -208,7 +187,11 @@ func (p *puller) manifest(ctx context.Context, reference name.Reference) ([]byte
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*answerTimeout)
 	defer cancel()
-	answer, err := p.remote.Get(ctx, reference)
+	client, err := p.client(reference.Context().Registry)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := client.Get(ctx, reference)
 	if err != nil {
 		return nil, err
 	}

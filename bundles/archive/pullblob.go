@@ -31,7 +31,7 @@ func (p *puller) fetch(ctx context.Context, from name.Repository, blob v1.Descri
 		err := p.fetchOnce(ctx, from, blob, got)
 		var refused *transport.Error
 		var wrong *wrongBlobError
-		if errors.As(err, &wrong) || (errors.As(err, &refused) && !refused.Temporary()) {
+		if isForbidden(err) || errors.As(err, &wrong) || (errors.As(err, &refused) && !refused.Temporary()) {
 			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err
@@ -56,7 +56,11 @@ func (p *puller) fetchOnce(ctx context.Context, from name.Repository, blob v1.De
 			}
 		}
 	}()
-	layer, err := p.remote.Layer(ctx, from.Digest(blob.Digest.String()))
+	client, err := p.client(from.Registry)
+	if err != nil {
+		return err
+	}
+	layer, err := client.Layer(ctx, from.Digest(blob.Digest.String()))
 	if err != nil {
 		return err
 	}

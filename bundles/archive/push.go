@@ -32,7 +32,10 @@ func (e *PushError) Unwrap() error { return e.Err }
 func (e *PushError) Hint() string {
 	var refused *transport.Error
 	var plain *PlainHTTPError
+	var login *PlainLoginError
 	switch {
+	case errors.As(e.Err, &login):
+		return "give --insecure-login if everybody on the network up to the registry may read the login"
 	case errors.As(e.Err, &plain), errors.Is(e.Err, http.ErrSchemeMismatch):
 		return "give --insecure if the registry has no TLS, and the network up to it is trusted"
 	case errors.As(e.Err, &refused) && (refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden):
@@ -43,18 +46,20 @@ func (e *PushError) Hint() string {
 
 // Push gives the image to a registry, with the login that Docker's config has for it, and returns its name there by digest.
 // A reference without a tag gets the image's version. Insecure allows plain HTTP, which is allowed on loopback anyway. An
-// error of the registry is a *PushError. What the registry has already is not sent again.
-func (i *ControllerImage) Push(ctx context.Context, to string, insecure bool) (string, error) {
-	return i.push(ctx, to, insecure, remote.DefaultTransport)
+// error of the registry is a *PushError. What the registry has already is not sent again. InsecureLogin sends the login in
+// plain HTTP too, which is not done on loopback either without it.
+func (i *ControllerImage) Push(ctx context.Context, to string, insecure, insecureLogin bool) (string, error) {
+	return i.push(ctx, to, insecure, insecureLogin, nil)
 }
 
-func (i *ControllerImage) push(ctx context.Context, to string, insecure bool, network http.RoundTripper) (string, error) {
+// push takes the network of a test; nil means the real one.
+func (i *ControllerImage) push(ctx context.Context, to string, insecure, insecureLogin bool, network http.RoundTripper) (string, error) {
 	named, err := i.destination(to)
 	if err != nil {
 		return "", err
 	}
 	options := []name.Option{name.StrictValidation}
-	if insecure {
+	if insecure || insecureLogin {
 		options = append(options, name.Insecure)
 	}
 	tag, err := name.NewTag(named.String(), options...)
@@ -63,8 +68,24 @@ func (i *ControllerImage) push(ctx context.Context, to string, insecure bool, ne
 	}
 	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
 	defer cancel()
-	err = remote.WriteIndex(tag, i.Index, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain),
-		remote.WithTransport(&guarded{network: network, plain: insecure}), remote.WithUserAgent("cozy-install/"+i.Version))
+	login, err := authn.DefaultKeychain.Resolve(tag.Registry)
+	if err != nil {
+		return "", &PushError{named.String(), err}
+	}
+	host, allowed := tag.RegistryStr(), Exceptions{}
+	if insecure || insecureLogin {
+		allowed.PlainHTTP = []string{host}
+	}
+	if insecureLogin {
+		allowed.PlainLogin = allowed.PlainHTTP
+	}
+	if network == nil {
+		own := newNetwork(hostsOf(host))
+		defer own.CloseIdleConnections()
+		network = own
+	}
+	err = remote.WriteIndex(tag, i.Index, remote.WithContext(ctx), remote.WithAuth(login),
+		remote.WithTransport(newGuard(host, !isAnonymous(login), allowed, nil, network)), remote.WithUserAgent("cozy-install/"+i.Version))
 	if err != nil {
 		return "", &PushError{named.String(), err}
 	}

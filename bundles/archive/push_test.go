@@ -48,7 +48,7 @@ func TestAPushedImageIsThereByDigestAndByTag(t *testing.T) {
 	host := strings.TrimPrefix(startUpstream(t, "").URL, "http://")
 
 	for to, tag := range map[string]string{"/team/controller": ":v1.2.3", "/team/controller:latest": ":latest"} {
-		reference, err := made.Push(t.Context(), host+to, false)
+		reference, err := made.Push(t.Context(), host+to, false, false)
 		require.NoError(t, err)
 		require.Equal(t, host+"/team/controller@"+made.Digest.String(), reference)
 
@@ -72,7 +72,7 @@ func TestPushLogsInAsDockersConfigSays(t *testing.T) {
 	made := buildController(t, standIn{}, "amd64")
 	host := strings.TrimPrefix(startUpstream(t, "me:secret").URL, "http://")
 
-	_, err := made.Push(t.Context(), host+"/controller", false)
+	_, err := made.Push(t.Context(), host+"/controller", false, false)
 
 	var refused *PushError
 
@@ -81,7 +81,10 @@ func TestPushLogsInAsDockersConfigSays(t *testing.T) {
 
 	write(t, filepath.Join(dir, "config.json"),
 		`{"auths":{"`+host+`":{"auth":"`+base64.StdEncoding.EncodeToString([]byte("me:secret"))+`"}}}`)
-	_, err = made.Push(t.Context(), host+"/controller", false)
+	_, err = made.Push(t.Context(), host+"/controller", true, false)
+	require.ErrorAs(t, err, &refused)
+	require.Contains(t, refused.Hint(), "--insecure-login")
+	_, err = made.Push(t.Context(), host+"/controller", false, true)
 	require.NoError(t, err)
 }
 
@@ -97,14 +100,14 @@ func TestPushSpeaksPlainHTTPOnlyWhereItMay(t *testing.T) {
 	}}
 
 	for _, host := range []string{"10.1.2.3:5000", "registry.local", "registry.example.org"} {
-		_, err := made.push(t.Context(), host+"/controller", false, network)
+		_, err := made.push(t.Context(), host+"/controller", false, false, network)
 
 		var refused *PushError
 
 		require.ErrorAs(t, err, &refused, host)
 		require.Contains(t, refused.Hint(), "--insecure", host)
 
-		reference, err := made.push(t.Context(), host+"/controller", true, network)
+		reference, err := made.push(t.Context(), host+"/controller", true, false, network)
 		require.NoError(t, err, host)
 		require.Equal(t, host+"/controller@"+made.Digest.String(), reference)
 	}
@@ -114,7 +117,7 @@ func TestPlacesForAnImageAreChecked(t *testing.T) {
 	made := buildController(t, standIn{}, "amd64")
 
 	for _, to := range []string{"", "UPPER/case", "example.org/a@" + someDigest, "https://example.org/a"} {
-		_, err := made.Push(t.Context(), to, false)
+		_, err := made.Push(t.Context(), to, false, false)
 
 		var wrong *ReferenceError
 

@@ -80,6 +80,9 @@ func (r *Registry) refuse(w http.ResponseWriter, request *http.Request, asked ro
 		status, hint = http.StatusInsufficientStorage, "make room on the file system of "+r.store.dir
 	case errors.As(err, &upstream):
 		status = upstream.answer()
+		if hinting := interface{ Hint() string }(nil); errors.As(err, &hinting) {
+			hint = hinting.Hint()
+		}
 		if upstream.After > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(upstream.After.Round(time.Second).Seconds())))
 		}

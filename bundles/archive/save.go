@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -31,8 +30,9 @@ type Saving struct {
 	// Source is a registry that has all images under Image.Repository, as the bastion's has: harbor.example.org/mirror. Empty:
 	// each image comes from its own.
 	Source    string
+	Allow     Exceptions
 	Key       *Key              // nil: the archive is not signed
-	Transport http.RoundTripper // nil: the default, which honours the environment's proxy
+	Transport http.RoundTripper // nil: the real network, with the environment's proxy
 	// Say is told in sentences how far it is. Nil: nobody listens. It is never called by two at once.
 	Say func(string)
 }
@@ -73,10 +73,7 @@ func Save(ctx context.Context, s Saving, file string) (Saved, error) {
 	if err := errors.Join(store.make(), store.removeParts()); err != nil {
 		return Saved{}, err
 	}
-	from, err := newPuller(store, strings.TrimSuffix(s.Source, "/"), platforms, s.Transport)
-	if err != nil {
-		return Saved{}, err
-	}
+	from := newPuller(store, s, platforms)
 	w := &writing{cache: store, contents: s.Contents, key: s.Key, blobs: map[v1.Hash]int64{}}
 	w.contents.Format, w.contents.Images, w.contents.Charts, w.contents.Assets = formatVersion, nil, nil, nil
 	if err := w.addCharts(s.Charts); err != nil {

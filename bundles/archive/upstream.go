@@ -6,11 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/singleflight"
 )
@@ -27,7 +28,9 @@ const (
 // Close it when nobody uses it any more.
 type Upstream struct {
 	places map[string]place
-	logins keychain
+	lends  map[string]bool // repositories that the logins are for: quay.io/cilium/cilium
+	allows Exceptions
+	named  hosts
 	web    http.RoundTripper
 	stall  time.Duration
 	slots  chan struct{}
@@ -41,41 +44,79 @@ type Upstream struct {
 	running  map[string]*download // by repository and digest
 	pullers  map[string]*remote.Puller
 	checked  map[string]time.Time // when a tag need not be compared with upstream's before
-	resting  map[string]time.Time // hosts that are not asked before this time
+	resting  map[string]time.Time // who is not asked before this time
 }
 
-// NewUpstream makes an Upstream for the registries that images may come from. Each has the http or https URL of a mirror to
-// ask instead, without a path; an empty one means the registry itself. Logins are by registry. A nil transport is Go's own.
-func NewUpstream(registries map[string]string, logins map[string]Login, web http.RoundTripper) (*Upstream, error) {
+// UpstreamOptions say what may be pulled through.
+type UpstreamOptions struct {
+	// Registries are those that images may come from. Each has the http or https URL of a mirror to ask instead, without a
+	// path; an empty one means the registry itself. One with http:// is spoken to in plain HTTP.
+	Registries map[string]string
+	// Logins are by registry. They are lent for the repositories of Images alone: whoever reaches the registry could else read
+	// whatever the logins can. Everything else is asked for as nobody in particular.
+	Logins map[string]Login
+	Images []string // names of images, whatever their tags are
+	Allow  Exceptions
+	// Transport is the network; nil means the real one.
+	Transport http.RoundTripper
+}
+
+// NewUpstream makes an Upstream. All that is wrong with the options is told at once.
+func NewUpstream(o UpstreamOptions) (*Upstream, error) {
 	u := &Upstream{
-		places: map[string]place{}, logins: keychain{}, stall: stallTimeout, slots: make(chan struct{}, maxDownloads),
+		places: map[string]place{}, lends: map[string]bool{}, allows: o.Allow, stall: stallTimeout, slots: make(chan struct{}, maxDownloads),
 		cancels: map[int]context.CancelFunc{}, running: map[string]*download{}, pullers: map[string]*remote.Puller{},
 		checked: map[string]time.Time{}, resting: map[string]time.Time{},
 	}
 
 	var wrong error
 
-	for host, mirror := range registries {
-		at, err := newPlace(host, mirror)
-		if err != nil {
-			wrong = errors.Join(wrong, fmt.Errorf("registry %q: %w", host, err))
-
-			continue
+	for _, host := range slices.Sorted(maps.Keys(o.Registries)) {
+		at, err := newPlace(host, o.Registries[host], o.Logins[host])
+		if err == nil {
+			err = u.add(host, at)
 		}
 
-		u.places[host] = at
-		u.logins[at.registry.RegistryStr()] = logins[host]
+		if err != nil {
+			wrong = errors.Join(wrong, fmt.Errorf("registry %q: %w", host, err))
+		}
 	}
 
-	if web == nil {
-		plain := http.DefaultTransport.(*http.Transport).Clone()
-		plain.ResponseHeaderTimeout = askTimeout
-		web = plain
+	for _, text := range o.Images {
+		image, err := ParseImage(text)
+		wrong = errors.Join(wrong, err)
+		u.lends[image.Host+"/"+image.Path] = true
 	}
 
-	u.web = noting{web, u.note}
+	u.named = hostsOf(u.registries()...).and(hostsOf(o.Allow.Follow...))
+	if u.web = o.Transport; u.web == nil {
+		u.web = newNetwork(u.named)
+	}
 
 	return u, wrong
+}
+
+// add takes a place, unless its login would be for everybody on the way to read.
+func (u *Upstream) add(host string, at place) error {
+	if at.isPlain {
+		u.allows.PlainHTTP = append(slices.Clone(u.allows.PlainHTTP), at.registry.RegistryStr())
+	}
+
+	u.places[host] = at
+	if at.isPlain && at.login != (Login{}) && !hostsOf(u.allows.PlainLogin...).has(at.registry.RegistryStr(), "") {
+		return &PlainLoginError{Registry: at.registry.RegistryStr()}
+	}
+
+	return nil
+}
+
+func (u *Upstream) registries() []string {
+	out := make([]string, 0, len(u.places))
+	for _, at := range u.places {
+		out = append(out, at.registry.RegistryStr())
+	}
+
+	return out
 }
 
 // Close stops what is being fetched, and waits for it. It may be called twice.
@@ -122,32 +163,49 @@ func (u *Upstream) begin(ctx context.Context, limit time.Duration) (context.Cont
 	}, nil
 }
 
-// puller is the client of a repository, which remembers that it is logged in. It also remembers that it could not log in, so
-// it is dropped after an error.
-func (u *Upstream) puller(of name.Repository) (*remote.Puller, error) {
+// puller is the client of an image's repository, which remembers that it is logged in. It also remembers that it could not
+// log in, so it is dropped after an error.
+func (u *Upstream) puller(image Image) (*remote.Puller, error) {
+	at, as := u.places[image.Host], u.loginFor(image)
+	key := pullerKey(image)
+
 	u.mu.Lock()
 	defer u.mu.Unlock()
 
-	if puller, ok := u.pullers[of.String()]; ok {
+	if puller, ok := u.pullers[key]; ok {
 		return puller, nil
 	}
 
-	puller, err := remote.NewPuller(remote.WithAuthFromKeychain(u.logins), remote.WithTransport(u.web),
+	host := at.registry.RegistryStr()
+	network := noting{u.web, func(asked, after string) { u.note(restKey(asked, as), after) }}
+	puller, err := remote.NewPuller(remote.WithAuth(as.authenticator()),
+		remote.WithTransport(newGuard(host, as != (Login{}), u.allows, u.named, network)),
 		remote.WithUserAgent("cozy-install"), remote.WithRetryStatusCodes(http.StatusBadGateway, http.StatusServiceUnavailable))
 	if err != nil {
 		return nil, err
 	}
 
 	forgetAll(u.pullers)
-	u.pullers[of.String()] = puller
+	u.pullers[key] = puller
 
 	return puller, nil
 }
 
-func (u *Upstream) dropPuller(of name.Repository) {
+func pullerKey(image Image) string { return image.Host + "/" + image.Path }
+
+// loginFor is that of an image's registry, if it is lent for that image.
+func (u *Upstream) loginFor(image Image) Login {
+	if !u.lends[image.Host+"/"+image.Path] {
+		return Login{}
+	}
+
+	return u.places[image.Host].login
+}
+
+func (u *Upstream) dropPuller(image Image) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.pullers, of.String())
+	delete(u.pullers, pullerKey(image))
 }
 
 // forgetAll empties a map that only saves work, before it grows without bound.

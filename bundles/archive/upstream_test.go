@@ -77,7 +77,7 @@ func (e *elsewhere) has(t *testing.T, name string, index v1.ImageIndex) {
 func (e *elsewhere) through(t *testing.T) (host string, store *Store, upstream *Upstream) {
 	t.Helper()
 
-	upstream, err := NewUpstream(map[string]string{"quay.io": "http://" + e.host}, nil, nil)
+	upstream, err := NewUpstream(UpstreamOptions{Registries: map[string]string{"quay.io": "http://" + e.host}})
 	require.NoError(t, err)
 	t.Cleanup(upstream.Close)
 

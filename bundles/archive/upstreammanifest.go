@@ -89,7 +89,7 @@ func (u *Upstream) client(image Image) (name.Reference, *remote.Puller, error) {
 		return nil, nil, err
 	}
 
-	puller, err := u.puller(ref.Context())
+	puller, err := u.puller(image)
 
 	return ref, puller, err
 }

@@ -21,10 +21,16 @@ const (
 )
 
 // place is where a registry's images are really fetched.
-type place struct{ registry name.Registry }
+type place struct {
+	registry name.Registry
+	login    Login
+	isPlain  bool // the operator said that it has no TLS
+}
 
-func newPlace(host, mirror string) (place, error) {
+func newPlace(host, mirror string, login Login) (place, error) {
 	var options []name.Option
+
+	isPlain := false
 
 	if mirror != "" {
 		parsed, err := url.Parse(mirror)
@@ -33,14 +39,14 @@ func newPlace(host, mirror string) (place, error) {
 		}
 
 		host = parsed.Host
-		if parsed.Scheme == "http" {
+		if isPlain = parsed.Scheme == "http"; isPlain {
 			options = append(options, name.Insecure)
 		}
 	}
 
 	registry, err := name.NewRegistry(host, append(options, name.StrictValidation)...)
 
-	return place{registry}, err
+	return place{registry, login, isPlain}, err
 }
 
 // reference is where an image is fetched. Hosts that nobody allowed are not asked, and neither are those that had enough.
@@ -51,7 +57,7 @@ func (u *Upstream) reference(image Image) (name.Reference, error) {
 	}
 
 	u.mu.Lock()
-	rest := time.Until(u.resting[at.registry.RegistryStr()])
+	rest := time.Until(u.resting[restKey(at.registry.RegistryStr(), u.loginFor(image))])
 	u.mu.Unlock()
 
 	if rest > 0 {
@@ -68,7 +74,7 @@ func (u *Upstream) reference(image Image) (name.Reference, error) {
 // failed turns an error of the client into one that says what the registry meant.
 func (u *Upstream) failed(image Image, err error) error {
 	at := u.places[image.Host].registry
-	u.dropPuller(at.Repo(image.Path))
+	u.dropPuller(image)
 
 	out := &UpstreamError{Host: image.Host, Err: err}
 	if answered := (*transport.Error)(nil); errors.As(err, &answered) {
@@ -78,14 +84,17 @@ func (u *Upstream) failed(image Image, err error) error {
 	if out.Status == http.StatusTooManyRequests {
 		u.mu.Lock()
 		defer u.mu.Unlock()
-		out.After = max(time.Until(u.resting[at.RegistryStr()]), time.Second)
+		out.After = max(time.Until(u.resting[restKey(at.RegistryStr(), u.loginFor(image))]), time.Second)
 	}
 
 	return out
 }
 
+// restKey is who asks which host: one who asks too much without a login keeps nobody with one from asking.
+func restKey(host string, as Login) string { return as.Username + "@" + host }
+
 // note keeps in mind that a host wants to be left alone.
-func (u *Upstream) note(host, after string) {
+func (u *Upstream) note(who, after string) {
 	rest := restUsually
 	if seconds, err := strconv.Atoi(after); err == nil && seconds > 0 {
 		rest = min(time.Duration(seconds)*time.Second, restAtMost)
@@ -94,7 +103,7 @@ func (u *Upstream) note(host, after string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	forgetAll(u.resting)
-	u.resting[host] = time.Now().Add(rest)
+	u.resting[who] = time.Now().Add(rest)
 }
 
 // noting sees the header of an answer that the client's errors do not carry.
@@ -117,13 +126,10 @@ func (n noting) RoundTrip(request *http.Request) (*http.Response, error) {
 // Login is the user of a registry. The zero value is nobody.
 type Login struct{ Username, Password string }
 
-type keychain map[string]Login
-
-// Resolve implements authn.Keychain.
-func (k keychain) Resolve(of authn.Resource) (authn.Authenticator, error) {
-	if login := k[of.RegistryStr()]; login != (Login{}) {
-		return &authn.Basic{Username: login.Username, Password: login.Password}, nil
+func (l Login) authenticator() authn.Authenticator {
+	if l == (Login{}) {
+		return authn.Anonymous
 	}
 
-	return authn.Anonymous, nil
+	return &authn.Basic{Username: l.Username, Password: l.Password}
 }

@@ -102,6 +102,7 @@ func TestALoginIsPresentedToItsRegistryOnly(t *testing.T) {
 	index := twoPlatforms(t)
 	open.has(t, "team/tool:v1", index)
 	closed.has(t, "team/tool:v1", index)
+	closed.has(t, "team/secret:v1", index)
 
 	var leaked atomic.Bool
 
@@ -121,7 +122,18 @@ func TestALoginIsPresentedToItsRegistryOnly(t *testing.T) {
 	})
 
 	registries := map[string]string{"quay.io": "http://" + open.host, "ghcr.io": "http://" + closed.host}
-	upstream, err := NewUpstream(registries, map[string]Login{"ghcr.io": {"puller", "secret"}}, nil)
+	options := UpstreamOptions{
+		Registries: registries, Logins: map[string]Login{"ghcr.io": {"puller", "secret"}}, Images: []string{"ghcr.io/team/tool:v9"},
+	}
+	_, err := NewUpstream(options)
+
+	var login *PlainLoginError
+
+	require.ErrorAs(t, err, &login)
+	require.Contains(t, login.Hint(), "--insecure-login="+closed.host)
+
+	options.Allow.PlainLogin = []string{closed.host}
+	upstream, err := NewUpstream(options)
 	require.NoError(t, err)
 	t.Cleanup(upstream.Close)
 
@@ -129,10 +141,17 @@ func TestALoginIsPresentedToItsRegistryOnly(t *testing.T) {
 	require.NoError(t, pullAll(t, host+"/quay.io/team/tool:v1"))
 	require.NoError(t, pullAll(t, host+"/ghcr.io/team/tool:v1"))
 	require.False(t, leaked.Load())
+
+	// Whoever reaches the port gets nothing else with it.
+	got := get(t, "http://"+host+"/v2/ghcr.io/team/secret/manifests/v1", "")
+	require.Equal(t, http.StatusBadGateway, got.StatusCode)
+	require.Contains(t, string(got.body), "wants a login")
 }
 
 func TestMirrorsOfAnUpstreamAreURLsWithoutAPath(t *testing.T) {
-	_, err := NewUpstream(map[string]string{"quay.io": "mirror.example.org", "ghcr.io": "https://mirror.example.org/v2/x", "a b": ""}, nil, nil)
+	_, err := NewUpstream(UpstreamOptions{Registries: map[string]string{
+		"quay.io": "mirror.example.org", "ghcr.io": "https://mirror.example.org/v2/x", "a b": "",
+	}})
 	require.ErrorContains(t, err, `registry "quay.io": mirror "mirror.example.org": not an http(s) URL without a path`)
 	require.ErrorContains(t, err, `registry "ghcr.io": mirror "https://mirror.example.org/v2/x"`)
 	require.ErrorContains(t, err, `registry "a b"`)

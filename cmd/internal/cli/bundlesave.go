@@ -13,6 +13,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap"
 	"github.com/cozystack/cozy-install/bundles/archive"
+	"github.com/cozystack/cozy-install/cmd/internal/ui"
 )
 
 func newBundleSaveCommand(streams Streams) *cobra.Command {
@@ -40,7 +41,7 @@ func newBundleSaveCommand(streams Streams) *cobra.Command {
 			if options.Key, err = signingKey(key, makeKey); err != nil {
 				return err
 			}
-			options.Say = func(line string) { fmt.Fprintln(streams.Err, line) }
+			options.Say = func(line string) { fmt.Fprintln(streams.Err, ui.Printable(line)) }
 			saved, err := bootstrap.SaveBundle(cmd.Context(), options)
 			if err != nil {
 				return err
@@ -51,6 +52,7 @@ func newBundleSaveCommand(streams Streams) *cobra.Command {
 	flags.add(c)
 	flags.addPackages(c)
 	output.add(c)
+	addExceptions(c, &options.Allow)
 	c.Flags().StringVar(&flags.assetsDir, "assets-dir", "", "directory with Talos's kernel and initramfs (default: fetched from talos.factory)")
 	c.Flags().StringVar(&options.File, "to", "", "the archive to write")
 	c.Flags().StringSliceVar(&options.Platforms, "platform", nil, "linux/amd64 or linux/arm64, or both (default: those of the site's nodes)")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap"
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/cmd/internal/ui"
 )
 
 func newBundleServeCommand(streams Streams) *cobra.Command {
@@ -35,16 +36,18 @@ func newBundleServeCommand(streams Streams) *cobra.Command {
 				return err
 			}
 			options.Log = slog.New(slog.NewTextHandler(streams.Err, nil))
-			return bootstrap.ServeRegistry(cmd.Context(), options, func(line string) { fmt.Fprintln(streams.Err, line) })
+			return bootstrap.ServeRegistry(cmd.Context(), options, func(line string) { fmt.Fprintln(streams.Err, ui.Printable(line)) })
 		},
 	}
 	from.add(c)
+	addExceptions(c, &options.Allow)
 	c.Flags().StringVar(&options.Store, "store", "registry", "directory of what is served; it is made for its owner only")
 	c.Flags().StringVar(&options.Archive, "archive", "", "an archive of bundle save, which is loaded into the store first; loading it again changes nothing")
 	c.Flags().StringVar(&options.PublicKey, "public-key", "", "file of the key that the archive must be signed with")
 	c.Flags().BoolVar(&options.Unsigned, "unsigned", false, "take an archive without a signature")
 	c.Flags().StringVar(&options.Listen, "listen", ":5000", "TCP address to listen on")
 	c.Flags().BoolVar(&options.PullThrough, "pull-through", false, "fetch what the store lacks from the registries themselves")
+	c.Flags().StringSliceVar(&options.Images, "image", nil, "one more image that the site's logins are lent for; may be repeated")
 	c.Flags().StringVarP(&file, "file", "f", "", "the site file: the registries, mirrors and logins of --pull-through (default: the registries of all bundles)")
 	return c
 }
