@@ -13,5 +13,5 @@
 //
 // The package refuses to know sites, machines and clusters: it is told which images it is about.
 //
-// Still missing: going on in the middle of a layer that was broken off.
+// Still missing: going on in the middle of a layer that was broken off, and removing from a store what nobody needs any more.
 package archive

@@ -32,10 +32,12 @@ type Store struct {
 	dir       string
 	driver    *filesystem.Driver
 	namespace distribution.Namespace
+	alive     *os.File // the directory of what is on its way into the store, locked
+	space     space
 }
 
 // OpenStore makes the directory if need be, readable for its owner only. What distribution logs goes to log, at the debug
-// level; nil discards it. Distribution has one logger for a whole process: with several stores the last one's gets it all.
+// level; nil discards it. What a killed run left is removed. Distribution has one logger for a whole process: with several stores the last one's gets it all.
 func OpenStore(ctx context.Context, dir string, log *slog.Logger) (*Store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -43,7 +45,7 @@ func OpenStore(ctx context.Context, dir string, log *slog.Logger) (*Store, error
 	}
 
 	s := &Store{dir: dir, driver: filesystem.New(filesystem.DriverParameters{RootDirectory: dir, MaxThreads: 100})}
-	if err := os.MkdirAll(s.incoming(), 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the registry's store: %w", err)
 	}
 
@@ -55,6 +57,10 @@ func OpenStore(ctx context.Context, dir string, log *slog.Logger) (*Store, error
 		return nil, fmt.Errorf("keep the registry's store to its owner: %w", err)
 	}
 
+	if err := s.openIncoming(); err != nil {
+		return nil, fmt.Errorf("open the registry's store: %w", err)
+	}
+
 	hushLogrus(log)
 
 	if s.namespace, err = storage.NewRegistry(ctx, s.driver); err != nil {
@@ -63,10 +69,6 @@ func OpenStore(ctx context.Context, dir string, log *slog.Logger) (*Store, error
 
 	return s, nil
 }
-
-// incoming is where blobs are written before they are known to be whole. It is on the file system of the rest, so that they
-// are moved and not copied.
-func (s *Store) incoming() string { return filepath.Join(s.dir, "incoming") }
 
 // Resolve finds the digest of an image or chart by its tag, or by its digest. It reports false for what is not there.
 func (s *Store) Resolve(ctx context.Context, repository, tagOrDigest string) (v1.Hash, bool, error) {

@@ -10,16 +10,11 @@ import (
 	"io/fs"
 	"net/http"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/sys/unix"
 )
-
-// keepFree is what the cache leaves free on its file system, in bytes: a bastion with a full disk loses more than a cache.
-const keepFree = 256 << 20
 
 // blob answers a request for a blob that the repository lacks, while it is fetched into the store. It reports false if the
 // store has it by now, and the request may be answered as any other.
@@ -157,9 +152,11 @@ func (u *Upstream) fetch(ctx context.Context, store *Store, image Image, into *d
 		return causeOf(ctx, u.failed(image, err))
 	}
 
-	if err := enoughSpace(store.dir, size); err != nil {
+	room, err := store.reserve(size)
+	if err != nil {
 		return err
 	}
+	defer room.release()
 
 	from, err := layer.Compressed() // held against its digest while it is read
 	if err != nil {
@@ -173,7 +170,10 @@ func (u *Upstream) fetch(ctx context.Context, store *Store, image Image, into *d
 
 	into.start(blob, size)
 
-	_, err = io.Copy(into, &winding{from, func() { stalled.Reset(u.stall) }})
+	_, err = io.Copy(into, &winding{from, func(n int64) {
+		stalled.Reset(u.stall)
+		room.used(n)
+	}})
 	if ours := (*fs.PathError)(nil); err != nil && !errors.As(err, &ours) { // what is ours is a full disk, say
 		err = causeOf(ctx, u.failed(image, err))
 	}
@@ -195,32 +195,17 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// enoughSpace is an error where a blob of so many bytes would fill the file system.
-func enoughSpace(dir string, size int64) error {
-	var about unix.Statfs_t
-	if err := unix.Statfs(dir, &about); err != nil {
-		return fmt.Errorf("see how much space %s has: %w", dir, err)
-	}
-
-	if free := about.Bavail * uint64(about.Bsize); size < 0 || free < uint64(size)+keepFree {
-		return fmt.Errorf("%s has %d MiB free, of which %d MiB are left free, and %d MiB are needed: %w",
-			dir, free>>20, keepFree>>20, size>>20, syscall.ENOSPC)
-	}
-
-	return nil
-}
-
-// winding calls a function for each piece that is read.
+// winding calls a function with the length of each piece that is read.
 type winding struct {
 	io.Reader
 
-	wind func()
+	wind func(int64)
 }
 
 func (w *winding) Read(p []byte) (int, error) {
 	n, err := w.Reader.Read(p)
 	if n > 0 {
-		w.wind()
+		w.wind(int64(n))
 	}
 
 	return n, err

@@ -76,9 +76,6 @@ func TestOtherRegistriesAreNotAsked(t *testing.T) {
 }
 
 func TestAFullDiskIsToldAndLeftAlone(t *testing.T) {
-	require.NoError(t, enoughSpace(t.TempDir(), 1))
-	require.ErrorContains(t, enoughSpace(t.TempDir(), 1<<50), "no space left on device")
-
 	other := newElsewhere(t)
 	other.set(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodHead && strings.Contains(r.URL.Path, "/blobs/") {

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"fmt"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// keepFree is what the cache leaves free on its file system, in bytes: a bastion with a full disk loses more than a cache.
+const keepFree = 256 << 20
+
+// space is what downloads that run side by side have been promised and not yet written.
+type space struct {
+	mu       sync.Mutex
+	promised int64 // bytes
+}
+
+// room is a promise of space. Used and release may be called by one at a time.
+type room struct {
+	of   *space
+	left int64
+}
+
+// reserve promises room for a blob of so many bytes, or is an error where it would fill the file system.
+func (s *Store) reserve(size int64) (*room, error) {
+	s.space.mu.Lock()
+	defer s.space.mu.Unlock()
+
+	var about unix.Statfs_t
+	if err := unix.Statfs(s.dir, &about); err != nil {
+		return nil, fmt.Errorf("see how much space %s has: %w", s.dir, err)
+	}
+
+	free := int64(about.Bavail)*about.Bsize - s.space.promised
+	if size < 0 || size > maxFile || free-size < keepFree {
+		return nil, fmt.Errorf("%s has %d MiB free beside what is on its way, of which %d MiB are left free, and %d MiB are needed: %w",
+			s.dir, free>>20, keepFree>>20, size>>20, syscall.ENOSPC)
+	}
+
+	s.space.promised += size
+
+	return &room{of: &s.space, left: size}, nil
+}
+
+// used takes what was written off the promise: the file system counts it from then on.
+func (r *room) used(n int64) {
+	r.of.mu.Lock()
+	defer r.of.mu.Unlock()
+
+	n = min(n, r.left)
+	r.left -= n
+	r.of.promised -= n
+}
+
+// release gives back what was not used.
+func (r *room) release() { r.used(r.left) }
