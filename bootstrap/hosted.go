@@ -20,12 +20,13 @@ const oldestKubernetes = "1.30.0"
 func (b *bringup) reachCluster() phase.Phase {
 	return phase.Phase{
 		ID: "cluster", Title: "reach the cluster",
-		Plan: func(context.Context) ([]string, error) {
+		Plan: func(ctx context.Context) ([]string, error) {
 			client, err := b.kube()
 			if err != nil {
 				return nil, err
 			}
-			return []string{"use the cluster at " + client.Config.Host + ", and nothing else of its kubeconfig"}, nil
+			more, err := b.storageClassSteps(ctx, client)
+			return append([]string{"use the cluster at " + client.Config.Host + ", and nothing else of its kubeconfig"}, more...), err
 		},
 		Run: func(ctx context.Context, say phase.Say) error {
 			if err := b.await(ctx, say, "the cluster to answer", askTimeout, b.assertKubernetes); err != nil {
@@ -35,7 +36,10 @@ func (b *bringup) reachCluster() phase.Phase {
 			if err != nil {
 				return err
 			}
-			return assertRecent(client)
+			if err := assertRecent(client); err != nil {
+				return err
+			}
+			return b.assertStorageClass(ctx, client)
 		},
 	}
 }

@@ -4,6 +4,7 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -39,6 +40,14 @@ func DiffBundle(ctx context.Context, o Options) ([]bundles.PackageDiff, error) {
 	}
 	if err := b.takeChartSource(ctx); err != nil {
 		return nil, err
+	}
+	if b.site.Hosted() {
+		if err := b.assertStorageClass(ctx, b.cluster); err != nil {
+			if missing := (*StorageClassError)(nil); errors.As(err, &missing) {
+				return nil, err
+			}
+			return nil, b.cluster.Answered(err)
+		}
 	}
 	statuses, err := b.readPackages(ctx, b.cluster)
 	if err != nil {
