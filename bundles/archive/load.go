@@ -52,7 +52,7 @@ const maxDepth = 4
 // images that the content does not have, as for platforms that nobody asked for; a root without any image is an error. Done
 // is called after each root; nil is allowed.
 func (s *Store) Load(ctx context.Context, content Content, roots []Root, done func(Root)) (Loaded, error) {
-	loading := loading{store: s, content: content}
+	loading := loading{store: s, content: content, whole: map[Root]bool{}}
 
 	for _, root := range roots {
 		if err := loading.root(ctx, root, maxDepth); err != nil {
@@ -74,6 +74,7 @@ type loading struct {
 
 	store   *Store
 	content Content
+	whole   map[Root]bool // which are in the store, with all that they refer to
 }
 
 // parts is what a manifest or an index refers to.
@@ -102,6 +103,10 @@ func (p parts) mediaType() string {
 func (l *loading) root(ctx context.Context, root Root, depth int) error {
 	if depth == 0 {
 		return fmt.Errorf("indexes are nested more than %d deep", maxDepth)
+	}
+
+	if l.whole[root] { // else indexes that name one another many times would be read for years
+		return nil
 	}
 
 	raw, parts, err := l.read(root.Digest)
@@ -134,7 +139,13 @@ func (l *loading) root(ctx context.Context, root Root, depth int) error {
 		}
 	}
 
-	return l.store.addManifest(ctx, root.Repository, root.Tag, parts.mediaType(), raw)
+	if err := l.store.addManifest(ctx, root.Repository, root.Tag, parts.mediaType(), raw); err != nil {
+		return err
+	}
+
+	l.whole[root] = true
+
+	return nil
 }
 
 // missingImageError says that the content does not have a manifest.
