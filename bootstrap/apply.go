@@ -5,6 +5,7 @@ package bootstrap
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
@@ -54,7 +55,8 @@ func (b *bringup) applyOnce(ctx context.Context, say phase.Say) error {
 }
 
 // awaitInstallation waits until every node answers with the cluster's own certificates: an open port alone may still be
-// the maintenance service of a machine about to reboot (turing-rk1-cluster#39).
+// the maintenance service of a machine about to reboot (turing-rk1-cluster#39). Workers can't before there is etcd, and are
+// waited for before they have to be registered.
 func (b *bringup) awaitInstallation() phase.Phase {
 	return phase.Phase{
 		ID: "install", Title: "wait for the nodes to install and reboot",
@@ -82,5 +84,5 @@ func (b *bringup) assertInstalled(ctx context.Context, nodes *watch, say phase.S
 	if missing != nil {
 		return b.withReasons(ctx, missing, now)
 	}
-	return b.assertDisks(ctx, b.expected())
+	return b.assertDisks(ctx, slices.DeleteFunc(b.expected(), func(n site.Node) bool { return nodes.seen[n.Name].state != talos.Ours }))
 }

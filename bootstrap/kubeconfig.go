@@ -66,8 +66,16 @@ func (b *bringup) assertKubernetes(ctx context.Context) error {
 // awaitRegistration waits until the control plane answers and knows every node that the run has not gone on without: the
 // first gate.
 func (b *bringup) awaitRegistration() phase.Phase {
-	return b.awaitInKubernetes("register", "wait for the nodes to register in Kubernetes", "the nodes to register",
+	register := b.awaitInKubernetes("register", "wait for the nodes to register in Kubernetes", "the nodes to register",
 		(*kube.Client).AssertRegistered, controlPlaneAnswers())
+	registered := register.Run
+	register.Run = func(ctx context.Context, say phase.Say) error {
+		if err := b.awaitWorkers(ctx, say); err != nil {
+			return err
+		}
+		return registered(ctx, say)
+	}
+	return register
 }
 
 // awaitNodes waits until every node is Ready, which takes the CNI of the core: the second gate.

@@ -167,11 +167,17 @@ func (b *bringup) candidates(node site.Node) []netip.AddrPort {
 	return out
 }
 
-// assertSeen checks that every node that the run has not gone on without was seen in one of the wanted states.
+// assertSeen checks that every node that the run has not gone on without was seen in one of the wanted states, or is a worker
+// that can't be seen yet.
 func (b *bringup) assertSeen(seen map[string]sight, what string, want ...talos.State) error {
 	var missing []string
 	for _, node := range b.expected() {
-		if !slices.Contains(want, seen[node.Name].state) {
+		if slices.Contains(want, seen[node.Name].state) {
+			continue
+		}
+		if mute, err := b.isMute(node, seen[node.Name]); err != nil {
+			return err
+		} else if !mute {
 			missing = append(missing, node.Name)
 		}
 	}
