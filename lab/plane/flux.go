@@ -62,7 +62,7 @@ func (p *Plane) startFluxController(ctx context.Context, of fluxController) erro
 		"KUBECONFIG="+p.Kubeconfig(),
 		"RUNTIME_NAMESPACE="+fluxNamespace,
 		// Go's clients never use a proxy for loopback addresses, so this concerns neither the API nor the artifacts.
-		"HTTP_PROXY="+p.proxy.url,
+		"HTTP_PROXY="+p.proxy.url, "HTTPS_PROXY="+p.proxy.url,
 	)
 	if err != nil {
 		return err

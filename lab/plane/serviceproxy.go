@@ -5,19 +5,25 @@ package plane
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
 // serviceProxy is the HTTP forward proxy (RFC 9110, 3.7) of the lab's Flux controllers: it plays cluster DNS and kube-proxy for
 // requests to http://<service>.<namespace>.svc[.<domain>][:port]/, and hands on all others as they are. It tunnels nothing
-// (CONNECT), so https sources are out of the lab's reach.
+// (CONNECT), so https sources are out of the lab's reach. It remembers who was asked.
 type serviceProxy struct {
+	mu    sync.Mutex
+	asked map[string]bool // host:port, or a host alone
+
 	routes *routes
 	target func(namespace, name string, port int) (string, error)
 	server *http.Server
@@ -30,7 +36,7 @@ func startServiceProxy(ctx context.Context, routes *routes, target func(namespac
 	if err != nil {
 		return nil, fmt.Errorf("listen for the service proxy: %w", err)
 	}
-	p := &serviceProxy{routes: routes, target: target, url: "http://" + listener.Addr().String(), ended: make(chan struct{})}
+	p := &serviceProxy{asked: map[string]bool{}, routes: routes, target: target, url: "http://" + listener.Addr().String(), ended: make(chan struct{})}
 	p.server = &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		defer close(p.ended)
@@ -45,6 +51,9 @@ func (p *serviceProxy) close() {
 }
 
 func (p *serviceProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	p.asked[r.Host] = true
+	p.mu.Unlock()
 	if r.URL.Scheme != "http" || r.URL.Host == "" {
 		http.Error(w, "lab: this is a forward proxy for plain HTTP", http.StatusBadRequest)
 		return
@@ -95,6 +104,14 @@ func serviceOf(host string) (namespace, name string, ok bool) {
 		return "", "", false
 	}
 	return parts[1], parts[0], true
+}
+
+// AskedByFlux are all hosts that Flux's controllers asked for something over HTTP, or wanted to over HTTPS, with the port where
+// the URL had one, ordered. The API server and the artifacts, which are on loopback, are not among them.
+func (p *Plane) AskedByFlux() []string {
+	p.proxy.mu.Lock()
+	defer p.proxy.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.proxy.asked))
 }
 
 // HTTPClient reaches Services by their DNS names over plain HTTP, as a pod would.
