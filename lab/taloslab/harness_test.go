@@ -41,7 +41,12 @@ func openLab(t *testing.T) *taloslab.Lab {
 // startNode starts a node and waits until it is in maintenance mode. Its console is printed when the test fails.
 func startNode(t *testing.T, lab *taloslab.Lab, number byte) (*taloslab.Node, talos.Answer) {
 	t.Helper()
-	node, err := lab.Start(t.Context(), "cp"+string('0'+number), net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, 0x10 + number},
+	return startNamed(t, lab, "cp"+string('0'+number), number)
+}
+
+func startNamed(t *testing.T, lab *taloslab.Lab, name string, number byte) (*taloslab.Node, talos.Answer) {
+	t.Helper()
+	node, err := lab.Start(t.Context(), name, net.HardwareAddr{0x52, 0x54, 0, 0x77, 0, 0x10 + number},
 		netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 77, 0, 10 + number}), 24))
 	require.NoError(t, err)
 	t.Cleanup(func() {

@@ -45,6 +45,7 @@ func images(programs build.ImageSet, userland, pause string) []image {
 		{name: "siderolabs/kubelet:" + KubernetesVersion, tree: userland, files: bin(programs.Kubelet, "kubelet")},
 		{name: "kube-proxy:" + KubernetesVersion, tree: userland, files: bin(programs.Proxy, "kube-proxy")},
 		{name: "pause:3.10", files: map[string]string{"pause": pause}, start: []string{"/pause"}},
+		{name: MadeUpImage, files: map[string]string{"made-up": pause}, start: []string{"/made-up"}},
 	}
 }
 

@@ -24,6 +24,9 @@ const (
 	EtcdVersion       = "v3.6.6"
 )
 
+// MadeUpImage is served too: an image that no registry in the world has.
+const MadeUpImage = "lab/made-up:v1"
+
 // ServeImages builds the programs that nodes run in containers, where they are missing, and serves the nodes' images at an
 // address of the lab's network until Close, and returns its URL. It is an image server that can be read only (OCI
 // distribution specification, "pull").

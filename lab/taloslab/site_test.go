@@ -21,6 +21,9 @@ import (
 
 const imageServer = "10.77.0.2:5000"
 
+// workerPrefix is what names of workers begin with.
+const workerPrefix = "w"
+
 // vip is where the Kubernetes API of real nodes is: one of them has the address.
 var vip = netip.MustParseAddr("10.77.0.10")
 
@@ -52,7 +55,11 @@ func writeSiteOf(t *testing.T, lab *taloslab.Lab, access string, nodes ...siteNo
 	t.Helper()
 	var list strings.Builder
 	for i, node := range nodes {
-		fmt.Fprintf(&list, "- {name: %s, role: controlplane, mac: %q, address: %s, disk: {serial: none%d}}\n", node.name, node.mac, node.address, i)
+		role := "controlplane"
+		if strings.HasPrefix(node.name, workerPrefix) {
+			role = "worker"
+		}
+		fmt.Fprintf(&list, "- {name: %s, role: %s, mac: %q, address: %s, disk: {serial: none%d}}\n", node.name, role, node.mac, node.address, i)
 	}
 	text := fmt.Sprintf(`apiVersion: install.cozystack.io/v1alpha1
 kind: Site
@@ -64,7 +71,9 @@ talos:
   patches:
   - machine: {time: {disabled: true}}
   - machine: {kubelet: {extraConfig: {evictionHard: {memory.available: 0%%, nodefs.available: 0%%, imagefs.available: 0%%}}}}
-  - cluster: {etcd: {image: "registry.k8s.io/etcd:%s"}, coreDNS: {disabled: true}}
+  rolePatches:
+    controlplane:
+    - cluster: {etcd: {image: "registry.k8s.io/etcd:%s"}, coreDNS: {disabled: true}}
 kubernetes: {version: %s}
 network:
   %s
@@ -79,6 +88,11 @@ nodes:
 %[6]s`, lab.TalosVersion, taloslab.EtcdVersion, taloslab.KubernetesVersion, access, imageServer, list.String())
 	dir := t.TempDir()
 	s := testSite{file: filepath.Join(dir, "site.yaml"), workDir: filepath.Join(dir, "work")}
+	return s.write(t, text)
+}
+
+func (s testSite) write(t *testing.T, text string) testSite {
+	t.Helper()
 	require.NoError(t, os.WriteFile(s.file, []byte(text), 0o600))
 	var err error
 	s.loaded, err = site.Load(s.file)

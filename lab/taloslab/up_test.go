@@ -31,7 +31,12 @@ func TestUpBringsRealNodesToReady(t *testing.T) {
 	for i := range nodes {
 		nodes[i], _ = startNode(t, lab, byte(i+1))
 	}
-	made := writeSite(t, lab, nodes...)
+	if len(nodes) == 1 { // a second one, for pods to move to
+		worker, _ := startNamed(t, lab, workerPrefix+"1", 2)
+		nodes = append(nodes, worker)
+	}
+	made := writeSite(t, lab, nodes...).withBastion(t)
+	registry := serveBundle(t, made)
 
 	var lastIsBack <-chan error = closed()
 	if len(nodes) == 3 {
@@ -55,6 +60,8 @@ func TestUpBringsRealNodesToReady(t *testing.T) {
 		require.True(t, isReady(node), node.Name)
 	}
 	runPods(t, client)
+	pullsThroughTheBastion(t, made, nodes[1], registry)
+	losesTheRegistry(t, made, client, registry)
 	for _, node := range nodes {
 		console, err := os.ReadFile(node.Log)
 		require.NoError(t, err)
