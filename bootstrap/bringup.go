@@ -49,6 +49,8 @@ type bringup struct {
 	recent map[string]recentSight
 	// late are the nodes that this run goes on without.
 	late []LateNode
+	// accepted are the names of the risks that a person accepted.
+	accepted []string
 	// keptPackages are those that the site file disables and that stay all the same.
 	keptPackages []bundles.Kept
 	// applied is, by node, what became of giving it its config in this run.

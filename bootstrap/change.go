@@ -44,6 +44,9 @@ type Work struct {
 	title string
 	list  func(*bringup) ([]phase.Phase, error)
 	risks func(*bringup) []Risk // nil: none
+	// found are risks that only a look at the cluster tells. A phase asks for them once more, and says why they can't be told: here
+	// there are none then. Nil: none.
+	found func(context.Context, *bringup) []Risk
 	// installs says that it brings the core, and needs to know the image of cozy-controller.
 	installs bool
 }
@@ -75,6 +78,7 @@ func (w Work) Run(ctx context.Context, o Options, agreed Agreement) (out Change,
 	if err != nil {
 		return Change{}, err
 	}
+	b.accepted = agreed.Accept
 	if err := w.agreed(ctx, b, phases, agreed); err != nil {
 		return Change{}, err
 	}
@@ -94,6 +98,12 @@ func (w Work) agreed(ctx context.Context, b *bringup, phases []phase.Phase, agre
 		return nil
 	}
 	risks := w.risks(b)
+	if err := unaccepted(risks, agreed.Accept); err != nil {
+		return err
+	}
+	if w.found != nil {
+		risks = append(risks, w.found(ctx, b)...)
+	}
 	if err := unaccepted(risks, agreed.Accept); err != nil || len(risks) == 0 || agreed.Confirm == nil {
 		return err
 	}
@@ -125,6 +135,9 @@ func (w Work) preview(ctx context.Context, b *bringup, phases []phase.Phase) Pla
 	out := PlannedChange{Site: b.site.Metadata.Name, Change: w.title, Phases: phase.PreviewAll(ctx, phases)}
 	if w.risks != nil {
 		out.Risks = w.risks(b)
+	}
+	if w.found != nil {
+		out.Risks = append(out.Risks, w.found(ctx, b)...)
 	}
 	return out
 }

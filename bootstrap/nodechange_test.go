@@ -5,14 +5,12 @@ package bootstrap
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/lab/fleet/talosim"
 	"github.com/cozystack/cozy-install/talos"
@@ -168,7 +166,7 @@ func TestNodesAreRemovedAddedAndReplaced(t *testing.T) {
 func TestAChangeOfANodeWantsItsRisksAccepted(t *testing.T) {
 	o := Options{Site: parseSite(t, "", ""), WorkDir: t.TempDir()}
 	for change, risks := range map[string][]string{
-		"remove": {RiskDataLoss, RiskPackageSteps}, "replace": {RiskDataLoss, RiskPackageSteps, RiskStorageReplicas},
+		"remove": {RiskDataLoss}, "replace": {RiskDataLoss, RiskStorageReplicas},
 	} {
 		of := map[string]func(*site.Site, string) (Work, error){"remove": RemoveNode, "replace": ReplaceNode}[change]
 		w, err := of(o.Site, "w1")
@@ -189,32 +187,6 @@ func TestAChangeOfANodeWantsItsRisksAccepted(t *testing.T) {
 	_, err := RemoveNode(o.Site, "w9")
 	var unknown *UnknownNodeError
 	require.ErrorAs(t, err, &unknown)
-}
-
-func TestStepsOfPackagesAreAcceptedAndNamedBeforeANodeGoes(t *testing.T) {
-	b := withSecrets(t, parseSite(t, "", ""))
-	for i := range b.plan.Packages {
-		b.plan.Packages[i].NodeRemoval = nil
-	}
-	b.plan.Packages[0].NodeRemoval = []string{"move the replicas of its volumes"}
-	want := b.plan.Packages[0].Name + ": move the replicas of its volumes"
-	for _, of := range []func(*site.Site, string) (Work, error){RemoveNode, ReplaceNode} {
-		w, err := of(b.site, "w1")
-		require.NoError(t, err)
-		var unaccepted *UnacceptedRisksError
-		phases, err := w.list(b)
-		require.NoError(t, err)
-		require.NoError(t, phase.Check(phases))
-		require.ErrorAs(t, w.agreed(t.Context(), b, phases, Agreement{Accept: []string{RiskDataLoss, RiskStorageReplicas}}), &unaccepted)
-		require.Equal(t, RiskPackageSteps, unaccepted.Risks[0].Name)
-		require.Contains(t, unaccepted.Risks[0].Why, want)
-		steps, err := phases[1].Plan(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, []string{want}, steps)
-		var said []string
-		require.NoError(t, phases[1].Run(t.Context(), func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }))
-		require.Equal(t, []string{"taken for done: " + want}, said)
-	}
 }
 
 func TestOnlyTheControlPlanesAndTheNodeMayBeMembers(t *testing.T) {

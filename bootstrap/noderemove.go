@@ -12,28 +12,29 @@ import (
 	"github.com/cozystack/cozy-install/talos"
 )
 
-// RemoveNode takes a node out of the running site: drained, out of etcd, wiped, and forgotten by Kubernetes. Of a machine that
-// does not answer only the traces are removed. It may be run again until it is through. The node stays in the site file: it is
+// RemoveNode takes a node out of the running site: drained, out of what packages keep on it, out of etcd, wiped, and forgotten by
+// Kubernetes. Of a machine that does not answer only the traces are removed. It may be run again until it is through. The node stays in the site file: it is
 // for the operator to remove it there, or the next Up brings it back. The error is an *UnknownNodeError.
 func RemoveNode(s *site.Site, name string) (Work, error) {
 	node, err := nodeOf(s, name)
 	return Work{
 		title: "remove node " + name,
 		risks: func(b *bringup) []Risk {
-			return append(b.stepRisks(), Risk{RiskDataLoss, "the system disk of " + name + " is wiped (config, images, logs, local volumes), and what pods keep on the" +
-				" node alone is lost: empty directories, and pods that no controller makes again"})
+			return []Risk{{RiskDataLoss, "the system disk of " + name + " is wiped (config, images, logs, local volumes), and what pods keep on the" +
+				" node alone is lost: empty directories, and pods that no controller makes again"}}
 		},
+		found: func(ctx context.Context, b *bringup) []Risk { return b.stepRisks(ctx, node) },
 		list: func(b *bringup) ([]phase.Phase, error) {
 			phases := []phase.Phase{
 				b.preflightNode(node, "check that the site can do without the node",
 					"it is ours or does not answer; etcd keeps its quorum; another control plane is left",
 					func(ctx context.Context) (bool, error) { return b.answers(ctx, node) }),
+				b.checkSteps(node), b.drain(node), b.leaveSteps(node),
 			}
-			phases = append(append(phases, b.namePackageSteps()...), b.drain(node))
 			if node.Role == site.ControlPlane {
 				phases = append(phases, b.leaveEtcd(node))
 			}
-			return append(phases, b.wipeNode(node), b.forgetNode(node, nil)), nil
+			return append(phases, b.wipeNode(node), b.forgetNode(node, nil), b.goneSteps(node)), nil
 		},
 	}, err
 }

@@ -19,17 +19,18 @@ func ReplaceNode(s *site.Site, name string) (Work, error) {
 	return Work{
 		title: "replace node " + name,
 		risks: func(b *bringup) []Risk {
-			return append([]Risk{
+			return []Risk{
 				{RiskDataLoss, "what only the former machine of " + name + " had is lost: local volumes and empty directories; it must never come back," +
 					" for it is a member of the cluster as far as it knows"},
 				{RiskStorageReplicas, "replicas of volumes on the disks of the former machine are lost"},
-			}, b.stepRisks()...)
+			}
 		},
+		found: func(ctx context.Context, b *bringup) []Risk { return b.stepRisks(ctx, node) },
 		list: func(b *bringup) ([]phase.Phase, error) {
 			phases := []phase.Phase{b.preflightNode(node, "check that the machine of "+name+" is gone",
 				"the former machine does not answer; every other member of etcd runs and has a vote",
 				func(ctx context.Context) (bool, error) { return b.assertFormerGone(ctx, node) })}
-			phases = append(append(phases, b.namePackageSteps()...), b.removeFormer(node)...)
+			phases = append(phases, b.removeFormer(node)...)
 			return append(phases, b.joining(node)...), nil
 		},
 	}, err
@@ -64,7 +65,7 @@ func (b *bringup) assertFormerGone(ctx context.Context, node site.Node) (alive b
 
 // removeFormer removes the former machine from etcd and Kubernetes, once: the new one has the same name.
 func (b *bringup) removeFormer(node site.Node) []phase.Phase {
-	var phases []phase.Phase
+	phases := []phase.Phase{b.checkSteps(node), b.leaveSteps(node)}
 	if node.Role == site.ControlPlane {
 		phases = append(phases, b.leaveEtcd(node))
 	}
@@ -76,9 +77,13 @@ func (b *bringup) removeFormer(node site.Node) []phase.Phase {
 		j.Replaced[node.Name] = true
 	}))
 	for i := range phases {
-		phases[i].Done = func(context.Context) (bool, error) {
+		missing := phases[i].Done
+		phases[i].Done = func(ctx context.Context) (bool, error) {
 			journal, err := b.dir.Journal()
-			return journal.Replaced[node.Name], err
+			if done := journal.Replaced[node.Name]; done || err != nil || missing == nil {
+				return done, err
+			}
+			return missing(ctx)
 		}
 	}
 	return phases

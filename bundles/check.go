@@ -38,6 +38,7 @@ func checkPackage(p *Package, catalog *Catalog, found *Problems) {
 		problem("health.timeout", p.Health.Timeout.Duration.String(), "less than nothing")
 	}
 	checkTalos(p.Talos, "talos", problem)
+	checkNodeSteps(p.NodeRemoval, problem)
 	if p.NeedsKubeProxy && p.Talos.DisableKubeProxy {
 		problem("needsKubeProxy", true, "the same package disables kube-proxy")
 	}

@@ -55,9 +55,9 @@ type Package struct {
 
 	Talos          TalosRequirements `json:"talos,omitzero"`
 	NeedsKubeProxy bool              `json:"needsKubeProxy,omitempty"` // conflicts with talos.disableKubeProxy
-	// NodeRemoval says in words what a person must do before a node is taken out, such as moving its replicas of storage.
-	NodeRemoval []string `json:"nodeRemoval,omitempty"`
-	Images      []string `json:"images,omitempty"` // every image of the release as it is by default
+	// NodeRemoval is what is done when a node is taken out, in order, such as moving its replicas of storage.
+	NodeRemoval []NodeStep `json:"nodeRemoval,omitempty"`
+	Images      []string   `json:"images,omitempty"` // every image of the release as it is by default
 }
 
 // CRD is a Custom Resource Definition that a package brings.

@@ -38,8 +38,8 @@ func TestRisksAreAcceptedByNameAndANameIsTyped(t *testing.T) {
 	file, work := deadSiteFile(t)
 	on := []string{"-f", file, "--work-dir", work}
 	for args, risks := range map[string][]string{
-		"node remove w1":  {"data-loss", "package-steps"},
-		"node replace w1": {"data-loss", "package-steps", "storage-replicas"},
+		"node remove w1":  {"data-loss"},
+		"node replace w1": {"data-loss", "storage-replicas"},
 	} {
 		command := append(strings.Fields(args), on...)
 		code, out, text := run(t, command...)
