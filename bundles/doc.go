@@ -10,6 +10,8 @@
 // The package refuses to know site files, machines and tenants: what differs from site to site arrives as Facts, charts
 // of our own through the interface Charts, and a cluster as a rest.Config.
 //
+// What a package asks when a node goes (NodeStep) is judged here and done by others, who have the cluster.
+//
 // Still missing: an order in which Flux takes up new charts of ours, whose versions it can't tell from the old ones as soon as
 // those are gone from the index (our own changes of releases are ordered).
 package bundles

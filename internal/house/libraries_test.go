@@ -56,6 +56,7 @@ func libraries() []library {
 		{path: "github.com/google/go-containerregistry", in: []string{"bundles/archive", "lab/standin"}, why: registry},
 		{path: "github.com/sirupsen/logrus", in: []string{"bundles/archive"}, why: "we log with slog; distribution does not"},
 		{path: "github.com/hiddeco/sshsig", in: []string{"bundles/archive"}, oneFile: true, why: "archives are signed in one place"},
+		{path: "github.com/google/cel-go", in: []string{"bundles"}, oneFile: true, why: "expressions of package files are judged in one place"},
 		{path: "oras.land/oras-go", in: []string{"bundles"}, oneFile: true, why: "charts are read from registries in one place"},
 		{path: "github.com/fluxcd/", in: []string{"bundles", "lab/..."}, why: "releases are made by bundles"},
 		{path: "sigs.k8s.io/controller-runtime", in: []string{
