@@ -3,6 +3,7 @@
 package bootstrap
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -49,6 +50,8 @@ type bringup struct {
 	recent map[string]recentSight
 	// late are the nodes that this run goes on without.
 	late []LateNode
+	// installed tells what is on the cluster. Nil: the cluster is asked.
+	installed func(context.Context) ([]bundles.Installed, error)
 	// accepted are the names of the risks that a person accepted.
 	accepted []string
 	// keptPackages are those that the site file disables and that stay all the same.

@@ -23,6 +23,7 @@ import (
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
+	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/lab/fleet/clock"
 	"github.com/cozystack/cozy-install/lab/fleet/talosim"
 )
@@ -119,6 +120,7 @@ func (r *rack) bringup(wasIs ...string) *bringup {
 	require.NoError(r, err)
 	b.plan.Talos.DisableKubeProxy = false // a rack keeps it: that has one step more
 	b.cluster = &kube.Client{Config: &rest.Config{Host: "https://fake"}, Typed: readyCluster{r.nodes.client}, Dynamic: r.cluster}
+	b.installed = func(context.Context) ([]bundles.Installed, error) { return nil, nil }
 	return b
 }
 

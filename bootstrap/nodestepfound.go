@@ -77,3 +77,17 @@ func shorten(text string) string {
 	}
 	return text
 }
+
+// outline is a step in a line: its title, and how long it may take.
+func outline(step nodeStep, node bundles.StepNode) string {
+	switch {
+	case step.ByHand != nil:
+		return step.Package + ": taken for done by you: " + step.ByHand.Do
+	case step.Exec != nil:
+		return fmt.Sprintf("%s: %s (%s at most)", step, strings.Join(node.Fill(step.Exec.Run), " "), step.Limit())
+	case step.WaitWhile != nil:
+		return fmt.Sprintf("%s (%s at most)", step, step.Limit())
+	default:
+		return step.String()
+	}
+}

@@ -63,11 +63,7 @@ func (b *bringup) leave(ctx context.Context, node site.Node) (leaving, error) {
 	out := leaving{node: bundles.StepNode{
 		Name: node.Name, Address: node.Address.String(), Role: string(node.Role), Running: alive,
 	}}
-	cluster, err := b.installedCluster()
-	if err != nil {
-		return leaving{}, err
-	}
-	installed, err := cluster.Installed(ctx)
+	installed, err := b.whatIsInstalled(ctx)
 	if err != nil {
 		return leaving{}, err
 	}
@@ -98,6 +94,17 @@ func asks(ctx context.Context, cluster stepCluster, step bundles.NodeStep, node 
 	}
 	left, err := selected(ctx, cluster, *step.ByHand.While, node)
 	return len(left) > 0, err
+}
+
+func (b *bringup) whatIsInstalled(ctx context.Context) ([]bundles.Installed, error) {
+	if b.installed != nil {
+		return b.installed(ctx)
+	}
+	cluster, err := b.installedCluster()
+	if err != nil {
+		return nil, err
+	}
+	return cluster.Installed(ctx)
 }
 
 // packagesOf gives the packages that are installed, each before what it needs. Those that the plan does not have come first.
@@ -228,18 +235,4 @@ func (b *bringup) leaveSteps(node site.Node) phase.Phase {
 // goneSteps are done when Kubernetes has forgotten it.
 func (b *bringup) goneSteps(node site.Node) phase.Phase {
 	return b.doSteps(node, bundles.StepGone, "packages-after", "do what packages ask after "+node.Name+" is gone")
-}
-
-// outline is a step in a line: its title, and how long it may take.
-func outline(step nodeStep, node bundles.StepNode) string {
-	switch {
-	case step.ByHand != nil:
-		return step.Package + ": taken for done by you: " + step.ByHand.Do
-	case step.Exec != nil:
-		return fmt.Sprintf("%s: %s (%s at most)", step, strings.Join(node.Fill(step.Exec.Run), " "), step.Limit())
-	case step.WaitWhile != nil:
-		return fmt.Sprintf("%s (%s at most)", step, step.Limit())
-	default:
-		return step.String()
-	}
 }
