@@ -34,9 +34,7 @@ func checkPackage(p *Package, catalog *Catalog, found *Problems) {
 	checkPatches(p, problem)
 	checkValueSources(p, catalog, problem)
 	checkDefaultsNeed(p, catalog, problem)
-	if p.Health.Timeout.Duration < 0 {
-		problem("health.timeout", p.Health.Timeout.Duration.String(), "less than nothing")
-	}
+	checkHealth(p, problem)
 	checkTalos(p.Talos, "talos", problem)
 	checkNodeSteps(p.NodeRemoval, problem)
 	if p.NeedsKubeProxy && p.Talos.DisableKubeProxy {

@@ -44,6 +44,7 @@ func checkSet(s *Set, catalog *Catalog, found *Problems) {
 			break // the second would repeat the first
 		}
 	}
+	checkCoreHealth(catalog, s, everything, problem)
 	found.Problems = append(found.Problems, proof.Problems...)
 }
 

@@ -40,6 +40,7 @@ func newFakeCluster(t *testing.T, react func(*helmv2.HelmRelease, int)) *fakeClu
 	c := &fakeCluster{t: t, react: react, client: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(
 		runtime.NewScheme(), map[schema.GroupVersionResource]string{
 			releases(): "HelmReleaseList", repositories(): "HelmRepositoryList", definitions(): "CustomResourceDefinitionList",
+			thingsResource(): "ThingList",
 		})}
 	c.client.PrependReactor("patch", "*", c.patch)
 	t.Cleanup(c.waiting.Wait)

@@ -57,7 +57,7 @@ func (c *Cluster) Diff(ctx context.Context, plan *Plan, statuses []PackageStatus
 		case len(fields) > 0:
 			out = append(out, PackageDiff{Package: p.Name, Change: DiffChange, Fields: fields})
 		case status.State != StateReady:
-			out = append(out, PackageDiff{Package: p.Name, Change: DiffRepair, Reason: fmt.Sprintf("%s: %s", status.State, status.Message)})
+			out = append(out, PackageDiff{Package: p.Name, Change: DiffRepair, Reason: fmt.Sprintf("%s: %s", status.State, status.why())})
 		}
 	}
 	for _, one := range installed {

@@ -14,6 +14,7 @@ type surroundings struct {
 	crds       *runtimeCRDs
 	changed    <-chan struct{} // gets a token after any change
 	inspection *inspection
+	health     *healthWatch
 }
 
 // drive applies what can be applied after every change of any HelmRelease or CRD, until all is done or ctx ends. Nothing is
@@ -26,6 +27,7 @@ func (f *Flux) drive(ctx context.Context, plan *Plan, around *surroundings, p *p
 		if err != nil {
 			return err
 		}
+		p.unhealthy = around.health.unmet(ctx, p.deployed(seen))
 		startable, err := p.withoutMissing(ctx, p.withoutLeaving(p.observe(seen), seen), around.crds)
 		if ctx.Err() != nil {
 			return f.end(ctx, p, context.Cause(ctx))

@@ -100,7 +100,9 @@ func (f *Flux) Install(ctx context.Context, plan *Plan, report Report) error {
 	running.Go(func() { inspection.run(looking, f.inspect) })
 	defer running.Wait()
 	defer stop()
-	return f.drive(ctx, plan, &surroundings{watched, crds, changed, inspection}, newProgress(plan, report, f.now))
+	health := newHealthWatch(f.health(), changed)
+	defer health.stop()
+	return f.drive(ctx, plan, &surroundings{watched, crds, changed, inspection, health}, newProgress(plan, report, f.now))
 }
 
 // Status tells the state of each package beyond the core, without changing anything.
@@ -124,12 +126,14 @@ func (f *Flux) Status(ctx context.Context, plan *Plan) ([]PackageStatus, error) 
 		status := PackageStatus{Name: p.Name, State: StateAbsent}
 		if release := found[p.Name]; release != nil {
 			status.State, status.Message = stateOf(release, start{generation: release.Generation})
-			status = f.inspect.explain(ctx, p, status)
+			status = f.health().judge(ctx, p, f.inspect.explain(ctx, p, status))
 		}
 		out = append(out, status)
 	}
 	return out, nil
 }
+
+func (f *Flux) health() healthCheck { return healthCheck{f.dynamic, f.inspect} }
 
 // applyWhole is applyRelease, of which no half is left when ctx ends: one may be a HelmRelease that stays suspended.
 func (f *Flux) applyWhole(ctx context.Context, plan *Plan, p Package, existing *helmv2.HelmRelease) (start, error) {

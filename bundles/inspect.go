@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 )
@@ -161,4 +162,13 @@ func (h *Helm) Unready(ctx context.Context, name, namespace string) ([]FailingOb
 func (h *Helm) isReady(ctx context.Context, p Package) bool {
 	found, err := h.Unready(ctx, p.Release, p.Namespace)
 	return err == nil && len(found) == 0
+}
+
+// objects are those of a release's newest revision, as the chart renders them. No release: none.
+func (h *Helm) objects(ctx context.Context, name, namespace string) ([]*unstructured.Unstructured, error) {
+	last, err := h.last(ctx, name, namespace)
+	if err != nil || last == nil {
+		return nil, err
+	}
+	return objectsOf(last.Manifest)
 }

@@ -22,6 +22,9 @@ type progress struct {
 	since    map[string]time.Time // when this run applied the package's HelmRelease
 	kindless map[string]time.Time // since when it waits only for what somebody does: a program that runs, to register a CRD
 	waited   map[string]time.Time // kindless of before the last observation
+
+	unhealthy map[string]FailingObject // packages whose release is deployed, and what does not fulfil their health conditions
+	unwell    map[string]time.Time     // since when they are
 }
 
 // attempts is how many full attempts of Flux at one package a run waits for. What fails thrice is not mended by waiting.
@@ -31,7 +34,7 @@ func newProgress(plan *Plan, report Report, now func() time.Time) *progress {
 	return &progress{
 		packages: plan.Packages[len(plan.Core):], report: report, now: now,
 		started: map[string]start{}, status: map[string]PackageStatus{}, since: map[string]time.Time{},
-		kindless: map[string]time.Time{},
+		kindless: map[string]time.Time{}, unwell: map[string]time.Time{},
 	}
 }
 
@@ -42,6 +45,9 @@ func (p *progress) observe(releases map[string]*helmv2.HelmRelease) []Package {
 	for _, pkg := range p.packages {
 		if begun, ok := p.started[pkg.Name]; ok {
 			state, message := stateOf(releases[pkg.Name], begun)
+			if p.isUnhealthy(pkg, state) {
+				continue
+			}
 			if state != StateInstalling || !isLasting(p.status[pkg.Name].State) {
 				p.set(pkg.Name, state, message)
 			}
@@ -155,8 +161,11 @@ func (p *progress) waitForSomebody(name string) {
 }
 
 // isOverdue reports whether a package has had the time of all attempts at it; or whether the program that shall register
-// its CRDs has had that of one.
+// its CRDs, or the operator that shall make it healthy, has had that of one.
 func (p *progress) isOverdue(pkg Package) bool {
+	if since, waits := p.unwell[pkg.Name]; waits {
+		return p.now().Sub(since) > pkg.timeout()
+	}
 	if since, waits := p.kindless[pkg.Name]; waits {
 		return p.now().Sub(since) > DefaultTimeout
 	}
@@ -168,6 +177,9 @@ func (p *progress) isOverdue(pkg Package) bool {
 func (p *progress) suspects() []Package {
 	var out []Package
 	for _, pkg := range p.packages {
+		if _, waits := p.unwell[pkg.Name]; waits {
+			continue // what is to blame is known
+		}
 		switch state := p.status[pkg.Name].State; {
 		case state == StateFailed, state == StateStalled, state == StateInstalling && p.now().Sub(p.since[pkg.Name]) >= suspicion:
 			out = append(out, pkg)
@@ -179,7 +191,7 @@ func (p *progress) suspects() []Package {
 // found notes what keeps a package from being ready.
 func (p *progress) found(f finding) {
 	status, before := p.status[f.name], p.status[f.name]
-	if !f.known || !isUnready(status.State) {
+	if _, waits := p.unwell[f.name]; waits || !f.known || !isUnready(status.State) {
 		return
 	}
 	if status.Object, status.Warning = f.object, f.warning; status != before {

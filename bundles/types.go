@@ -2,10 +2,6 @@
 
 package bundles
 
-import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
-
 // Package is one Helm release of the platform, as packages/<name>.yaml says it.
 type Package struct {
 	Name        string `json:"name"` // a DNS label, at most 53 characters; the name of its file and of its HelmRelease
@@ -141,11 +137,6 @@ func (c Chart) ChartName() string {
 		return c.Embedded
 	}
 	return c.Name
-}
-
-// Health says when a package counts as healthy. Always: every object of its release is ready, as Helm sees it.
-type Health struct {
-	Timeout metav1.Duration `json:"timeout,omitzero"` // of one attempt. Zero: DefaultTimeout
 }
 
 // TalosRequirements is what packages and bundles ask of Talos Linux. Its fields are those of talos.Requirements.

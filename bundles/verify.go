@@ -31,7 +31,7 @@ const (
 )
 
 // Verify renders the chart of every package of a plan that can be had, and holds the objects against what the package says:
-// the CRDs it brings and needs, its images, and whether its pods are privileged. What a plan proves by itself (closure, no
+// the CRDs it brings and needs, its images, whether its pods are privileged, and when it is healthy. What a plan proves by itself (closure, no
 // circle, who brings which kind) Load and Resolve have proven. The version of Kubernetes is that of the site: v1.34.4.
 func Verify(ctx context.Context, shelf *Shelf, plan *Plan, kubernetes string) []Verdict {
 	out := make([]Verdict, 0, len(plan.Packages))
@@ -92,7 +92,7 @@ func compare(p Package, plan *Plan, objects []*unstructured.Unstructured) []stri
 	if reason := hostAccess(running); reason != "" && !isPrivileged(plan, p.Namespace) {
 		out = append(out, fmt.Sprintf("%s, and namespace %s is not privileged: Pod Security would refuse its pods", reason, p.Namespace))
 	}
-	return out
+	return append(out, compareHealth(p, objects)...)
 }
 
 // missingFrom lists what wanted has and there lacks, sorted, each once.

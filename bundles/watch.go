@@ -47,16 +47,17 @@ func watchReleases(
 
 // signalChanges sends a token to changed, which must have room for one, after any change the informer sees.
 func signalChanges(informer cache.SharedIndexInformer, changed chan<- struct{}) error {
-	signal := func() {
-		select {
-		case changed <- struct{}{}:
-		default: // a token is there already
-		}
-	}
 	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: func(any) { signal() }, UpdateFunc: func(_, _ any) { signal() }, DeleteFunc: func(any) { signal() },
+		AddFunc: func(any) { signal(changed) }, UpdateFunc: func(_, _ any) { signal(changed) }, DeleteFunc: func(any) { signal(changed) },
 	})
 	return err
+}
+
+func signal(changed chan<- struct{}) {
+	select {
+	case changed <- struct{}{}:
+	default: // a token is there already
+	}
 }
 
 // stop ends the watch and waits until it has ended.

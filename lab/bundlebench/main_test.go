@@ -63,6 +63,14 @@ func TestOwnTimeEndsWhenTheKindsAreThereThatOthersNeed(t *testing.T) {
 	require.Equal(t, spans(), all, "they were there before it was ready")
 }
 
+func TestOwnTimeEndsWhenOperatorsAreDone(t *testing.T) {
+	all := spans()
+	untilHealthy(all, map[string]time.Time{"slow": second(12), "crds": second(6), "of no release": second(20)})
+	require.Equal(t, span{second(7), second(12)}, all["slow"])
+	require.Equal(t, spans()["crds"], all["crds"], "they were done before it was ready")
+	require.Len(t, all, len(spans()))
+}
+
 func TestWhatFluxGetsAloneHasItsDefaults(t *testing.T) {
 	got := plain(unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",

@@ -37,6 +37,7 @@ type observer struct {
 	lock     sync.Mutex
 	releases map[string]span      // by name, which is the package's; a zero end: not ready
 	crds     map[string]time.Time // by name
+	operated map[string]time.Time // by package: when stand-ins of its operators were done
 	state    map[string]string    // what a release that is not ready says
 	changed  chan struct{}        // has room for one token
 }
@@ -53,7 +54,7 @@ func observe(ctx context.Context, group *errgroup.Group, config *rest.Config) (*
 		return nil, err
 	}
 
-	o := &observer{releases: map[string]span{}, crds: map[string]time.Time{}, state: map[string]string{}, changed: make(chan struct{}, 1)}
+	o := &observer{releases: map[string]span{}, crds: map[string]time.Time{}, operated: map[string]time.Time{}, state: map[string]string{}, changed: make(chan struct{}, 1)}
 	releases := dynamicinformer.NewFilteredDynamicInformer(objects, helmReleases, metav1.NamespaceAll, 0, cache.Indexers{}, nil).Informer()
 	crds := metadatainformer.NewFilteredMetadataInformer(names, definitions, metav1.NamespaceAll, 0, cache.Indexers{}, nil).Informer()
 
@@ -85,6 +86,14 @@ func (o *observer) seeCRD(object any) {
 	if name := object.(*metav1.PartialObjectMetadata).Name; o.crds[name].IsZero() {
 		o.crds[name] = time.Now()
 	}
+}
+
+// seeOperated takes when the stand-ins of a package's operators were done.
+func (o *observer) seeOperated(name string) {
+	o.lock.Lock()
+	defer o.lock.Unlock()
+
+	o.operated[name] = time.Now()
 }
 
 func (o *observer) seeRelease(object any) {
@@ -157,11 +166,11 @@ func (o *observer) await(ctx context.Context, count int) error {
 }
 
 // seen is what was noted by now.
-func (o *observer) seen() (releases map[string]span, crds map[string]time.Time) {
+func (o *observer) seen() (releases map[string]span, crds, operated map[string]time.Time) {
 	o.lock.Lock()
 	defer o.lock.Unlock()
 
-	releases, crds = map[string]span{}, map[string]time.Time{}
+	releases, crds, operated = map[string]span{}, map[string]time.Time{}, map[string]time.Time{}
 
 	for name, one := range o.releases {
 		releases[name] = one
@@ -171,5 +180,9 @@ func (o *observer) seen() (releases map[string]span, crds map[string]time.Time) 
 		crds[name] = at
 	}
 
-	return releases, crds
+	for name, at := range o.operated {
+		operated[name] = at
+	}
+
+	return releases, crds, operated
 }

@@ -51,12 +51,13 @@ func runProduct(ctx context.Context, bundle string) (out report, made objects, e
 			return err
 		}
 
-		releases, crds := r.watch.seen()
+		releases, crds, operated := r.watch.seen()
 		for name, one := range releases {
 			spans[name] = one
 		}
 
 		untilKinds(r.plan, spans, crds)
+		untilHealthy(spans, operated)
 
 		out = newReport(r.plan, spans, span{began, coreEnd}, span{coreEnd, ended})
 		made, err = r.objects(ctx)
@@ -131,6 +132,15 @@ func untilKinds(plan *bundles.Plan, spans map[string]span, crds map[string]time.
 			if at := crds[crd.Name]; crd.From == bundles.FromRuntime && needed[crd.Name] && at.After(own.to) {
 				spans[p.Name] = span{own.from, at}
 			}
+		}
+	}
+}
+
+// untilHealthy lets the own time of a package with health conditions end when its operators are done.
+func untilHealthy(spans map[string]span, operated map[string]time.Time) {
+	for name, at := range operated {
+		if own, known := spans[name]; known && at.After(own.to) {
+			spans[name] = span{own.from, at}
 		}
 	}
 }

@@ -108,13 +108,18 @@ func newRig(ctx context.Context, group *errgroup.Group, p *plane.Plane, plan *bu
 		}
 	}
 
+	r.watch, err = observe(ctx, group, p.RESTConfig())
+	if err != nil {
+		return nil, err
+	}
+
 	group.Go(func() error {
-		return standin.Registrar{Config: p.RESTConfig(), Plan: r.plan, Own: r.own, Delay: registrationDelay}.Run(ctx)
+		return standin.Registrar{
+			Config: p.RESTConfig(), Plan: r.plan, Own: r.own, Delay: registrationDelay, Operated: r.watch.seeOperated,
+		}.Run(ctx)
 	})
 
-	r.watch, err = observe(ctx, group, p.RESTConfig())
-
-	return r, err
+	return r, nil
 }
 
 // serveCharts serves our own charts where the controller would, and stand-ins for all others, and makes the plan take them.

@@ -25,13 +25,18 @@ import (
 
 // Registrar plays the programs that register their kinds when they run: once a stand-in's Deployment is available, the CRDs
 // its annotation names appear, after Delay; and once a release of one of our own charts is deployed, whose objects make some
-// other program register kinds, these do.
+// other program register kinds, these do. It plays operators too: the objects that health conditions are about get the status
+// that these want, Delay after they are there, with a reason that names it as simulated.
 type Registrar struct {
 	Config *rest.Config
 	Plan   *bundles.Plan
 	Own    *manifests.Repository
 	Delay  time.Duration // zero: at once
 	Log    *slog.Logger  // nil: nothing is logged
+	// Stuck are packages whose operators are never done, and what these say. Nil: none.
+	Stuck map[string]string
+	// Operated is told when the operators of a package are done with all its objects, once for each. Nil: nobody is.
+	Operated func(name string)
 }
 
 // lookInterval is how often the Registrar looks for what runs by now.
@@ -54,8 +59,12 @@ func (r Registrar) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	operators := &operators{r, map[string]time.Time{}, map[string]bool{}}
 	due := map[string]time.Time{} // CRD -> when it appears; zero: it has
 	err = wait.PollUntilContextCancel(ctx, lookInterval, true, func(ctx context.Context) (bool, error) {
+		if err := operators.operate(ctx, c); err != nil {
+			r.log().Debug("playing operators", "error", err)
+		}
 		running, err := r.running(ctx, c)
 		if err != nil {
 			r.log().Debug("looking for stand-ins", "error", err) // an API server that restarts

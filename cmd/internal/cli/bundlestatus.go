@@ -55,7 +55,7 @@ func bundleStatusText(s bootstrap.BundleStatus, now time.Time) string {
 	rows := make([][]string, 0, len(s.Packages))
 	var foreign []string
 	for _, p := range s.Packages {
-		message, age := p.Message, ""
+		message, age := p.Why(), ""
 		if !p.Planned {
 			foreign = append(foreign, p.Name)
 			message = strings.TrimSuffix("not in the site file; "+message, "; ")

@@ -60,13 +60,15 @@ func installsWithStandIns(t *testing.T, bundle string, choices bundles.Choices) 
 	}
 	plan, err := w.shelf.resolve(t.Context(), bundle, choices)
 	require.NoError(t, err)
-	w.standIn(t, plan, nil)
+	operated := w.standIn(t, plan, nil)
 	w.installCore(t, plan)
 	heard := &reports{}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	require.NoError(t, w.flux(t).Install(ctx, plan, heard.hear))
 	w.staysReady(t, plan)
+	waited := w.dependentsCameAfter(t, plan, operated)
+	require.True(t, waited > 0 || bundle != "paas-full", "nothing waited for an operator")
 	w.objectsAreAccepted(t, plan)
 	groups, err := w.kube.Discovery().ServerGroups()
 	require.NoError(t, err)
@@ -104,8 +106,8 @@ func (w *world) fullPlan(t *testing.T, bundle string) *bundles.Plan {
 }
 
 // standIn serves stand-ins for all charts of the plan that are not ours, and makes it and all later plans take them. A world
-// takes one such plan.
-func (w *world) standIn(t *testing.T, plan *bundles.Plan, changed map[string]map[string]string) {
+// takes one such plan. It returns when stand-ins of operators are done with a package's objects.
+func (w *world) standIn(t *testing.T, plan *bundles.Plan, changed map[string]map[string]string) *operations {
 	t.Helper()
 	repository, err := standin.Repository(t.Context(), plan, w.shelf.charts, changed)
 	require.NoError(t, err)
@@ -114,13 +116,5 @@ func (w *world) standIn(t *testing.T, plan *bundles.Plan, changed map[string]map
 	w.chartSource, w.shelf.source = server.URL, server.URL
 	require.NoError(t, w.shelf.shelf().Redirect(t.Context(), plan, server.URL))
 
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	ended := make(chan error, 1)
-	go func() {
-		ended <- standin.Registrar{Config: w.config, Plan: plan, Own: w.shelf.charts, Delay: registrationDelay}.Run(ctx)
-	}()
-	t.Cleanup(func() {
-		stop()
-		require.NoError(t, <-ended)
-	})
+	return w.playPrograms(t, plan, nil)
 }

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"context"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/tools/cache"
+)
+
+// healthWatch watches the objects of health conditions, from when the release of their package is deployed until all of them
+// hold. It is used by one goroutine.
+type healthWatch struct {
+	check   healthCheck
+	changed chan<- struct{} // gets a token after any change of an object
+	watched map[string]*watchedHealth
+}
+
+// watchedHealth is the objects of one package.
+type watchedHealth struct {
+	targets   []healthTarget
+	informers []cache.SharedIndexInformer // one for each target
+	cancel    context.CancelFunc
+	running   sync.WaitGroup
+}
+
+// newHealthWatch watches nothing yet. The caller must call stop.
+func newHealthWatch(check healthCheck, changed chan<- struct{}) *healthWatch {
+	return &healthWatch{check: check, changed: changed, watched: map[string]*watchedHealth{}}
+}
+
+// unmet is, by package, the first object that does not fulfil its condition. Those of which all conditions hold are left out,
+// and not watched any longer.
+func (w *healthWatch) unmet(ctx context.Context, packages []Package) map[string]FailingObject {
+	out := map[string]FailingObject{}
+	for _, p := range packages {
+		failing := w.unmetOf(ctx, p)
+		if failing != (FailingObject{}) {
+			out[p.Name] = failing
+			continue
+		}
+		w.end(p.Name)
+	}
+	return out
+}
+
+func (w *healthWatch) unmetOf(ctx context.Context, p Package) FailingObject {
+	one, known := w.watched[p.Name]
+	if !known {
+		var err error
+		if one, err = w.watch(ctx, p); err != nil {
+			return unasked(p, err) // and asked again at the next look
+		}
+		w.watched[p.Name] = one
+	}
+	for i, target := range one.targets {
+		if !one.informers[i].HasSynced() {
+			return FailingObject{target.condition.Kind, target.namespace, target.name, "nothing is known of it yet"}
+		}
+		var object *unstructured.Unstructured
+		if item, exists, _ := one.informers[i].GetStore().GetByKey(pathOf(target.namespace, target.name)); exists {
+			object, _ = item.(*unstructured.Unstructured)
+		}
+		if failing := target.judge(object); failing != (FailingObject{}) {
+			return failing
+		}
+	}
+	return FailingObject{}
+}
+
+func (w *healthWatch) watch(ctx context.Context, p Package) (*watchedHealth, error) {
+	asking, done := context.WithTimeout(ctx, inspectionTimeout)
+	defer done()
+	targets, err := w.check.targets(asking, p)
+	if err != nil {
+		return nil, err
+	}
+	out := &watchedHealth{targets: targets}
+	ctx, out.cancel = context.WithCancel(ctx)
+	for _, target := range targets {
+		selector := fields.OneTermEqualSelector("metadata.name", target.name).String()
+		informer := dynamicinformer.NewFilteredDynamicInformer(w.check.dynamic, target.condition.resource(), target.namespace, 0,
+			cache.Indexers{}, func(o *metav1.ListOptions) { o.FieldSelector = selector }).Informer()
+		if err := signalChanges(informer, w.changed); err != nil {
+			out.cancel()
+			return nil, err
+		}
+		out.informers = append(out.informers, informer)
+	}
+	for _, informer := range out.informers {
+		out.running.Go(func() { informer.RunWithContext(ctx) })
+		out.running.Go(func() { // an object that does not exist gives no event
+			if cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
+				signal(w.changed)
+			}
+		})
+	}
+	return out, nil
+}
+
+// end ends the watch of one package, if there is one, and waits until it has ended.
+func (w *healthWatch) end(name string) {
+	if one, known := w.watched[name]; known {
+		one.cancel()
+		one.running.Wait()
+		delete(w.watched, name)
+	}
+}
+
+// stop ends all watches and waits until they have ended.
+func (w *healthWatch) stop() {
+	for name := range w.watched {
+		w.end(name)
+	}
+}
