@@ -13,5 +13,6 @@
 // What a package asks when a node goes (NodeStep) is judged here and done by others, who have the cluster.
 //
 // Still missing: an order in which Flux takes up new charts of ours, whose versions it can't tell from the old ones as soon as
-// those are gone from the index (our own changes of releases are ordered).
+// those are gone from the index (our own changes of releases are ordered); health conditions for Flux, whose helm-controller takes
+// them from 1.5 on: only who installs waits for them.
 package bundles

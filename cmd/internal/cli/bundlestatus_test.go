@@ -41,9 +41,13 @@ func TestBundleStatusShowsWhatIsInNoPlan(t *testing.T) {
 	text := bundleStatusText(bootstrap.BundleStatus{Packages: []bootstrap.PackageRow{
 		{PackageStatus: bootstrap.PackageStatus{Name: "a", State: "ready"}, Planned: true, Chart: "1.2.3", Since: now.Add(-90 * time.Minute)},
 		{PackageStatus: bootstrap.PackageStatus{Name: "old", State: "failed", Message: "why"}},
+		{PackageStatus: bootstrap.PackageStatus{
+			Name: "b", State: "installing", Message: "not healthy yet", Object: &bundles.FailingObject{Kind: "K", Name: "n", Why: "no"},
+		}, Planned: true},
 	}}, now)
 	require.Regexp(t, `(?m)^a +ready +1\.2\.3 +1h30m0s *$`, text)
 	require.Regexp(t, `(?m)^old +failed +not in the site file; why *$`, text)
+	require.Regexp(t, `(?m)^b +installing +K n: no; not healthy yet *$`, text)
 	require.Contains(t, text, "On the cluster and not in the site file: old\n")
 }
 
