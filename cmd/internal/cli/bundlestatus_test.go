@@ -47,7 +47,7 @@ func TestBundleStatusShowsWhatIsInNoPlan(t *testing.T) {
 	}}, now)
 	require.Regexp(t, `(?m)^a +ready +1\.2\.3 +1h30m0s *$`, text)
 	require.Regexp(t, `(?m)^old +failed +not in the site file; why *$`, text)
-	require.Regexp(t, `(?m)^b +installing +K n: no; not healthy yet *$`, text)
+	require.Regexp(t, `(?m)^b +installing +K n: no: not healthy yet *$`, text)
 	require.Contains(t, text, "On the cluster and not in the site file: old\n")
 }
 
