@@ -70,6 +70,9 @@ func (b *bringup) awaitRegistration() phase.Phase {
 		(*kube.Client).AssertRegistered, controlPlaneAnswers())
 	registered := register.Run
 	register.Run = func(ctx context.Context, say phase.Say) error {
+		if _, err := b.kube(); err != nil { // nothing cures that by waiting
+			return err
+		}
 		if err := b.awaitWorkers(ctx, say); err != nil {
 			return err
 		}
