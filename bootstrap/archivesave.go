@@ -17,7 +17,6 @@ import (
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/bundles/archive"
-	"github.com/cozystack/cozy-install/talos"
 )
 
 // savedDir is where, in the work directory, images are kept while an archive is made. It may be removed at any time.
@@ -48,11 +47,11 @@ type SaveOptions struct {
 // SaveBundle writes everything that a site needs of the network into one file: charts, images, and what its machines boot. All
 // that can't be had is told at once, as an *archive.IncompleteError. It may be interrupted and run again.
 func SaveBundle(ctx context.Context, o SaveOptions) (out archive.Saved, err error) {
-	if !o.Options.Site.Hosted() { // an existing cluster is not asked for here: it need not have an image yet
-		if o.Options, err = o.Options.withControllerImage(ctx); err != nil {
-			return archive.Saved{}, err
-		}
+	controller, noController, err := o.savedController(ctx)
+	if err != nil {
+		return archive.Saved{}, err
 	}
+	o.Options = controller
 	dir, err := workdir.Open(o.Options.WorkDir)
 	if err != nil {
 		return archive.Saved{}, err
@@ -63,12 +62,17 @@ func SaveBundle(ctx context.Context, o SaveOptions) (out archive.Saved, err erro
 		return archive.Saved{}, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
+	return b.save(ctx, o, noController)
+}
+
+// save writes the archive of the plan.
+func (b *bringup) save(ctx context.Context, o SaveOptions, noController []error) (_ archive.Saved, err error) {
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
 	s := archive.Saving{
 		Contents: archive.Contents{Bundle: b.plan.Bundle, Platforms: o.platforms()},
-		Cache:    dir.Path(savedDir), Source: o.ImageSource, Key: o.Key, Say: o.Say, Allow: o.Allow,
+		Cache:    b.dir.Path(savedDir), Source: o.ImageSource, Key: o.Key, Say: o.Say, Missing: noController, Allow: o.Allow,
 	}
 	s.Allow.PlainHTTP = append(plainHosts(b.site), s.Allow.PlainHTTP...)
 	images := imageList{}
@@ -79,9 +83,16 @@ func SaveBundle(ctx context.Context, o SaveOptions) (out archive.Saved, err erro
 	if err := b.saveCharts(ctx, o, &s, images); err != nil {
 		return archive.Saved{}, err
 	}
-	if made := o.Options.made; made != nil {
+	if len(noController) > 0 {
+		images.drop(controllerPackage) // the chart's own is nowhere
+	}
+	if s.Contents.Controller, err = b.controllerName(); err != nil {
+		return archive.Saved{}, err
+	}
+	if made := b.opts.made; made != nil {
 		delete(images, made.Reference())
 		s.Made = append(s.Made, archive.MadeImage{Name: made.Reference(), Index: made.Index})
+		s.Contents.Program = made.Version
 	}
 	s.Images = images.wanted()
 	return archive.Save(ctx, s, o.File)
@@ -91,15 +102,10 @@ func (o SaveOptions) platforms() []string {
 	if len(o.Platforms) > 0 {
 		return o.Platforms
 	}
-	var out []string
-	for _, node := range o.Options.Site.Nodes {
-		out = append(out, "linux/"+node.Arch)
+	if out := platformsOf(o.Options.Site); len(out) > 0 {
+		return out
 	}
-	slices.Sort(out)
-	if out = slices.Compact(out); len(out) == 0 {
-		return []string{"linux/amd64"}
-	}
-	return out
+	return []string{"linux/amd64"}
 }
 
 // saveTalos adds what machines boot and what Talos runs. A hosted bundle needs nothing of it.
@@ -112,18 +118,13 @@ func (b *bringup) saveTalos(ctx context.Context, o SaveOptions, s *archive.Savin
 		return err
 	}
 	s.Contents.Talos, s.Contents.Schematic, s.Contents.Kubernetes = b.site.Talos.Version, id, b.site.Kubernetes.Version
-	images.add("Talos's installer", installImage(b.site.Talos, id))
-	system, err := talos.SystemImages(b.site.Talos.Version, b.site.Kubernetes.Version, !b.plan.Talos.DisableKubeProxy)
-	if unknown := (*talos.UnknownImagesError)(nil); errors.As(err, &unknown) {
-		err = unknown.Without(o.Images)
+	for _, err := range b.talosNeeds(images, o.Images) {
+		s.Missing = append(s.Missing, &archive.MissingError{What: "images", For: []string{"Talos"}, Err: err})
 	}
-	if err != nil {
-		return err
-	}
-	images.add("Talos", system...)
 	assets, err := b.bootAssets(ctx, o.Say)
 	if err != nil {
-		return err
+		s.Missing = append(s.Missing, &archive.MissingError{What: "boot assets", For: []string{"the site's machines"}, Err: err})
+		return ctx.Err()
 	}
 	for arch, set := range assets.Sets {
 		for _, name := range []string{set.Kernel, set.Initramfs, set.UKI} {
@@ -165,10 +166,19 @@ func (b *bringup) saveCharts(ctx context.Context, o SaveOptions, s *archive.Savi
 		})
 	}
 	_ = group.Wait() // errors are in missing
-	if err := errors.Join(ctx.Err(), archive.Incomplete(missing)); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
+	for _, err := range missing {
+		if err != nil {
+			s.Missing = append(s.Missing, err)
+		}
+	}
 	for i, p := range b.plan.Packages {
+		if missing[i] != nil {
+			images.add(p.Name, p.Images...)
+			continue
+		}
 		images.add(p.Name, used[i]...)
 		if p.Chart.Embedded == "" {
 			s.Charts = append(s.Charts, archive.PackedChart{Name: p.Chart.Name, Version: p.Chart.Version, Archive: charts[i]})
@@ -198,6 +208,15 @@ func (l imageList) add(by string, names ...string) {
 		} // else Save tells
 		if !slices.Contains(l[name], by) {
 			l[name] = append(l[name], by)
+		}
+	}
+}
+
+// drop takes out what only one package needs.
+func (l imageList) drop(by string) {
+	for name, needers := range l {
+		if l[name] = slices.DeleteFunc(needers, func(one string) bool { return one == by }); len(l[name]) == 0 {
+			delete(l, name)
 		}
 	}
 }

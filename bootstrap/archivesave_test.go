@@ -24,6 +24,9 @@ import (
 	"github.com/cozystack/cozy-install/manifests"
 )
 
+// testController is an image of cozy-controller that somebody has pushed.
+const testController = "registry.example.org/cozy-controller:v1"
+
 // savedSite saves a whole bundle from a chart repository and a registry in memory, which are gone then.
 func savedSite(t *testing.T) (*site.Site, string) {
 	t.Helper()
@@ -32,7 +35,7 @@ func savedSite(t *testing.T) (*site.Site, string) {
 	site.SetDefaults(s)
 	own, err := manifests.NewRepository(manifests.Charts())
 	require.NoError(t, err)
-	plan, err := resolveBundle(s, "", own)
+	plan, err := resolveBundle(s, testController, own)
 	require.NoError(t, err)
 	charts, err := standin.Repository(t.Context(), plan, own, nil)
 	require.NoError(t, err)
@@ -42,7 +45,7 @@ func savedSite(t *testing.T) (*site.Site, string) {
 	defer images.Close()
 
 	o := SaveOptions{
-		Options:     Options{Site: s, WorkDir: t.TempDir(), ChartSource: chartServer.URL},
+		Options:     Options{Site: s, WorkDir: t.TempDir(), ChartSource: chartServer.URL, ControllerImage: testController},
 		File:        filepath.Join(t.TempDir(), "saved.tar"),
 		ImageSource: strings.TrimPrefix(images.URL, "http://"),
 	}
@@ -65,18 +68,17 @@ func TestUpTakesEverythingFromAnArchive(t *testing.T) {
 	require.NoError(t, err)
 	address := free.Addr().String()
 	require.NoError(t, free.Close())
-	dir, err := workdir.Open(t.TempDir())
-	require.NoError(t, err)
-	defer dir.Close()
 	o := Options{Site: s, WorkDir: t.TempDir(), Archive: ArchiveOptions{File: file, Unsigned: true, Store: t.TempDir()}}
-	b, err := newBringup(o, dir)
-	require.NoError(t, err)
-	require.ErrorAs(t, b.useArchive(t.Context()), new(*NoBastionError))
+	_, err = Up(t.Context(), o)
+	require.ErrorAs(t, err, new(*NoBastionError))
 	s.Registries.Bastion = &site.BastionRegistry{Address: address}
-	b.opts.Archive.Unsigned = false
-	require.ErrorAs(t, b.useArchive(t.Context()), new(*archive.UnsignedError))
-	b.opts.Archive.Unsigned = true
-	require.NoError(t, b.useArchive(t.Context()))
+	o.Archive.Unsigned = false
+	_, err = Up(t.Context(), o)
+	require.ErrorAs(t, err, new(*archive.UnsignedError))
+	o.Archive.Unsigned = true
+	b := givenArchive(t, o)
+	require.Equal(t, testController, b.opts.ControllerImage, "as it was named when it was saved")
+	require.NoError(t, b.takeSources(t.Context()))
 	for _, p := range b.plan.Packages {
 		if p.Chart.Embedded == "" {
 			require.Equal(t, archive.ChartSource(address), p.Chart.Repository)
@@ -95,11 +97,29 @@ func TestUpTakesEverythingFromAnArchive(t *testing.T) {
 	require.NoError(t, b.close())
 	require.False(t, answers(t.Context(), address), "the registry ends with the run that serves it")
 
-	another, err := newBringup(o, dir)
-	require.NoError(t, err)
-	another.plan.Bundle = "other"
+	another := givenArchive(t, o)
 	another.plan.Packages[len(another.plan.Packages)-1].Chart = bundles.Chart{Name: "absent", Version: "1.0.0"}
-	err = another.useArchive(t.Context())
-	require.ErrorContains(t, err, `it was saved for the bundle "distro-hosted"`)
+	err = another.takeSources(t.Context())
+	require.ErrorAs(t, err, new(*UnfitArchiveError))
 	require.ErrorContains(t, err, "it has no chart absent 1.0.0")
+	another.plan.Bundle = "other"
+	err = another.takeSources(t.Context())
+	require.ErrorContains(t, err, `it was saved for the bundle "distro-hosted"`)
+	require.NotContains(t, err.Error(), "chart", "what follows from that is not told")
+	require.NoError(t, another.close())
+}
+
+// givenArchive is a run as Up assembles it, with the archive of its options, or that of an earlier run.
+func givenArchive(t *testing.T, o Options) *bringup {
+	t.Helper()
+	dir, err := workdir.Open(o.WorkDir)
+	require.NoError(t, err)
+	o, err = o.openArchive(dir)
+	require.NoError(t, err)
+	o, err = o.withControllerImage(t.Context())
+	require.NoError(t, err)
+	b, err := newBringup(o, dir)
+	require.NoError(t, err)
+	require.NoError(t, dir.Close())
+	return b
 }

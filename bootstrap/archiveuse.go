@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
@@ -28,126 +26,91 @@ const (
 	archiveAssetsDir = "archive-assets"
 )
 
-// ArchiveOptions says which archive a run takes everything from. The zero value: none.
+// ArchiveOptions says which archive a run takes everything from. The zero value: that of an earlier run, if it had one.
 type ArchiveOptions struct {
 	File      string
 	PublicKey []byte // as archive.ParsePublicKey reads it. Empty: the one of an earlier run
 	Unsigned  bool   // take one without a signature, where no key is known
 	Store     string // the store of the bastion's registry, which `bundle serve` has too. Empty: in the work directory
+	// Online takes everything from the network again, where an earlier run had an archive.
+	Online bool
 }
 
-// useArchive makes an archive the place of charts, images and boot assets: they are loaded into the store of the bastion's
-// registry, which is served from here for as long as the run lasts if nobody serves it yet.
-func (b *bringup) useArchive(ctx context.Context) error {
-	o, bastion := b.opts.Archive, b.site.Registries.Bastion
+// takeArchive makes the archive of this run the place of charts, images and boot assets: they are loaded into the store of the
+// bastion's registry. That of an earlier run is there already. The registry is served from here for as long as the run lasts if
+// nobody serves it yet. A run without an archive has nothing to do.
+func (b *bringup) takeArchive(ctx context.Context) error {
+	a := b.opts.archived
+	if a == nil {
+		return nil
+	}
+	bastion := b.site.Registries.Bastion
 	if bastion == nil {
-		return &NoBastionError{}
+		return &KeptArchiveError{Path: b.dir.Path(workdir.ArchiveFile), Err: &NoBastionError{}}
 	}
-	trust, err := b.archiveTrust()
-	if err != nil {
-		return err
-	}
-	from, err := archive.Open(o.File, trust)
-	if err != nil {
-		return err
-	}
-	defer from.Close() // only read
-	if err := b.checkArchive(from.Contents); err != nil {
-		return fmt.Errorf("archive %s: %w", o.File, err)
-	}
-	if trust.Key != nil { // only now is it known to be of use
-		if err := workdir.Replace(b.dir.Path(archiveKeyFile), []byte(trust.Key.String()+"\n")); err != nil {
+	if a.open != nil {
+		if err := b.checkArchive(ctx); err != nil {
 			return err
 		}
+	} else if b.opts.noController != nil {
+		return &StaleArchiveError{File: a.File, Wrong: []error{b.opts.noController}}
 	}
-	if o.Store == "" {
-		o.Store = b.dir.Path(registryDir)
+	if a.open == nil && answers(ctx, bastion.Address) {
+		return nil
 	}
-	store, err := archive.OpenStore(ctx, o.Store, b.log)
+	store, err := b.archiveStore(ctx, a)
 	if err != nil {
 		return err
 	}
-	loaded, err := store.Load(ctx, from, from.Roots(), func(r archive.Root) { b.log.Info("loaded from the archive", "name", r.String()) })
-	if err != nil {
-		return fmt.Errorf("archive %s: %w", o.File, err)
-	}
-	if err := storeController(ctx, store, b.opts.made); err != nil {
-		return err
-	}
-	b.log.Info("the archive is in the registry's store", "store", o.Store, "new", loaded.New, "kept", loaded.Kept)
-	if err := b.unpackAssets(ctx, from); err != nil {
-		return err
+	if a.open != nil {
+		if err := b.loadArchive(ctx, a, store); err != nil {
+			return err
+		}
 	}
 	if err := b.serveStore(ctx, store, bastion.Address); err != nil {
 		return err
 	}
-	if err := archive.Holds(ctx, bastion.Address, from.Roots()); err != nil { // who answers there may have another store
+	if a.open == nil {
+		return nil
+	}
+	return archive.Holds(ctx, bastion.Address, a.open.Roots()) // who answers there may have another store
+}
+
+// archiveStore opens the store. That of an earlier run must still be there.
+func (b *bringup) archiveStore(ctx context.Context, a *usedArchive) (*archive.Store, error) {
+	if a.open == nil {
+		if _, err := os.Stat(a.Store); err != nil {
+			return nil, &SilentRegistryError{Address: b.site.Registries.Bastion.Address, Store: a.Store}
+		}
+	}
+	return archive.OpenStore(ctx, a.Store, b.log)
+}
+
+func (b *bringup) loadArchive(ctx context.Context, a *usedArchive, store *archive.Store) error {
+	if err := a.keep(ctx, b.dir); err != nil { // only now is it known to be of use
 		return err
 	}
-	return b.shelf.Redirect(ctx, b.plan, archive.ChartSource(bastion.Address))
-}
-
-func (b *bringup) archiveTrust() (archive.Trust, error) {
-	line, trust := b.opts.Archive.PublicKey, archive.Trust{Unsigned: b.opts.Archive.Unsigned}
-	if len(line) == 0 {
-		kept, err := b.dir.Read(archiveKeyFile)
-		if errors.Is(err, fs.ErrNotExist) {
-			return trust, nil
-		}
-		if err != nil {
-			return trust, err
-		}
-		line = kept
+	loaded, err := store.Load(ctx, a.open, a.open.Roots(), func(r archive.Root) { b.log.Info("loaded from the archive", "name", r.String()) })
+	if err != nil {
+		return fmt.Errorf("archive %s: %w", a.File, err)
 	}
-	key, err := archive.ParsePublicKey(line)
-	trust.Key = key
-	return trust, err
-}
-
-// checkArchive lists everything in which an archive is not for this site.
-func (b *bringup) checkArchive(c archive.Contents) error {
-	var wrong []error
-	differs := func(what, is, want string) {
-		if is != want {
-			wrong = append(wrong, fmt.Errorf("it was saved for %s %q, and the site has %q", what, is, want))
-		}
+	if err := storeController(ctx, store, b.opts.made); err != nil {
+		return err
 	}
-	differs("the bundle", c.Bundle, b.plan.Bundle)
-	if !b.site.Hosted() {
-		id, _, err := b.schematic()
-		if err != nil {
-			return err
-		}
-		differs("Talos", c.Talos, b.site.Talos.Version)
-		differs("the schematic", c.Schematic, id)
-		differs("Kubernetes", c.Kubernetes, b.site.Kubernetes.Version)
-	}
-	for _, platform := range (SaveOptions{Options: b.opts}).platforms() {
-		if !b.site.Hosted() && !slices.Contains(c.Platforms, platform) {
-			wrong = append(wrong, fmt.Errorf("it has nothing for %s", platform))
-		}
-	}
-	for _, p := range b.plan.Packages {
-		has := slices.ContainsFunc(c.Charts, func(chart archive.SavedChart) bool {
-			return chart.Name == p.Chart.Name && chart.Version == p.Chart.Version
-		})
-		if p.Chart.Embedded == "" && !has {
-			wrong = append(wrong, fmt.Errorf("it has no chart %s %s, for package %s", p.Chart.Name, p.Chart.Version, p.Name))
-		}
-	}
-	return errors.Join(wrong...)
+	b.log.Info("the archive is in the registry's store", "store", a.Store, "new", loaded.New, "kept", loaded.Kept)
+	return b.unpackAssets(ctx, a)
 }
 
 // unpackAssets puts the boot assets where netboot takes them, each only when it is whole.
-func (b *bringup) unpackAssets(ctx context.Context, from *archive.Archive) error {
-	if b.opts.AssetsDir != "" || len(from.Contents.Assets) == 0 {
+func (b *bringup) unpackAssets(ctx context.Context, a *usedArchive) error {
+	if len(a.Contents.Assets) == 0 {
 		return nil
 	}
-	dir := b.dir.Path(filepath.Join(archiveAssetsDir, from.SHA256))
+	dir := a.assetsDir(b.dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	for _, asset := range from.Contents.Assets {
+	for _, asset := range a.Contents.Assets {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -155,7 +118,7 @@ func (b *bringup) unpackAssets(ctx context.Context, from *archive.Archive) error
 		if info, err := os.Stat(path); err == nil && info.Size() == asset.Size {
 			continue
 		}
-		content, err := from.Asset(asset.Name)
+		content, err := a.open.Asset(asset.Name)
 		if err != nil {
 			return err
 		}
@@ -167,7 +130,6 @@ func (b *bringup) unpackAssets(ctx context.Context, from *archive.Archive) error
 			return fmt.Errorf("unpack boot asset %s: %w", asset.Name, err)
 		}
 	}
-	b.opts.AssetsDir = dir
 	return nil
 }
 
@@ -221,4 +183,17 @@ func (*NoBastionError) Error() string {
 // Hint tells what to write.
 func (*NoBastionError) Hint() string {
 	return "add registries: {bastion: {address: ADDRESS:5000, only: true}}, ADDRESS being this host's on the nodes' network"
+}
+
+// SilentRegistryError says that the bastion's registry does not answer, which has all that a site takes from an archive.
+type SilentRegistryError struct{ Address, Store string }
+
+func (e *SilentRegistryError) Error() string {
+	return fmt.Sprintf("the site takes everything from an archive, and the bastion's registry at %s, which has it, does not answer", e.Address)
+}
+
+// Hint says how to start it, or to do without.
+func (e *SilentRegistryError) Hint() string {
+	return "cozy-install bundle serve --store " + e.Store + "; or give the archive again: cozy-install up --archive FILE; " +
+		"or where there is a network now: cozy-install up --online"
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/cozystack/cozy-install/pxe/assets"
 )
 
-// bootAssets are the files that the site's machines netboot: those of a directory the operator filled, or the factory's.
+// bootAssets are the files that the site's machines netboot: those of a directory the operator filled, or the archive's, or the
+// factory's.
 func (b *bringup) bootAssets(ctx context.Context, say func(string)) (assets.Assets, error) {
 	want := wantedAssets(b.site)
 	if b.opts.AssetsDir != "" {
@@ -22,6 +23,9 @@ func (b *bringup) bootAssets(ctx context.Context, say func(string)) (assets.Asse
 			say(gap)
 		}
 		return found, err
+	}
+	if b.opts.archived != nil {
+		return b.archivedAssets(want, say)
 	}
 	id, yaml, err := b.schematic()
 	if err != nil {
@@ -32,6 +36,30 @@ func (b *bringup) bootAssets(ctx context.Context, say func(string)) (assets.Asse
 		URL: b.site.Talos.Factory, Schematic: yaml, ID: id, Version: b.site.Talos.Version,
 		Progress: sayProgress(say), Log: b.log,
 	}, want, b.dir.Path(workdir.AssetsDir))
+}
+
+// archivedAssets are those of the archive that the site takes everything from. They must be of the site's Talos and schematic.
+func (b *bringup) archivedAssets(want assets.Want, say func(string)) (assets.Assets, error) {
+	a := b.opts.archived
+	id, _, err := b.schematic()
+	if err != nil {
+		return assets.Assets{}, err
+	}
+	if c := a.Contents; c.Talos != b.site.Talos.Version || c.Schematic != id {
+		return assets.Assets{}, &StaleArchiveError{File: a.File, Wrong: []error{fmt.Errorf(
+			"its boot assets are of Talos %s with schematic %s, and the site has %s with %s", c.Talos, c.Schematic, b.site.Talos.Version, id)}}
+	}
+	if err := want.Lacking(assetNames(a.Contents)); err != nil {
+		return assets.Assets{}, &StaleArchiveError{File: a.File, Wrong: []error{err}}
+	}
+	found, err := assets.FromDir(a.assetsDir(b.dir), want)
+	if err != nil { // it had them: they were removed, or never unpacked
+		return found, &StaleArchiveError{File: a.File, Wrong: []error{err}}
+	}
+	for _, gap := range found.Gaps() {
+		say(gap)
+	}
+	return found, nil
 }
 
 // wantedAssets are for the architectures of a site's nodes.

@@ -66,7 +66,15 @@ type bringup struct {
 	turns chan struct{}
 }
 
+// newBringup assembles a run. Unless it was given an archive, it has that of an earlier run.
 func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {
+	if o.archived == nil && !o.Archive.Online {
+		kept, err := keptArchive(dir)
+		if err != nil {
+			return nil, err
+		}
+		o.archived = kept
+	}
 	charts, err := manifests.NewRepository(manifests.Charts())
 	if err != nil {
 		return nil, err
@@ -87,7 +95,7 @@ func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {
 
 // close ends what runs in the background.
 func (b *bringup) close() error {
-	err := b.consoles.end()
+	err := errors.Join(b.consoles.end(), b.opts.archived.close())
 	if b.registry != nil {
 		err = errors.Join(err, b.registry())
 	}

@@ -6,7 +6,9 @@ import (
 	"context"
 
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/bundles/archive"
 	"github.com/cozystack/cozy-install/manifests"
 )
 
@@ -40,12 +42,22 @@ func resolveBundle(s *site.Site, controllerImage string, charts bundles.Charts) 
 	return plan, nil
 }
 
-// takeChartSource has the plan's charts come from the chart source, where one is given.
+// takeChartSource has the plan's charts come from the chart source, where one is given, or else from the bastion's registry, where
+// the site takes everything from an archive.
 func (b *bringup) takeChartSource(ctx context.Context) error {
-	if b.opts.ChartSource == "" {
+	source, bastion := b.opts.ChartSource, b.site.Registries.Bastion
+	switch {
+	case source != "":
+	case b.opts.archived == nil:
 		return nil
+	case bastion == nil:
+		return &KeptArchiveError{Path: b.dir.Path(workdir.ArchiveFile), Err: &NoBastionError{}}
+	case !answers(ctx, bastion.Address):
+		return &SilentRegistryError{Address: bastion.Address, Store: b.opts.archived.Store}
+	default:
+		source = archive.ChartSource(bastion.Address)
 	}
-	return b.shelf.Redirect(ctx, b.plan, b.opts.ChartSource)
+	return b.shelf.Redirect(ctx, b.plan, source)
 }
 
 func packageNames(plan *bundles.Plan) []string {

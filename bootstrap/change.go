@@ -47,29 +47,46 @@ type Work struct {
 	// found are risks that only a look at the cluster tells. A phase asks for them once more, and says why they can't be told: here
 	// there are none then. Nil: none.
 	found func(context.Context, *bringup) []Risk
-	// installs says that it brings the core, and needs to know the image of cozy-controller.
+	// installs says that it brings the core, and needs to know the image of cozy-controller and where the charts are.
 	installs bool
 }
 
-// options are those that the change runs with.
-func (w Work) options(ctx context.Context, o Options) (Options, error) {
-	if !w.installs {
-		return o, nil
+// run assembles a run of the change, with the archive that it was given.
+func (w Work) run(ctx context.Context, o Options, dir *workdir.Dir) (b *bringup, err error) {
+	if o, err = o.openArchive(dir); err != nil {
+		return nil, err
 	}
-	return o.withControllerImage(ctx)
+	if w.installs || (o.archived != nil && o.archived.open != nil) {
+		o, err = o.withControllerImage(ctx)
+	}
+	if err == nil {
+		b, err = newBringup(o, dir)
+	}
+	if err != nil {
+		return nil, errors.Join(err, o.archived.close())
+	}
+	return b, nil
+}
+
+// sources are taken before anything is done: all that packages need, or an archive that was given.
+func (w Work) sources(ctx context.Context, b *bringup) error {
+	switch {
+	case w.installs:
+		return b.takeSources(ctx)
+	case b.opts.archived != nil && b.opts.archived.open != nil:
+		return b.takeArchive(ctx)
+	}
+	return nil
 }
 
 // Run carries the change out, holding the work directory. What was done is returned also with an error.
 func (w Work) Run(ctx context.Context, o Options, agreed Agreement) (out Change, err error) {
-	if o, err = w.options(ctx, o); err != nil {
-		return Change{}, err
-	}
 	dir, err := workdir.Open(o.WorkDir)
 	if err != nil {
 		return Change{}, err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	b, err := newBringup(o, dir)
+	b, err := w.run(ctx, o, dir)
 	if err != nil {
 		return Change{}, err
 	}
@@ -82,7 +99,7 @@ func (w Work) Run(ctx context.Context, o Options, agreed Agreement) (out Change,
 	if err := w.agreed(ctx, b, phases, agreed); err != nil {
 		return Change{}, err
 	}
-	if err := b.takeChartSource(ctx); err != nil {
+	if err := w.sources(ctx, b); err != nil {
 		return Change{}, err
 	}
 	results, err := phase.Runner{Reporter: o.Reporter}.Run(ctx, phases)
@@ -111,18 +128,20 @@ func (w Work) agreed(ctx context.Context, b *bringup, phases []phase.Phase, agre
 }
 
 // Plan says what Run would do, changing nothing.
-func (w Work) Plan(ctx context.Context, o Options) (PlannedChange, error) {
-	o, err := w.options(ctx, o)
-	if err != nil {
-		return PlannedChange{}, err
-	}
+func (w Work) Plan(ctx context.Context, o Options) (out PlannedChange, err error) {
 	dir, err := workdir.OpenForReading(o.WorkDir)
 	if err != nil {
 		return PlannedChange{}, err
 	}
-	b, err := newBringup(o, dir)
+	b, err := w.run(ctx, o, dir)
 	if err != nil {
 		return PlannedChange{}, err
+	}
+	defer func() { err = errors.Join(err, b.opts.archived.close()) }()
+	if b.opts.archived != nil && b.opts.archived.open != nil {
+		if err := b.checkArchive(ctx); err != nil {
+			return PlannedChange{}, err
+		}
 	}
 	phases, err := w.list(b)
 	if err != nil {

@@ -4,6 +4,8 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 
 	"github.com/cozystack/cozy-install/bootstrap/site"
@@ -30,12 +32,15 @@ func (*NoControllerImageError) Hint() string {
 		"then give what it answers as --controller-image, or as packages.values.cozy-controller.image in the site file"
 }
 
-// withControllerImage decides which image of cozy-controller is installed: the one that was named; the site file's; one made of
-// the programs beside cozy-install where the site's bastion serves it. For an existing cluster there must be one.
+// withControllerImage decides which image of cozy-controller is installed: the one that was named; the site file's; the
+// archive's; one made of the programs beside cozy-install where the site's bastion serves it. For an existing cluster there must
+// be one.
 func (o Options) withControllerImage(ctx context.Context) (Options, error) {
 	switch {
 	case o.ControllerImage != "" || siteControllerImage(o.Site) != "":
 		return o, nil
+	case o.archived != nil:
+		return o.withArchivedController(ctx)
 	case o.Site.Hosted():
 		return o, &NoControllerImageError{}
 	case o.Site.Registries.Bastion == nil:
@@ -51,12 +56,40 @@ func (o Options) withControllerImage(ctx context.Context) (Options, error) {
 	return o, nil
 }
 
+// withArchivedController takes the image that the archive holds. Where it holds none, or one of another version's programs, one
+// is made; and where that can't be, noController says why.
+func (o Options) withArchivedController(ctx context.Context) (Options, error) {
+	c, version := o.archived.Contents, o.ControllerBinaries.Version
+	if c.Controller != "" && (c.Program == "" || c.Program == version) {
+		o.ControllerImage = c.Controller
+		return o, nil
+	}
+	why := errors.New("it has no image of cozy-controller")
+	if c.Controller != "" {
+		why = fmt.Errorf("its image of cozy-controller is of version %s, and cozy-install of %s", c.Program, version)
+	}
+	image, err := archive.BuildController(ctx, o.ControllerBinaries)
+	if unable := (*archive.BinariesError)(nil); errors.As(err, &unable) {
+		o.noController = fmt.Errorf("%w, and none can be made: %w", why, err)
+		return o, nil
+	}
+	if err != nil {
+		return o, err
+	}
+	o.ControllerImage, o.made = image.Reference(), image
+	return o, nil
+}
+
 // assertControllerServed makes sure that the bastion's registry has the image that nodes are told to pull from it.
 func (o Options) assertControllerServed(ctx context.Context) error {
-	if o.made == nil {
+	root, is := o.archived.controllerRoot(o.ControllerImage)
+	if o.made != nil {
+		root, is = o.made.Root(), true
+	}
+	if !is {
 		return nil
 	}
-	return archive.Holds(ctx, o.Site.Registries.Bastion.Address, []archive.Root{o.made.Root()})
+	return archive.Holds(ctx, o.Site.Registries.Bastion.Address, []archive.Root{root})
 }
 
 // storeController puts the image into the store of the bastion's registry. Nil: it comes from elsewhere.

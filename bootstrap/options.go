@@ -44,6 +44,10 @@ type Options struct {
 	ControllerBinaries archive.ControllerBinaries
 	// made is the image that was made of them; nil: none was.
 	made *archive.ControllerImage
+	// archived is the archive that everything is taken from; nil: none.
+	archived *usedArchive
+	// noController says why there is no image of cozy-controller that could be installed with the archive; nil: there is one.
+	noController error
 	// ChartSource is the URL of a chart repository that stands in for all others, see bundles.Shelf.Redirect. Empty: each
 	// package's own.
 	ChartSource string

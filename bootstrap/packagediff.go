@@ -30,11 +30,11 @@ func InstallBundle(s *site.Site) Work {
 
 // DiffBundle says how the packages on the cluster differ from the site file. Nothing is changed.
 func DiffBundle(ctx context.Context, o Options) ([]bundles.PackageDiff, error) {
-	o, err := o.withControllerImage(ctx)
+	b, err := planning(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	b, cluster, err := lookAtPackages(o)
+	cluster, err := b.installedCluster()
 	if err != nil {
 		return nil, err
 	}

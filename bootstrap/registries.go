@@ -12,14 +12,15 @@ import (
 	"github.com/cozystack/cozy-install/talos"
 )
 
-// registries say where nodes get images: from the bastion's registry first, if the site has one.
-func registries(s *site.Site, plan *bundles.Plan, installer string) (talos.Registries, error) {
+// registries say where nodes get images: from the bastion's registry first, if the site has one. More are images beside those of
+// the plan, of Kubernetes and of Talos.
+func registries(s *site.Site, plan *bundles.Plan, installer string, more ...string) (talos.Registries, error) {
 	out := talos.Registries{Mirrors: mirrors(s)}
 	bastion := s.Registries.Bastion
 	if bastion == nil {
 		return out, nil
 	}
-	hosts, err := imageHosts(plan, installer)
+	hosts, err := imageHosts(plan, s.Talos.Version, append(imagesOfValues(s, plan), append(more, installer)...))
 	if err != nil {
 		return out, err
 	}
@@ -34,11 +35,12 @@ func registries(s *site.Site, plan *bundles.Plan, installer string) (talos.Regis
 	return out, nil
 }
 
-// imageHosts are the registries of every image that a cluster with this plan runs, ordered. An empty installer is none.
-func imageHosts(plan *bundles.Plan, installer string) ([]string, error) {
+// imageHosts are the registries of every image that a cluster with this plan runs, and of more, ordered. An empty version of
+// Talos stands for all there are.
+func imageHosts(plan *bundles.Plan, talosVersion string, more []string) ([]string, error) {
 	var hosts []string
 	var wrong error
-	for _, name := range imagesOf(plan, installer) {
+	for _, name := range imagesOf(plan, talosVersion, more) {
 		image, err := archive.ParseImage(name)
 		if err != nil {
 			wrong = errors.Join(wrong, err)
@@ -50,14 +52,11 @@ func imageHosts(plan *bundles.Plan, installer string) ([]string, error) {
 	return slices.Compact(hosts), wrong
 }
 
-// imagesOf are the images themselves, of whatever tags.
-func imagesOf(plan *bundles.Plan, installer string) []string {
-	images := slices.Clone(talos.ImageRepositories())
-	if installer != "" {
-		images = append(images, installer)
-	}
+// imagesOf are the images themselves, of whatever tags. Empty names are none.
+func imagesOf(plan *bundles.Plan, talosVersion string, more []string) []string {
+	images := slices.Concat(talos.ImageRepositories(talosVersion), more)
 	for _, p := range plan.Packages {
 		images = append(images, p.Images...)
 	}
-	return images
+	return slices.DeleteFunc(images, func(name string) bool { return name == "" })
 }

@@ -3,6 +3,9 @@
 package bootstrap
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,7 +19,7 @@ func TestNodesAskTheBastionForEveryRegistryOfTheBundle(t *testing.T) {
 		{Images: []string{"quay.io/cilium/cilium:v1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "nginx"}},
 		{Images: []string{"registry.example.org:5000/team/tool:v1", "192.168.1.10:5000/cozy-controller:v1"}},
 	}}
-	s := &site.Site{Talos: &site.Talos{Factory: "https://factory.talos.dev"}}
+	s := &site.Site{Talos: &site.Talos{Version: "v1.13.9", Factory: "https://factory.talos.dev"}}
 	s.Registries.Mirrors = map[string][]string{"docker.io": {"https://mirror.example.org"}}
 	got, err := registries(s, plan, "factory.talos.dev/metal-installer/abc:v1.13.9")
 	require.NoError(t, err)
@@ -49,8 +52,39 @@ func TestEveryImageOfTheBundlesHasARegistry(t *testing.T) {
 		s := parseSite(t, "bundle: paas-full", "bundle: "+bundle)
 		plan, err := ResolveBundle(s, "")
 		require.NoError(t, err)
-		hosts, err := imageHosts(plan, "")
+		hosts, err := imageHosts(plan, "", nil)
 		require.NoError(t, err)
 		require.Contains(t, hosts, "quay.io", bundle)
 	}
+}
+
+// Charts have no rule for how their values name an image.
+func TestNodesAskTheBastionForImagesThatOnlyValuesName(t *testing.T) {
+	plan := &bundles.Plan{Packages: []bundles.Package{{Name: "a"}}}
+	s := &site.Site{Talos: &site.Talos{Version: "v1.11.2", Factory: "https://factory.talos.dev"}}
+	s.Registries.Bastion = &site.BastionRegistry{Address: "192.168.1.10:5000"}
+	s.Packages.Values = map[string]map[string]any{
+		"a": {
+			"image":   "one.example.org/a/b:v1",
+			"sidecar": map[string]any{"proxyImage": map[string]any{"repository": "two.example.org/c"}},
+			"operator": map[string]any{
+				"image":            map[string]any{"registry": "three.example.org", "repository": "d/e", "tag": "v1"},
+				"imagePullPolicy":  "IfNotPresent",
+				"imagePullSecrets": []any{"login"},
+			},
+			"global": map[string]any{"imageRegistry": "four.example.org:5000/mirror"},
+			"env":    []any{map[string]any{"name": "RELATED", "value": "five.example.org/f@sha256:" + strings.Repeat("0", 64)}},
+			"url":    "https://no.example.org/x:1", "path": "usr/bin:x", "count": 3,
+		},
+		"absent": {"image": "six.example.org/a:v1"},
+	}
+	got, err := registries(s, plan, "", "seven.example.org/a:v1")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{
+		"192.168.1.10:5000", "one.example.org", "two.example.org", "three.example.org", "four.example.org:5000", "five.example.org",
+		"seven.example.org", "ghcr.io", "registry.k8s.io", "gcr.io",
+	}, slices.Collect(maps.Keys(got.Places)))
+	upstreams, err := upstreamsOf(s, plan)
+	require.NoError(t, err)
+	require.Contains(t, upstreams, "one.example.org", "and so does the bastion")
 }

@@ -116,8 +116,9 @@ func (o RegistryOptions) upstream() (*archive.Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
+	version, more := runBeside(o.Site, plan)
 	return archive.NewUpstream(archive.UpstreamOptions{
-		Registries: hosts, Logins: logins, Images: append(imagesOf(plan, installerOf(o.Site)), o.Images...), Allow: o.Allow,
+		Registries: hosts, Logins: logins, Images: append(imagesOf(plan, version, more), o.Images...), Allow: o.Allow,
 	})
 }
 
@@ -138,7 +139,7 @@ func hostsOfAllBundles() (map[string]string, error) {
 			}
 		}
 	}
-	hosts, err := imageHosts(every, defaultFactory+"/installer")
+	hosts, err := imageHosts(every, "", []string{defaultFactory + "/installer"})
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +164,8 @@ func upstreamsOf(s *site.Site, plan *bundles.Plan) (map[string]string, error) {
 	if s.Talos != nil {
 		configured = mirrors(s)
 	}
-	hosts, err := imageHosts(plan, installerOf(s))
+	version, more := runBeside(s, plan)
+	hosts, err := imageHosts(plan, version, more)
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +180,15 @@ func upstreamsOf(s *site.Site, plan *bundles.Plan) (map[string]string, error) {
 		out[host] = plainMirror(endpoints)
 	}
 	return out, nil
+}
+
+// runBeside is what a site runs beside the images that its plan lists: the version of Talos, empty for none, its installer, and what
+// only values name.
+func runBeside(s *site.Site, plan *bundles.Plan) (talosVersion string, images []string) {
+	if s.Talos != nil {
+		talosVersion = s.Talos.Version
+	}
+	return talosVersion, append(imagesOfValues(s, plan), installerOf(s))
 }
 
 // installerOf is the image that a site's Talos is installed from, of some schematic; empty: there is none.

@@ -60,7 +60,7 @@ func (b *bringup) talosCluster() (talos.Cluster, error) {
 	for _, node := range b.controlPlanes() {
 		sans = append(sans, node.Address.String())
 	}
-	registries, err := registries(s, b.plan, installImage(s.Talos, id))
+	registries, err := registries(s, b.plan, installImage(s.Talos, id), b.opts.archived.images()...)
 	if err != nil {
 		return talos.Cluster{}, err
 	}

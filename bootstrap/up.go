@@ -32,14 +32,17 @@ type Outcome struct {
 // is a *LateNodesError or a *KeptError and no *phase.Error means that everything was done but for the nodes and the removal of
 // packages it names.
 func Up(ctx context.Context, o Options) (out Outcome, err error) {
-	if o, err = o.withControllerImage(ctx); err != nil {
-		return Outcome{}, err
-	}
 	dir, err := workdir.Open(o.WorkDir)
 	if err != nil {
 		return Outcome{}, err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
+	if o, err = o.openArchive(dir); err != nil {
+		return Outcome{}, err
+	}
+	if o, err = o.withControllerImage(ctx); err != nil {
+		return Outcome{}, errors.Join(err, o.archived.close())
+	}
 	b, err := newBringup(o, dir)
 	if err != nil {
 		return Outcome{}, err
@@ -49,15 +52,7 @@ func Up(ctx context.Context, o Options) (out Outcome, err error) {
 	if _, err := readAuthority(o.Site); err != nil { // it is needed at the end, and asked for before any machine is touched
 		return Outcome{}, err
 	}
-	if o.Archive.File != "" {
-		if err := b.useArchive(ctx); err != nil {
-			return Outcome{}, err
-		}
-	}
-	if err := o.assertControllerServed(ctx); err != nil {
-		return Outcome{}, err
-	}
-	if err := b.takeChartSource(ctx); err != nil { // likewise: what it lacks would end the run much later
+	if err := b.takeSources(ctx); err != nil { // likewise: what is not there would end the run much later
 		return Outcome{}, err
 	}
 	all := b.phases()
@@ -92,17 +87,9 @@ type Planned struct {
 	NotYetUsed []string `json:"notYetUsed,omitempty"`
 }
 
-// Plan says what Up would do, changing nothing.
+// Plan says what Up would do, changing nothing. An archive that is named is held against the site.
 func Plan(ctx context.Context, o Options) (Planned, error) {
-	o, err := o.withControllerImage(ctx)
-	if err != nil {
-		return Planned{}, err
-	}
-	dir, err := workdir.OpenForReading(o.WorkDir)
-	if err != nil {
-		return Planned{}, err
-	}
-	b, err := newBringup(o, dir)
+	b, err := planning(ctx, o)
 	if err != nil {
 		return Planned{}, err
 	}

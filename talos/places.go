@@ -16,14 +16,13 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/constants"
 )
 
-// ImageRepositories are those of the images that nodes run by themselves: Kubernetes, etcd and what belongs to them. The
-// installer's image is Cluster.InstallImage.
-func ImageRepositories() []string {
-	return []string{
+// ImageRepositories are those of the images that nodes of a version of Talos run by themselves: Kubernetes, etcd and what
+// belongs to them. An empty version stands for all there are. The installer's image is Cluster.InstallImage.
+func ImageRepositories(talosVersion string) []string {
+	return append([]string{
 		constants.KubeletImage, constants.KubernetesAPIServerImage, constants.KubernetesControllerManagerImage,
-		constants.KubernetesSchedulerImage, constants.KubeProxyImage, constants.CoreDNSImage, constants.EtcdImage,
-		"registry.k8s.io/pause", // containerd's; machinery has no name for it
-	}
+		constants.KubernetesSchedulerImage, constants.KubeProxyImage,
+	}, systemRepositories(talosVersion)...)
 }
 
 // endpoint is a URL that is asked for a registry's images. isWhole: nothing is added to its path.

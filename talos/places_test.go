@@ -3,6 +3,8 @@
 package talos_test
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,12 +52,16 @@ endpoints:
 	}
 }
 
-func TestWhatTalosRunsByItselfComesFromTwoRegistries(t *testing.T) {
-	hosts := map[string]bool{}
-	for _, repository := range talos.ImageRepositories() {
-		host, _, _ := strings.Cut(repository, "/")
-		hosts[host] = true
-	}
+func TestWhatTalosRunsByItselfComesFromFewRegistries(t *testing.T) {
+	for version, want := range map[string][]string{
+		"v1.13.9": {"ghcr.io", "registry.k8s.io"}, "v1.11.0": {"gcr.io", "ghcr.io", "registry.k8s.io"}, "": {"gcr.io", "ghcr.io", "registry.k8s.io"},
+	} {
+		hosts := map[string]bool{}
+		for _, repository := range talos.ImageRepositories(version) {
+			host, _, _ := strings.Cut(repository, "/")
+			hosts[host] = true
+		}
 
-	require.Equal(t, map[string]bool{"ghcr.io": true, "registry.k8s.io": true}, hosts)
+		require.Equal(t, want, slices.Sorted(maps.Keys(hosts)), version)
+	}
 }

@@ -3,8 +3,11 @@
 package talos_test
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/siderolabs/talos/pkg/machinery/constants"
+	"github.com/siderolabs/talos/pkg/machinery/gendata"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cozystack/cozy-install/talos"
@@ -21,7 +24,30 @@ func TestSystemImagesAreThoseOfTheRelease(t *testing.T) {
 		"registry.k8s.io/pause:3.10.1",
 	}, images)
 
-	images, err = talos.SystemImages("v1.12.4", "v1.34.4", false)
-	require.ErrorAs(t, err, new(*talos.UnknownImagesError))
+	images, err = talos.SystemImages("v1.11.6", "v1.34.4", false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"gcr.io/etcd-development/etcd:v3.6.5", "registry.k8s.io/coredns/coredns:v1.12.4", "registry.k8s.io/pause:3.10"},
+		images[4:], "of another registry")
+	require.Contains(t, talos.ImageRepositories("v1.11.6"), "gcr.io/etcd-development/etcd")
+	require.NotContains(t, talos.ImageRepositories("v1.13.9"), "gcr.io/etcd-development/etcd")
+}
+
+// Talos's library knows its own release.
+func TestTheLibrarysReleaseIsKnownAsItKnowsItself(t *testing.T) {
+	images, err := talos.SystemImages(strings.TrimSpace(gendata.VersionTag), "v1.34.4", false)
+	require.NoError(t, err, "add the release to knownVersions when the library is upgraded")
+	require.Equal(t, constants.EtcdImage+":"+constants.DefaultEtcdVersion, images[4])
+	require.Equal(t, constants.CoreDNSImage+":"+constants.DefaultCoreDNSVersion, images[5])
+}
+
+func TestAnUnknownReleaseIsRefusedWithTheImagesToName(t *testing.T) {
+	images, err := talos.SystemImages("v1.13.99", "v1.34.4", false)
 	require.Len(t, images, 4, "those of Kubernetes are known")
+	var unknown *talos.UnknownImagesError
+	require.ErrorAs(t, err, &unknown)
+	left := unknown.Without([]string{"registry.k8s.io/etcd:v9"})
+	require.ErrorAs(t, left, &unknown)
+	require.Contains(t, unknown.Hint(), "--image registry.k8s.io/coredns/coredns:VERSION --image registry.k8s.io/pause:VERSION")
+	require.NotContains(t, unknown.Hint(), "registry.k8s.io/etcd")
+	require.NoError(t, unknown.Without([]string{"registry.k8s.io/coredns/coredns:v1", "registry.k8s.io/pause@sha256:0"}))
 }

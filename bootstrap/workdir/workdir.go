@@ -29,6 +29,7 @@ const (
 	AssetsDir            = "assets"
 	NetbootFile          = "netboot.json" // what the netboot server remembers
 	LeasesFile           = "leases.json"  // the addresses it gave
+	ArchiveFile          = "archive.json" // what is in the archive that the site takes everything from
 
 	lockFile = "lock"
 	// unborn is the ending of a file that is whole but does not have its name yet.
@@ -87,7 +88,7 @@ func Open(path string) (*Dir, error) {
 // removeLitter removes what a killed program left of files that it was about to write. They may hold secrets, and nobody
 // else would. Only the holder of the lock may do so.
 func (d *Dir) removeLitter() error {
-	for _, name := range []string{SecretsFile, EncryptedSecretsFile, TalosconfigFile, KubeconfigFile, JournalFile, NetbootFile, LeasesFile} {
+	for _, name := range archived() {
 		for _, pattern := range []string{"." + name + "[0-9]*", "." + name + unborn + "[0-9]*", name + unborn} {
 			litter, err := filepath.Glob(filepath.Join(escapeGlob(d.path), pattern))
 			if err != nil {

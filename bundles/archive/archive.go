@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -52,6 +53,11 @@ type Contents struct {
 	Schematic  string   `json:"schematic,omitempty"`  // of the boot assets and the installer
 	Kubernetes string   `json:"kubernetes,omitempty"` // version
 	Platforms  []string `json:"platforms"`            // linux/amd64
+
+	// Controller is the complete name of cozy-controller's image, one of Images. Empty: the archive has none.
+	Controller string `json:"controller,omitempty"`
+	// Program is the version of the programs that the image was made of. Empty: it was not made, but named.
+	Program string `json:"program,omitempty"`
 
 	Images []SavedImage `json:"images"`
 	Charts []SavedChart `json:"charts"`
@@ -104,10 +110,22 @@ func parseContents(raw []byte) (Contents, error) {
 			wrong = append(wrong, fmt.Errorf("asset %q: not the name of a file", asset.Name))
 		}
 	}
+	if _, has := c.Image(c.Controller); c.Controller != "" && !has {
+		wrong = append(wrong, fmt.Errorf("controller %q: not one of the images", c.Controller))
+	}
 	if err := errors.Join(wrong...); err != nil {
 		return Contents{}, fmt.Errorf("%s: %w", contentsFile, err)
 	}
 	return c, nil
+}
+
+// Image finds an image by its complete name.
+func (c Contents) Image(name string) (SavedImage, bool) {
+	i := slices.IndexFunc(c.Images, func(saved SavedImage) bool { return saved.Name == name })
+	if i < 0 {
+		return SavedImage{}, false
+	}
+	return c.Images[i], true
 }
 
 func checkSHA256(name string, sum v1.Hash) error {

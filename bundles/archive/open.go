@@ -131,11 +131,9 @@ func (a *Archive) Close() error { return a.close() }
 func (a *Archive) Roots() []Root {
 	var out []Root
 	for _, saved := range a.Contents.Images {
-		image, err := ParseImage(saved.Name)
-		if err != nil {
-			continue // parseContents has refused it
+		if root, ok := saved.Root(); ok { // parseContents has refused the others
+			out = append(out, root)
 		}
-		out = append(out, Root{Repository: image.Repository(), Tag: image.Tag, Digest: saved.Digest})
 	}
 	for _, chart := range a.Contents.Charts {
 		out = append(out, Root{Repository: ChartRepository(chart.Name), Tag: chartTag(chart.Version), Digest: chart.Digest})

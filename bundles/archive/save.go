@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -25,6 +26,8 @@ type Saving struct {
 	Made     []MadeImage
 	Charts   []PackedChart
 	Assets   []string // paths of files, whose names are all different
+	// Missing is what the caller could not get. It is told with what can't be had here, and then nothing is written.
+	Missing []error
 
 	Cache string // a directory of ours alone: what is there already is not fetched again
 	// Source is a registry that has all images under Image.Repository, as the bastion's has: harbor.example.org/mirror. Empty:
@@ -139,7 +142,7 @@ func findAll(ctx context.Context, from *puller, s Saving) ([]*found, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return images, Incomplete(missing)
+	return images, Incomplete(slices.Concat(s.Missing, missing))
 }
 
 // fetchAll gets the layers of all images into the cache, where there is room for them and for the archive.

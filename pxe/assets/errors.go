@@ -22,7 +22,7 @@ type Lack struct {
 
 // MissingError says that a directory has too few files to boot machines of some architecture.
 type MissingError struct {
-	Dir   string
+	Dir   string // empty: they are looked for elsewhere
 	Lacks []Lack
 }
 
@@ -35,6 +35,9 @@ func (e *MissingError) Error() string {
 		}
 		list = append(list, fmt.Sprintf("%s machines need %s to boot by iPXE, or %s to boot by UEFI without it",
 			lack.Arch, strings.Join(lack.IPXE, " and "), lack.UEFI))
+	}
+	if e.Dir == "" {
+		return "boot assets: " + strings.Join(list, "; ")
 	}
 	return fmt.Sprintf("boot assets: directory %s lacks files: %s", e.Dir, strings.Join(list, "; "))
 }

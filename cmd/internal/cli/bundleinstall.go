@@ -12,6 +12,7 @@ import (
 func newBundleInstallCommand(streams Streams) *cobra.Command {
 	var flags packageFlags
 	var agree agreeFlags
+	var archived archiveFlags
 	c := &cobra.Command{
 		Use: "install", Short: "Bring the packages of a running cluster to what the site file says", Args: usageArgs(cobra.NoArgs),
 		Long: "Bring the packages of a running cluster to what the site file says: the core, then the rest, then what it disables is\n" +
@@ -21,12 +22,16 @@ func newBundleInstallCommand(streams Streams) *cobra.Command {
 			if err := agree.check(); err != nil {
 				return err
 			}
-			change := changeFlags{site: flags.site, output: flags.output, progress: flags.progress, dryRun: flags.dryRun, accept: agree.accept}
+			change := changeFlags{
+				site: flags.site, output: flags.output, progress: flags.progress, dryRun: flags.dryRun, accept: agree.accept,
+				archived: archived, packages: true,
+			}
 			return change.do(cmd, streams, func(s *site.Site) (bootstrap.Work, error) { return bootstrap.InstallBundle(s), nil }, nil, "")
 		},
 	}
 	flags.add(c)
 	flags.site.addPackages(c)
+	archived.add(c)
 	agree.addAccept(c)
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cozystack/cozy-install/bootstrap"
+	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
 )
@@ -20,14 +21,14 @@ var errWrong = errors.New("some packages are not what they say: see above")
 func newBundleVerifyCommand(streams Streams) *cobra.Command {
 	var output outputFlag
 	var offline bool
-	var source string
+	var source, image string
 	c := &cobra.Command{
 		Use: "verify [BUNDLE...]", Short: "Prove bundles, and render every chart that can be had", Args: usageArgs(cobra.ArbitraryArgs),
 		Long: "Prove bundles, all of them by default, with everything optional: that no dependency leaves them or goes round in a\n" +
 			"circle, that whoever needs a kind comes after who brings it, and that charts know their values. Then render every\n" +
 			"chart that can be had, and hold CRDs, images and privileges against what the package says.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plans, err := fullPlans(args)
+			plans, err := fullPlans(args, func(s *site.Site) string { return releaseImage(image, streams.Published, s) })
 			if err != nil {
 				return err
 			}
@@ -45,13 +46,15 @@ func newBundleVerifyCommand(streams Streams) *cobra.Command {
 		},
 	}
 	output.add(c)
+	addControllerImage(c, &image)
 	c.Flags().BoolVar(&offline, "offline", false, "render our own charts only")
 	c.Flags().StringVar(&source, "chart-source", "", "URL of a chart repository, http(s):// or oci://, that stands in for all others (without TLS: oci+http://)")
 	return c
 }
 
-// fullPlans resolves bundles with everything optional, as a site that leaves the rest at its default has them.
-func fullPlans(names []string) ([]*bundles.Plan, error) {
+// fullPlans resolves bundles with everything optional, as a site that leaves the rest at its default has them, and with an image of
+// cozy-controller.
+func fullPlans(names []string, controller func(*site.Site) string) ([]*bundles.Plan, error) {
 	catalog, err := bundles.Load(bundles.Data())
 	if err != nil {
 		return nil, err
@@ -65,7 +68,7 @@ func fullPlans(names []string) ([]*bundles.Plan, error) {
 		if bundle, ok := catalog.Bundle(name); ok {
 			s.Packages.Enable = bundle.Optional()
 		}
-		plan, err := bootstrap.ResolveBundle(s, "")
+		plan, err := bootstrap.ResolveBundle(s, controller(s))
 		if err != nil {
 			return nil, &UsageError{Err: err}
 		}

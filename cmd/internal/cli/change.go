@@ -25,6 +25,8 @@ type changeFlags struct {
 	nodeTimeout time.Duration
 	dryRun      bool
 	accept      []string // risks that are accepted without being asked for
+	archived    archiveFlags
+	packages    bool // it is about packages, which an existing cluster has too
 }
 
 func (f *changeFlags) add(c *cobra.Command) {
@@ -48,8 +50,15 @@ func (f *changeFlags) do(cmd *cobra.Command, streams Streams, of func(*site.Site
 		agreed.Accept = agree.accept
 		agreed.Confirm = func(planned bootstrap.PlannedChange) error { return agree.ask(streams, plannedText(planned), name) }
 	}
-	options, err := f.site.loadMachines(streams)
+	load := f.site.loadMachines
+	if f.packages {
+		load = f.site.load
+	}
+	options, err := load(streams)
 	if err != nil {
+		return err
+	}
+	if options.Archive, err = f.archived.load(); err != nil {
 		return err
 	}
 	options.NodeTimeout, options.Accept = f.nodeTimeout, f.accept

@@ -59,6 +59,7 @@ func newNodeChangeCommand(streams Streams, change nodeChange) *cobra.Command {
 	flags.add(c)
 	if change.netboots {
 		flags.site.addNetboot(c)
+		flags.archived.add(c)
 	}
 	if change.loses {
 		agree = &agreeFlags{}

@@ -14,11 +14,15 @@ import (
 func newPlanCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
 	var output outputFlag
+	var archived archiveFlags
 	c := &cobra.Command{
 		Use: "plan", Short: "Say what up would do, changing nothing", Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options, err := flags.load(streams)
 			if err != nil {
+				return err
+			}
+			if options.Archive, err = archived.load(); err != nil {
 				return err
 			}
 			planned, err := bootstrap.Plan(cmd.Context(), options)
@@ -31,6 +35,7 @@ func newPlanCommand(streams Streams) *cobra.Command {
 	flags.add(c)
 	flags.addNetboot(c)
 	flags.controller.add(c)
+	archived.add(c)
 	output.add(c)
 	return c
 }

@@ -42,5 +42,6 @@ func newUpgradePartCommand(streams Streams, of func(*site.Site) bootstrap.Work, 
 		return flags.do(cmd, streams, func(s *site.Site) (bootstrap.Work, error) { return of(s), nil }, nil, "")
 	}
 	flags.add(c)
+	flags.archived.add(c)
 	return c
 }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
+)
+
+// takeSources makes sure, before anything is touched, that everything a cluster will be told to pull is where it is told to: what
+// an archive has, cozy-controller's image, and the charts.
+func (b *bringup) takeSources(ctx context.Context) error {
+	if b.opts.Archive.Online {
+		if err := forgetArchive(b.dir); err != nil {
+			return err
+		}
+	}
+	if err := b.takeArchive(ctx); err != nil {
+		return err
+	}
+	if err := b.opts.assertControllerServed(ctx); err != nil {
+		return err
+	}
+	return b.takeChartSource(ctx)
+}
+
+// planning is a run that only says what would be done. An archive that is named is held against the site, and closed.
+func planning(ctx context.Context, o Options) (b *bringup, err error) {
+	dir, err := workdir.OpenForReading(o.WorkDir)
+	if err != nil {
+		return nil, err
+	}
+	if o, err = o.openArchive(dir); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, o.archived.close()) }()
+	if o, err = o.withControllerImage(ctx); err != nil {
+		return nil, err
+	}
+	if b, err = newBringup(o, dir); err != nil || o.archived == nil || o.archived.open == nil {
+		return b, err
+	}
+	return b, b.checkArchive(ctx)
+}
