@@ -4,7 +4,6 @@ package world
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -58,18 +57,7 @@ func (w *World) serveFactory(life context.Context, charts *standIns) {
 	mux := http.NewServeMux()
 	mux.Handle("/", &sitesim.Factory{})
 	mux.Handle(chartsPath+"/", charts.handler)
-	w.serve(life, "simulated image factory", w.factory, mux)
-}
-
-func (w *World) serve(life context.Context, what string, listener net.Listener, handler http.Handler) {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	context.AfterFunc(life, func() { _ = server.Close() })
-	w.background(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		return nil
-	})
+	w.serveOutside(life, "simulated image factory", w.factory, mux)
 }
 
 // giveCharts lets the plane's Flux get the stand-ins by the URL that the bastion has, and plays their programs.
@@ -79,7 +67,7 @@ func (w *World) giveCharts(life context.Context, charts *standIns) error {
 		if err != nil {
 			return fmt.Errorf("listen for Flux's way to stand-in charts: %w", err)
 		}
-		w.serve(life, "stand-in charts", listener, charts.handler)
+		w.serveOutside(life, "stand-in charts", listener, charts.handler)
 		if err := w.Plane.RouteHost(w.factory.Addr().String(), listener.Addr().String()); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -51,6 +52,7 @@ type stage struct {
 	t        *testing.T
 	work     string
 	siteFile string
+	through  []string // a command and arguments that starts the product's; nil: it is started directly
 }
 
 // newStage puts the site of a site file on network namespaces.
@@ -71,8 +73,11 @@ func newStageOn(t *testing.T, network Network, siteFile string) *stage {
 // startStage starts a world with programs, directory and log of its own.
 func startStage(t *testing.T, config Config) *stage {
 	t.Helper()
-	built, err := programs()
-	require.NoError(t, err)
+	if config.Programs == (Programs{}) {
+		built, err := programs()
+		require.NoError(t, err)
+		config.Programs = built
+	}
 	dir := t.TempDir()
 	logged, err := os.Create(filepath.Join(dir, "world.log"))
 	require.NoError(t, err)
@@ -83,7 +88,7 @@ func startStage(t *testing.T, config Config) *stage {
 			t.Logf("what the simulated site did:\n%s", tail(text, 80))
 		}
 	})
-	config.Dir, config.Programs, config.Log = filepath.Join(dir, "world"), built, slog.New(slog.NewTextHandler(logged, nil))
+	config.Dir, config.Log = filepath.Join(dir, "world"), slog.New(slog.NewTextHandler(logged, nil))
 	w, err := Start(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
@@ -114,12 +119,16 @@ func (s *stage) start(args ...string) *up {
 	return s.launch(append(base, args...)...)
 }
 
+func (s *stage) command(args ...string) *exec.Cmd {
+	all := append(slices.Clone(s.through), s.cfg.Programs.Install)
+	all = append(all, args...)
+	return exec.Command(all[0], all[1:]...)
+}
+
 // launch starts any command of the product on the bastion.
 func (s *stage) launch(args ...string) *up {
 	s.t.Helper()
-	built, err := programs()
-	require.NoError(s.t, err)
-	u := &up{cmd: exec.Command(built.Install, args...), events: make(chan event, 4096), done: make(chan struct{})}
+	u := &up{cmd: s.command(args...), events: make(chan event, 4096), done: make(chan struct{})}
 	u.cmd.Stdout = &u.out
 	stderr, err := u.cmd.StderrPipe()
 	require.NoError(s.t, err)
@@ -177,9 +186,7 @@ func (s *stage) mustUp(args ...string) string {
 // onBastion runs any other command of the product on the bastion.
 func (s *stage) onBastion(args ...string) (code int, out, said string) {
 	s.t.Helper()
-	built, err := programs()
-	require.NoError(s.t, err)
-	cmd := exec.Command(built.Install, args...)
+	cmd := s.command(args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	require.NoError(s.t, s.StartOnBastion(cmd))

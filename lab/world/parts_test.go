@@ -25,7 +25,7 @@ import (
 // in is the same stage in a part of a test.
 func (s *stage) in(t *testing.T) *stage {
 	t.Helper()
-	return &stage{World: s.World, t: t, work: s.work, siteFile: s.siteFile}
+	return &stage{World: s.World, t: t, work: s.work, siteFile: s.siteFile, through: s.through}
 }
 
 // fresh is the same world with a work directory of its own, in a part of a test.

@@ -18,8 +18,12 @@ import (
 // Programs are the product's own binaries.
 type Programs struct{ Install, Controller string }
 
-// BuildPrograms builds the product from the repository at root into a directory, as `make build` does.
-func BuildPrograms(ctx context.Context, root, dir string) (Programs, error) {
+// controllerStamp is what `make build` stamps cozy-controller with, so that an image can be made of it.
+const controllerStamp = "-ldflags=github.com/cozystack/cozy-install/cmd/cozy-controller=-X main.version=cozy-controller-build:dev:;"
+
+// BuildPrograms builds the product from the repository at root into a directory, as `make build` does, with more flags of
+// go build.
+func BuildPrograms(ctx context.Context, root, dir string, flags ...string) (Programs, error) {
 	out, err := filepath.Abs(dir)
 	if err != nil {
 		return Programs{}, err
@@ -27,7 +31,8 @@ func BuildPrograms(ctx context.Context, root, dir string) (Programs, error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return Programs{}, err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out+string(os.PathSeparator), "./cmd/cozy-install", "./cmd/cozy-controller")
+	args := append([]string{"build", "-trimpath", controllerStamp, "-o", out + string(os.PathSeparator)}, flags...)
+	build := exec.CommandContext(ctx, "go", append(args, "./cmd/cozy-install", "./cmd/cozy-controller")...)
 	build.Dir = root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	var said bytes.Buffer

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,11 +61,14 @@ type World struct {
 	*surroundings // nil before the start got there
 
 	cfg     Config
+	life    context.Context //nolint:containedctx // it ends with Close
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
 	mu   sync.Mutex
 	errs []error // of what ran in the background
+
+	outside []*http.Server // what is of the world outside: see CutOutside
 }
 
 // Start starts everything but the machines, which are off. ctx bounds the start only: the world runs until Close. After an
@@ -81,7 +85,7 @@ func Start(ctx context.Context, cfg Config) (*World, error) {
 		return nil, err
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w := &World{cfg: cfg, cancel: cancel}
+	w := &World{cfg: cfg, life: life, cancel: cancel}
 	if err := w.start(ctx, life); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
@@ -159,17 +163,6 @@ func (w *World) serveSite(life context.Context) {
 		Server: network.Gateway, First: first, Last: last, Bits: network.NodeSubnet.Bits(), Router: network.Gateway, Log: w.cfg.Log,
 	}
 	w.background(func() error { return dhcp.Serve(life, w.dhcp) })
-}
-
-func (w *World) background(run func() error) {
-	w.running.Go(func() {
-		if err := run(); err != nil {
-			w.cfg.Log.Error("a part of the simulated site ended", "error", err)
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.errs = append(w.errs, err)
-		}
-	})
 }
 
 // LoaderDir holds the simulated iPXE binaries, for --ipxe-dir.
