@@ -134,7 +134,7 @@ func (s *stage) saves(images string) (out savedArchive) {
 	s.t.Helper()
 	dir := filepath.Dir(s.work)
 	s.answer(&out, "bundle", "save", "-f", s.siteFile, "--work-dir", filepath.Join(dir, "saving"), "--to", filepath.Join(dir, "site.tar"),
-		"--key", filepath.Join(dir, "archive.key"), "--make-key", "--chart-source", s.chartSource(), "--image-source", images)
+		"--key", filepath.Join(dir, "archive.key"), "--make-key", "--chart-source", s.chartSource(), "--image-source", images, "--insecure", images)
 	require.NotEmpty(s.t, out.Contents.Charts)
 	require.NotEmpty(s.t, out.Contents.Assets)
 	out.keyFile = filepath.Join(dir, "archive.pub")
