@@ -26,8 +26,8 @@ func TestAConditionSaysWhyItDoesNotHold(t *testing.T) {
 	phase := HealthCondition{APIVersion: "example.org/v1", Kind: "Thing", Field: "status.phase", Value: "Done", Message: "status.reason"}
 	no := available
 	no.Value = "False"
-	any := available
-	any.AnyGeneration = true
+	ofAny := available
+	ofAny.AnyGeneration = true
 	for name, test := range map[string]struct {
 		condition HealthCondition
 		status    string
@@ -49,7 +49,7 @@ func TestAConditionSaysWhyItDoesNotHold(t *testing.T) {
 			available, "{observedGeneration: 1, conditions: [{type: Available, status: 'True'}]}",
 			"condition Available is True, but of generation 1; its operator has not seen generation 3 yet",
 		},
-		"of any":           {any, "{observedGeneration: 1, conditions: [{type: Available, status: 'True', observedGeneration: 2}]}", ""},
+		"of any":           {ofAny, "{observedGeneration: 1, conditions: [{type: Available, status: 'True', observedGeneration: 2}]}", ""},
 		"field":            {phase, "{phase: Done}", ""},
 		"no field":         {phase, "{phase: ''}", "it has no status.phase yet, which must be Done"},
 		"other field":      {phase, "{phase: Doing, reason: slow}", "status.phase is Doing, not Done: slow"},

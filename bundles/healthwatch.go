@@ -81,33 +81,42 @@ func (w *healthWatch) watch(ctx context.Context, p Package) (*watchedHealth, err
 		return nil, err
 	}
 	out := &watchedHealth{targets: targets}
-	ctx, out.cancel = context.WithCancel(ctx)
 	for _, target := range targets {
 		selector := fields.OneTermEqualSelector("metadata.name", target.name).String()
 		informer := dynamicinformer.NewFilteredDynamicInformer(w.check.dynamic, target.condition.resource(), target.namespace, 0,
 			cache.Indexers{}, func(o *metav1.ListOptions) { o.FieldSelector = selector }).Informer()
 		if err := signalChanges(informer, w.changed); err != nil {
-			out.cancel()
 			return nil, err
 		}
 		out.informers = append(out.informers, informer)
 	}
-	for _, informer := range out.informers {
-		out.running.Go(func() { informer.RunWithContext(ctx) })
-		out.running.Go(func() { // an object that does not exist gives no event
-			if cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
-				signal(w.changed)
+	out.start(ctx, w.changed)
+	return out, nil
+}
+
+func (w *watchedHealth) start(ctx context.Context, changed chan<- struct{}) {
+	watching, cancel := context.WithCancel(ctx)
+	w.cancel = cancel
+	for _, informer := range w.informers {
+		w.running.Go(func() { informer.RunWithContext(watching) })
+		w.running.Go(func() { // an object that does not exist gives no event
+			if cache.WaitForCacheSync(watching.Done(), informer.HasSynced) {
+				signal(changed)
 			}
 		})
 	}
-	return out, nil
+}
+
+// stop ends the watch and waits until it has ended.
+func (w *watchedHealth) stop() {
+	w.cancel()
+	w.running.Wait()
 }
 
 // end ends the watch of one package, if there is one, and waits until it has ended.
 func (w *healthWatch) end(name string) {
 	if one, known := w.watched[name]; known {
-		one.cancel()
-		one.running.Wait()
+		one.stop()
 		delete(w.watched, name)
 	}
 }
