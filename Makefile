@@ -173,14 +173,14 @@ generate: $(CONTROLLER_GEN) ## Make deepcopy code, CRDs, the site schema and the
 verify-generated: $(CONTROLLER_GEN) ## Fail when a generated file or go.mod is not up to date
 	@again=$$(mktemp -d); trap 'rm -rf "$$again"' EXIT; \
 	$(call generate-api,"$$again"); \
-	for file in $(DEEPCOPY) $(TENANT_CRD); do diff -u "$$file" "$$again/$$file"; done
+	for file in $(DEEPCOPY) $(CRDS); do diff -u "$$file" "$$again/$$file"; done
 	$(GO) test -count=1 -run '$(SCHEMA_TEST)' ./bootstrap/site
 	$(GO) test -count=1 -run '$(KEYS_TEST)' ./lab/fleet/talosim
 	$(GO) mod tidy -diff
 
-API := tenant/api/v1alpha1
-DEEPCOPY := $(API)/zz_generated.deepcopy.go
-TENANT_CRD := manifests/charts/tenant-api/templates/crd-tenants.yaml
+APIS := tenant/api/v1alpha1 tenant/api/definition/v1alpha1
+DEEPCOPY := $(APIS:%=%/zz_generated.deepcopy.go)
+CRDS := manifests/charts/tenant-api/templates/crd-kinds.yaml
 # The schema is made by a test, so that the program does not link the generator.
 SCHEMA_TEST := ^TestSchemaIsMadeFromTheTypes$$
 # Asks three versions of Talos's machinery, which lab/tools/machinery builds.
@@ -188,9 +188,11 @@ KEYS_TEST := ^TestTheListsOfUnknownKeysAreMadeFromTheTypesOfEachVersion$$
 
 # $(1) is the directory that stands for the root.
 define generate-api
-mkdir -p $(1)/$(dir $(DEEPCOPY)) $(1)/$(dir $(TENANT_CRD)); \
-$(CONTROLLER_GEN) object:headerFile=internal/house/boilerplate.go.txt paths=./$(API) output:object:dir=$(1)/$(API); \
-$(CONTROLLER_GEN) crd paths=./$(API) output:crd:stdout > $(1)/$(TENANT_CRD)
+mkdir -p $(addprefix $(1)/,$(APIS) $(dir $(CRDS))); \
+for api in $(APIS); do \
+	$(CONTROLLER_GEN) object:headerFile=internal/house/boilerplate.go.txt paths=./$$api output:object:dir=$(1)/$$api || exit 1; \
+done; \
+$(CONTROLLER_GEN) crd $(APIS:%=paths=./%) output:crd:stdout > $(1)/$(CRDS)
 endef
 
 .PHONY: tools

@@ -12,6 +12,9 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -19,6 +22,8 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -80,7 +85,7 @@ func unlessStopped(ctx context.Context, err error) error {
 // assemble puts the parts together; nothing runs yet.
 func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, rbacv1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("make the resource types known: %w", err)
 		}
@@ -91,7 +96,8 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 	mgr, err := ctrl.NewManager(cluster, manager.Options{
 		Scheme:                        scheme,
 		Logger:                        logr.FromSlogHandler(log.Handler()),
-		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		MapperProvider:                newMapper,
+		Cache:                         cacheOptions(),
 		Metrics:                       metricsserver.Options{BindAddress: addressOrNone(o.metrics)},
 		HealthProbeBindAddress:        addressOrNone(o.health),
 		LeaderElection:                o.leaderElect,
@@ -128,6 +134,31 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 	}
 
 	return mgr, nil
+}
+
+// cacheOptions keeps only what the controller made of kinds that others make too: a cluster may hold tens of thousands.
+func cacheOptions() cache.Options {
+	ours := cache.ByObject{Label: labels.SelectorFromSet(controller.ManagedLabels())}
+
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject:         map[client.Object]cache.ByObject{&corev1.ServiceAccount{}: ours, &rbacv1.RoleBinding{}: ours},
+	}
+}
+
+// newMapper knows the kinds of cacheOptions by itself, since the cache asks for them before the cluster may answer. All else it
+// asks the cluster.
+func newMapper(cluster *rest.Config, client *http.Client) (meta.RESTMapper, error) {
+	known := meta.NewDefaultRESTMapper(nil)
+	known.Add(corev1.SchemeGroupVersion.WithKind("ServiceAccount"), meta.RESTScopeNamespace)
+	known.Add(rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), meta.RESTScopeNamespace)
+
+	asked, err := apiutil.NewDynamicRESTMapper(cluster, client)
+	if err != nil {
+		return nil, fmt.Errorf("make a mapper of kinds: %w", err)
+	}
+
+	return meta.FirstHitRESTMapper{MultiRESTMapper: meta.MultiRESTMapper{known, asked}}, nil
 }
 
 // addServers adds the health checks, and the server of charts unless its address is empty.

@@ -29,6 +29,8 @@ const (
 
 // step is how far one step of bringing a tenant up has come, as its condition tells it.
 type step struct {
+	// condition is the type of the condition. The step does not fill it in.
+	condition       string
 	isDone          bool
 	reason, message string
 }

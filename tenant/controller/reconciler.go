@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
@@ -69,12 +70,43 @@ func (r *reconciler) reconcile(ctx context.Context, t *v1alpha1.Tenant, known en
 		}
 	}
 
-	namespace, err := r.ensureNamespace(ctx, t, known.resolved)
+	steps, err := r.bring(ctx, t, known.resolved)
 	if err != nil {
 		return err
 	}
 
-	return r.writeStatus(ctx, t, acceptedStatus(t, known.resolved, namespace))
+	return r.writeStatus(ctx, t, acceptedStatus(t, known.resolved, steps))
+}
+
+// bring takes the steps of bringing a tenant up, in order. None is taken without a namespace that is the tenant's; of the
+// others each is taken whatever became of those before it.
+func (r *reconciler) bring(ctx context.Context, t *v1alpha1.Tenant, resolved tenant.Resolved) ([]step, error) {
+	takes := []struct {
+		condition string
+		take      func(context.Context, *v1alpha1.Tenant, tenant.Resolved) (step, error)
+	}{
+		{v1alpha1.ConditionNamespaceReady, r.ensureNamespace},
+		{v1alpha1.ConditionPoliciesReady, r.ensurePolicies},
+		{v1alpha1.ConditionAccessReady, r.ensureAccess},
+	}
+
+	steps := make([]step, 0, len(takes))
+
+	for i, one := range takes {
+		taken := step{reason: "NamespaceNotReady", message: "nothing is made before the tenant has its namespace"}
+
+		if i == 0 || steps[0].isDone {
+			var err error
+			if taken, err = one.take(ctx, t, resolved); err != nil {
+				return nil, err
+			}
+		}
+
+		taken.condition = one.condition
+		steps = append(steps, taken)
+	}
+
+	return steps, nil
 }
 
 // hold puts the finalizer on a tenant.

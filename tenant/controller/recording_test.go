@@ -46,10 +46,18 @@ func (w *world) recording() interceptor.Funcs {
 			return c.Patch(ctx, object, p, o...)
 		},
 		Apply: func(ctx context.Context, c client.WithWatch, wanted runtime.ApplyConfiguration, o ...client.ApplyOption) error {
-			named, isNamed := wanted.(interface{ GetName() *string })
-			require.True(w.t, isNamed)
+			key := types.NamespacedName{}
 
-			if err := note("apply", &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: *named.GetName()}}); err != nil {
+			switch named := wanted.(type) {
+			case client.Object:
+				key = client.ObjectKeyFromObject(named)
+			case interface{ GetName() *string }:
+				key.Name = *named.GetName()
+			default:
+				require.Fail(w.t, "applied without a name")
+			}
+
+			if err := note("apply", &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}); err != nil {
 				return err
 			}
 

@@ -4,6 +4,7 @@ package controller
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -14,7 +15,7 @@ import (
 )
 
 // acceptedStatus is what is said of a tenant for which everything was done that can be.
-func acceptedStatus(t *v1alpha1.Tenant, resolved tenant.Resolved, namespace step) v1alpha1.TenantStatus {
+func acceptedStatus(t *v1alpha1.Tenant, resolved tenant.Resolved, steps []step) v1alpha1.TenantStatus {
 	level := int32(resolved.Level())
 	status := *t.Status.DeepCopy()
 	status.ObservedGeneration = t.Generation
@@ -25,24 +26,26 @@ func acceptedStatus(t *v1alpha1.Tenant, resolved tenant.Resolved, namespace step
 	status.Services = servicesStatus(resolved)
 
 	set(&status, t, v1alpha1.ConditionAccepted, step{isDone: true, reason: "Accepted"})
-	set(&status, t, v1alpha1.ConditionNamespaceReady, namespace)
-	set(&status, t, v1alpha1.ConditionPoliciesReady, step{
-		reason: "PoliciesNotBuilt", message: "this version makes no network policies: nothing isolates the tenant's network",
-	})
-	set(&status, t, v1alpha1.ConditionReady, readiness(t, resolved, namespace))
+	for _, taken := range steps {
+		set(&status, t, taken.condition, taken)
+	}
+
+	set(&status, t, v1alpha1.ConditionReady, readiness(t, resolved, steps))
 
 	return status
 }
 
 // readiness is the first thing that keeps a tenant from being used as its spec asks.
-func readiness(t *v1alpha1.Tenant, resolved tenant.Resolved, namespace step) step {
+func readiness(t *v1alpha1.Tenant, resolved tenant.Resolved, steps []step) step {
+	undone := slices.IndexFunc(steps, func(s step) bool { return !s.isDone && s.condition != v1alpha1.ConditionPoliciesReady })
+
 	switch {
 	case !t.DeletionTimestamp.IsZero():
 		return step{reason: "RootCannotBeDeleted", message: "the root tenant can't be deleted: it stays and keeps its namespace; " +
 			"to be rid of the mark of deletion, remove the finalizer " + v1alpha1.TenantFinalizer +
 			" and create the tenant again with the same spec"}
-	case !namespace.isDone:
-		return namespace
+	case undone >= 0:
+		return steps[undone]
 	case resolved.Host == "":
 		return step{reason: "HostMissing", message: "neither this tenant nor one above it has a host; set spec.host of tenant " +
 			tenant.RootName + " in " + tenant.RootNamespace}

@@ -4,7 +4,8 @@
 // of the reference platform know.
 //
 // It is data only: what follows from a Tenant's place in the tree is said by package tenant, and brought about by
-// tenant/controller. Still missing: the cluster services (Etcd, Monitoring, Ingress, SeaweedFS) and TenantLimits.
+// tenant/controller. Kinds of applications and of cluster services are no types: they are made at run time, from
+// ApplicationDefinitions (tenant/api/definition/v1alpha1).
 //
 // +kubebuilder:object:generate=true
 // +groupName=apps.cozystack.io
@@ -21,7 +22,7 @@ var GroupVersion = schema.GroupVersion{Group: "apps.cozystack.io", Version: "v1a
 
 // AddToScheme makes the types known to a scheme, so that clients can read and write them.
 func AddToScheme(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &Tenant{}, &TenantList{})
+	scheme.AddKnownTypes(GroupVersion, &Tenant{}, &TenantList{}, &TenantLimits{}, &TenantLimitsList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 
 	return nil

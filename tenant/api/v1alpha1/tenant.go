@@ -164,6 +164,8 @@ const (
 	ConditionNamespaceReady = "NamespaceReady"
 	// ConditionPoliciesReady says whether the tenant's network is isolated.
 	ConditionPoliciesReady = "PoliciesReady"
+	// ConditionAccessReady says whether those who have a level in the tenant can use it.
+	ConditionAccessReady = "AccessReady"
 	// ConditionReady says whether the tenant can be used as its spec asks.
 	ConditionReady = "Ready"
 )

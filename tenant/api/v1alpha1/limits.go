@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	// TenantLimitsKind and TenantLimitsPlural name the kind and its resource.
+	TenantLimitsKind   = "TenantLimits"
+	TenantLimitsPlural = "tenantlimits"
+	// TenantLimitsName is the one name that an object of the kind has.
+	TenantLimitsName = "limits"
+)
+
+// TenantLimits tells admission what a tenant made in this namespace may not ask for: admission sees one object, and no other
+// tenants. The controller keeps it in the namespace of every tenant. It is a best effort that may be a moment behind; the
+// controller has the last word. No tenant may read it, as it holds other tenants' hosts.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:path=tenantlimits,singular=tenantlimits,scope=Namespaced
+// +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == 'limits'",message="the one object of this kind in a namespace is called limits"
+type TenantLimits struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// What may not be asked for.
+	Spec TenantLimitsSpec `json:"spec"`
+}
+
+// TenantLimitsSpec holds the limits.
+type TenantLimitsSpec struct {
+	// Hosts that tenants elsewhere hold: a tenant made here may have none of them and none below. Not more than the nearest
+	// thousand.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=1000
+	TakenHosts []string `json:"takenHosts,omitempty"`
+	// What is left of each bounded resource for tenants made here. Nil: nothing is bounded.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Left map[string]resource.Quantity `json:"left,omitempty"`
+}
+
+// TenantLimitsList is a list of limits.
+//
+// +kubebuilder:object:root=true
+type TenantLimitsList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []TenantLimits `json:"items"`
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+)
+
+// annotationApplied holds a digest of what was last applied. Without it a field that is no longer wanted would not be
+// noticed: the API server adds fields of its own, so what is found may hold more than what is wanted.
+const annotationApplied = "cozystack.io/applied"
+
+// ManagedLabels are on every object that the controller makes in a tenant's namespace. A cache may hold only these.
+func ManagedLabels() map[string]string { return map[string]string{labelManagedBy: FieldManager} }
+
+// keep brings an object that was made for a tenant to what it should be, and writes only if the cache shows something else.
+// It takes over an object of that name, whoever made it: in a tenant's namespace these names are the platform's.
+func (r *reconciler) keep(ctx context.Context, wanted client.Object) error {
+	apply, err := r.applied(wanted)
+	if err != nil {
+		return err
+	}
+
+	found, err := r.found(ctx, apply)
+	if err != nil {
+		return err
+	}
+
+	if found != nil && found.GetAnnotations()[annotationApplied] == apply.GetAnnotations()[annotationApplied] &&
+		equality.Semantic.DeepDerivative(wanted, found) {
+		return nil
+	}
+
+	err = r.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(apply), client.FieldOwner(FieldManager), client.ForceOwnership)
+	if err != nil {
+		return fmt.Errorf("apply %s %s in %s: %w", apply.GetKind(), apply.GetName(), apply.GetNamespace(), err)
+	}
+
+	return nil
+}
+
+// applied is the object as it is sent: with our labels, the digest, and without what a zero value of a Go type would set.
+func (r *reconciler) applied(wanted client.Object) (*unstructured.Unstructured, error) {
+	labels := ManagedLabels()
+	maps.Copy(labels, wanted.GetLabels())
+	wanted.SetLabels(labels)
+
+	gvk, err := apiutil.GVKForObject(wanted, r.client.Scheme())
+	if err != nil {
+		return nil, fmt.Errorf("find the kind of %s: %w", wanted.GetName(), err)
+	}
+
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted)
+	if err != nil {
+		return nil, fmt.Errorf("convert %s %s: %w", gvk.Kind, wanted.GetName(), err)
+	}
+
+	apply := &unstructured.Unstructured{Object: fields}
+	apply.SetGroupVersionKind(gvk)
+	unstructured.RemoveNestedField(apply.Object, "metadata", "creationTimestamp")
+	unstructured.RemoveNestedField(apply.Object, "status")
+
+	text, err := json.Marshal(apply.Object)
+	if err != nil {
+		return nil, fmt.Errorf("write %s %s: %w", gvk.Kind, wanted.GetName(), err)
+	}
+
+	digest := sha256.Sum256(text)
+	annotations := map[string]string{annotationApplied: hex.EncodeToString(digest[:8])}
+	maps.Copy(annotations, wanted.GetAnnotations())
+	apply.SetAnnotations(annotations)
+
+	return apply, nil
+}
+
+// found is the object as the cache has it, in the type in which it is wanted; nil if it is not there.
+func (r *reconciler) found(ctx context.Context, apply *unstructured.Unstructured) (client.Object, error) {
+	var found client.Object = &unstructured.Unstructured{}
+
+	gvk := apply.GroupVersionKind()
+	if typed, err := r.client.Scheme().New(gvk); err == nil {
+		object, isObject := typed.(client.Object)
+		if !isObject {
+			return nil, fmt.Errorf("%s is a list, not an object", gvk.Kind)
+		}
+
+		found = object
+	} else {
+		found.GetObjectKind().SetGroupVersionKind(gvk)
+	}
+
+	err := r.client.Get(ctx, client.ObjectKeyFromObject(apply), found)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+
+	if err != nil {
+		return nil, fmt.Errorf("get %s %s in %s: %w", gvk.Kind, apply.GetName(), apply.GetNamespace(), err)
+	}
+
+	return found, nil
+}
