@@ -21,6 +21,10 @@ const (
 	HostInvalid       Reason = "HostInvalid"
 	HostReserved      Reason = "HostReserved"
 	HostTaken         Reason = "HostTaken"
+	// QuotaMissing, QuotaExceeded and QuotaBelowUse refuse a new tenant. One that was accepted before keeps the bounds it had.
+	QuotaMissing  Reason = "QuotaMissing"
+	QuotaExceeded Reason = "QuotaExceeded"
+	QuotaBelowUse Reason = "QuotaBelowUse"
 )
 
 // Refusal is the error of a tenant for which nothing may be created.

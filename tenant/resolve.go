@@ -38,6 +38,10 @@ func Resolve(tree []Tenant) (map[string]Resolved, []*Refusal) {
 
 	countDependents(accepted)
 
+	for _, n := range accepted {
+		n.closeQuota()
+	}
+
 	resolved := make(map[string]Resolved, len(accepted))
 	for namespace, n := range accepted {
 		resolved[namespace] = n.resolved
@@ -103,13 +107,18 @@ type node struct {
 
 	parent *node // nil for the root
 	// youngest is the youngest of the tenant and its ancestors: its age is what counts.
-	youngest   *node
+	youngest *node
+	children []*node
+	// given is what the tenants right below were given, by the keys of their bounds. Nil: nothing.
+	given      Bounds
 	resolved   Resolved
 	isAccepted bool
 }
 
 func (n *node) attach(parent *node) {
 	n.parent = parent
+	parent.children = append(parent.children, n)
+	n.reserve()
 	n.resolved.Namespace = Namespace(n.Tenant.Namespace, n.Name)
 	n.resolved.Ancestors = append(slices.Clone(parent.resolved.Ancestors), parent.resolved.Namespace)
 
@@ -136,9 +145,16 @@ func (n *node) settle(held *hosts) *Refusal {
 		}
 	}
 
+	quota, refusal := n.agreeQuota()
+	if refusal != nil {
+		return refusal
+	}
+
 	if refusal := held.claim(n, host); refusal != nil {
 		return refusal
 	}
+
+	n.takeQuota(quota)
 
 	n.resolved.Tenant = n.Key()
 	n.resolved.Host = host

@@ -7,7 +7,7 @@
 // no clock. The parent of a tenant is a pointer, the namespace its object lives in. Nothing here, or anywhere else,
 // takes a namespace name apart to find it.
 //
-// Still missing: network policies, what an access level may do, quotas, and applications as dependents of a service.
+// Still missing: network policies, what an access level may do, and applications as dependents of a service.
 package tenant
 
 import (
@@ -35,6 +35,13 @@ type Tenant struct {
 	Runs Flags
 	// SchedulingClass is used where no ancestor has one.
 	SchedulingClass string
+	// Bounds is what the spec asks for. Nil: nothing is bounded.
+	Bounds Bounds
+	// Holds are the bounds that held when last looked at. It counts only where IsSettled; nil then means that nothing was
+	// bounded.
+	Holds Bounds
+	// Uses is what the tenant's own namespace uses of what it bounds, as far as known. Nil: nothing.
+	Uses Bounds
 }
 
 // Key names the object, unique in a cluster.
@@ -57,6 +64,8 @@ type Resolved struct {
 	Host string
 	// SchedulingClass is the nearest to the root that an ancestor or the tenant itself set.
 	SchedulingClass string
+	// Quota is what the tenant may use.
+	Quota Quota
 	// Services says who provides each cluster service, indexed by Service.
 	Services [ServiceCount]Provision
 }

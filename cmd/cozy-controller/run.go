@@ -13,17 +13,12 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -96,7 +91,7 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 	mgr, err := ctrl.NewManager(cluster, manager.Options{
 		Scheme:                        scheme,
 		Logger:                        logr.FromSlogHandler(log.Handler()),
-		MapperProvider:                newMapper,
+		MapperProvider:                newMapper(scheme),
 		Cache:                         cacheOptions(),
 		Metrics:                       metricsserver.Options{BindAddress: addressOrNone(o.metrics)},
 		HealthProbeBindAddress:        addressOrNone(o.health),
@@ -134,31 +129,6 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 	}
 
 	return mgr, nil
-}
-
-// cacheOptions keeps only what the controller made of kinds that others make too: a cluster may hold tens of thousands.
-func cacheOptions() cache.Options {
-	ours := cache.ByObject{Label: labels.SelectorFromSet(controller.ManagedLabels())}
-
-	return cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject:         map[client.Object]cache.ByObject{&corev1.ServiceAccount{}: ours, &rbacv1.RoleBinding{}: ours},
-	}
-}
-
-// newMapper knows the kinds of cacheOptions by itself, since the cache asks for them before the cluster may answer. All else it
-// asks the cluster.
-func newMapper(cluster *rest.Config, client *http.Client) (meta.RESTMapper, error) {
-	known := meta.NewDefaultRESTMapper(nil)
-	known.Add(corev1.SchemeGroupVersion.WithKind("ServiceAccount"), meta.RESTScopeNamespace)
-	known.Add(rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), meta.RESTScopeNamespace)
-
-	asked, err := apiutil.NewDynamicRESTMapper(cluster, client)
-	if err != nil {
-		return nil, fmt.Errorf("make a mapper of kinds: %w", err)
-	}
-
-	return meta.FirstHitRESTMapper{MultiRESTMapper: meta.MultiRESTMapper{known, asked}}, nil
 }
 
 // addServers adds the health checks, and the server of charts unless its address is empty.

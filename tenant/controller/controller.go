@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package controller brings every Tenant to the state its spec asks for, the root first: it adopts the namespace
-// tenant-root and Tenant/root, makes and labels the namespaces of the others, says in the status what each tenant resolves
-// to, and takes tenants down in order.
+// tenant-root and Tenant/root, makes and labels the namespaces of the others, says who has which level in them and how much
+// they may use, writes in the status what each tenant resolves to, and takes tenants down in order.
 //
 // Two reconcilers share the work. One resolves the whole tree from the cache whenever a tenant appears, changes or goes,
 // however many did meanwhile, and hands the tenants whose answer changed to the other, which brings one tenant to its
@@ -10,9 +10,9 @@
 //
 // What the rules are is package tenant's business. Here is no policy, no Helm, no polling.
 //
-// Still missing: network policies, access (RBAC), quotas, scheduling classes, cluster services and their readiness,
-// applications, events on the resources, deletion of a whole subtree at once, and a bound in time for deletion. Where a user
-// asks for one of these in a tenant's spec, its condition Ready says that it is not there.
+// Still missing: network policies, admission of hosts and quotas (TenantLimits), scheduling classes, cluster services and
+// their readiness, applications, events on the resources, deletion of a whole subtree at once, and a bound in time for
+// deletion. Where a user asks for one of these in a tenant's spec, its condition Ready says that it is not there.
 package controller
 
 import (

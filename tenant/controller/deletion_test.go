@@ -103,7 +103,7 @@ func TestNamespaceTheCacheDoesNotShowIsNotLeftBehind(t *testing.T) {
 	w.delete("tenant-root", "a")
 
 	one := &reconciler{client: withoutNamespaces{w.client}, live: w.client, tree: w.tree, log: slog.New(slog.DiscardHandler)}
-	w.tree.replace(resolve([]v1alpha1.Tenant{*w.tenant("tenant-root", "root"), *w.tenant("tenant-root", "a")}, w.tree))
+	w.tree.replace(resolve([]v1alpha1.Tenant{*w.tenant("tenant-root", "root"), *w.tenant("tenant-root", "a")}, nil, w.tree))
 
 	_, err := one.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "tenant-root", Name: "a"}})
 	require.NoError(t, err)

@@ -112,3 +112,23 @@ func (r *reconciler) found(ctx context.Context, apply *unstructured.Unstructured
 
 	return found, nil
 }
+
+// drop deletes an object that the controller made for a tenant, if the cache shows it. What others made stays.
+func (r *reconciler) drop(ctx context.Context, unwanted client.Object) error {
+	apply, err := r.applied(unwanted)
+	if err != nil {
+		return err
+	}
+
+	found, err := r.found(ctx, apply)
+	if err != nil || found == nil || found.GetLabels()[labelManagedBy] != FieldManager || !found.GetDeletionTimestamp().IsZero() {
+		return err
+	}
+
+	uid := found.GetUID()
+	if err := client.IgnoreNotFound(r.client.Delete(ctx, found, client.Preconditions{UID: &uid})); err != nil {
+		return fmt.Errorf("delete %s %s in %s: %w", apply.GetKind(), apply.GetName(), apply.GetNamespace(), err)
+	}
+
+	return nil
+}

@@ -88,6 +88,7 @@ func (r *reconciler) bring(ctx context.Context, t *v1alpha1.Tenant, resolved ten
 		{v1alpha1.ConditionNamespaceReady, r.ensureNamespace},
 		{v1alpha1.ConditionPoliciesReady, r.ensurePolicies},
 		{v1alpha1.ConditionAccessReady, r.ensureAccess},
+		{v1alpha1.ConditionQuotaReady, r.ensureQuota},
 	}
 
 	steps := make([]step, 0, len(takes))

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -142,8 +141,6 @@ func TestForeignNamespaceIsNotTakenOver(t *testing.T) {
 }
 
 func TestWhatIsNotBuiltIsSaid(t *testing.T) {
-	quota := map[string]resource.Quantity{"cpu": resource.MustParse("1")}
-
 	for name, tc := range map[string]struct {
 		spec   v1alpha1.TenantSpec
 		reason string
@@ -151,7 +148,6 @@ func TestWhatIsNotBuiltIsSaid(t *testing.T) {
 	}{
 		"a service":          {v1alpha1.TenantSpec{Host: "a.org", Etcd: true}, "ServiceNotBuilt", "does not run etcd yet"},
 		"services":           {v1alpha1.TenantSpec{Host: "a.org", Ingress: true, SeaweedFS: true}, "ServiceNotBuilt", "spec.ingress, spec.seaweedfs"},
-		"quotas":             {v1alpha1.TenantSpec{Host: "a.org", ResourceQuotas: quota}, "SettingNotBuilt", "spec.resourceQuotas"},
 		"a scheduling class": {v1alpha1.TenantSpec{Host: "a.org", SchedulingClass: "x"}, "SettingNotBuilt", "spec.schedulingClass"},
 		"no host anywhere":   {v1alpha1.TenantSpec{}, "HostMissing", "spec.host"},
 	} {

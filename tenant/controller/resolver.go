@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -33,7 +34,12 @@ func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 		return reconcile.Result{}, fmt.Errorf("list tenants: %w", err)
 	}
 
-	for _, key := range r.tree.replace(resolve(tenants.Items, r.tree)) {
+	var quotas corev1.ResourceQuotaList
+	if err := r.reader.List(ctx, &quotas, client.MatchingLabels(ManagedLabels())); err != nil {
+		return reconcile.Result{}, fmt.Errorf("list the quotas of tenants: %w", err)
+	}
+
+	for _, key := range r.tree.replace(resolve(tenants.Items, quotas.Items, r.tree)) {
 		select {
 		case r.changed <- event.TypedGenericEvent[types.NamespacedName]{Object: key}:
 		case <-ctx.Done():
@@ -46,13 +52,15 @@ func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 }
 
 // resolve applies the rules to the objects, given what the last pass said.
-func resolve(tenants []v1alpha1.Tenant, last *tree) map[types.NamespacedName]entry {
+func resolve(tenants []v1alpha1.Tenant, quotas []corev1.ResourceQuota, last *tree) map[types.NamespacedName]entry {
 	input := make([]tenant.Tenant, len(tenants))
 	children := map[string]int{}
+	uses := usesByNamespace(quotas, last.bounds)
 
 	for i := range tenants {
 		input[i] = rulesInput(&tenants[i])
-		input[i].IsSettled = isSettled(&tenants[i], last)
+		input[i].IsSettled, input[i].Holds = settled(&tenants[i], last)
+		input[i].Uses = uses[tenants[i].Status.Namespace]
 
 		if !input[i].IsRoot() {
 			children[tenants[i].Namespace]++
@@ -85,15 +93,19 @@ func resolve(tenants []v1alpha1.Tenant, last *tree) map[types.NamespacedName]ent
 	return entries
 }
 
-// isSettled says whether the tenant was accepted when last looked at: by the last pass, whose answer the cache may not show
-// yet, or, in the first pass of a process, by what the status says.
-func isSettled(t *v1alpha1.Tenant, last *tree) bool {
+// settled says whether the tenant was accepted when last looked at, and with which bounds: by the last pass, whose answer the
+// cache may not show yet, or, in the first pass of a process, by what the status says.
+func settled(t *v1alpha1.Tenant, last *tree) (isSettled bool, holds tenant.Bounds) {
 	known, isKnown := last.get(client.ObjectKeyFromObject(t))
 	if isKnown && known.uid == t.UID {
-		return known.refusal == nil
+		return known.refusal == nil, known.resolved.Quota.Bounds
 	}
 
-	return meta.IsStatusConditionTrue(t.Status.Conditions, v1alpha1.ConditionAccepted)
+	if t.Status.Quota != nil {
+		holds = t.Status.Quota.Bounds
+	}
+
+	return meta.IsStatusConditionTrue(t.Status.Conditions, v1alpha1.ConditionAccepted), holds
 }
 
 // rulesInput is what the rules need to know of an object alone.
@@ -106,6 +118,7 @@ func rulesInput(t *v1alpha1.Tenant) tenant.Tenant {
 		Host:            t.Spec.Host,
 		Runs:            flagsOf(t.Spec),
 		SchedulingClass: t.Spec.SchedulingClass,
+		Bounds:          t.Spec.ResourceQuotas,
 	}
 }
 

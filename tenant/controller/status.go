@@ -24,6 +24,7 @@ func acceptedStatus(t *v1alpha1.Tenant, resolved tenant.Resolved, steps []step) 
 	status.Parent = resolved.Parent()
 	status.Level = &level
 	status.Services = servicesStatus(resolved)
+	status.Quota = quotaStatus(resolved.Quota)
 
 	set(&status, t, v1alpha1.ConditionAccepted, step{isDone: true, reason: "Accepted"})
 	for _, taken := range steps {
@@ -126,6 +127,15 @@ func servicesStatus(resolved tenant.Resolved) *v1alpha1.TenantServices {
 	}
 }
 
+// quotaStatus is nil where nothing is bounded.
+func quotaStatus(quota tenant.Quota) *v1alpha1.TenantQuota {
+	if len(quota.Bounds) == 0 {
+		return nil
+	}
+
+	return &v1alpha1.TenantQuota{Bounds: quota.Bounds, Given: quota.Given}
+}
+
 // onFlags are the services a tenant shall run itself.
 func onFlags(spec v1alpha1.TenantSpec) []string {
 	var on []string
@@ -145,10 +155,6 @@ func unusedSettings(spec v1alpha1.TenantSpec) []string {
 	var unused []string
 	if spec.SchedulingClass != "" {
 		unused = append(unused, "spec.schedulingClass")
-	}
-
-	if len(spec.ResourceQuotas) > 0 {
-		unused = append(unused, "spec.resourceQuotas")
 	}
 
 	return unused

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -45,6 +46,17 @@ func (e entry) namespace() string {
 	return e.resolved.Namespace
 }
 
+// says whether both say the same, however amounts are written. Refusals are compared by themselves: apimachinery's comparison
+// does not look into types that hide fields.
+func (e entry) says(other entry) bool {
+	declined, otherDeclined := e.resolved.Quota.Declined, other.resolved.Quota.Declined
+	e.resolved.Quota.Declined, other.resolved.Quota.Declined = nil, nil
+
+	return e.uid == other.uid && e.generation == other.generation && e.isDeleting == other.isDeleting && e.children == other.children &&
+		equality.Semantic.DeepEqual(e.resolved, other.resolved) && reflect.DeepEqual(e.refusal, other.refusal) &&
+		reflect.DeepEqual(declined, otherDeclined)
+}
+
 // tree is the last pass's result. The zero value is empty. It is safe for concurrent use.
 type tree struct {
 	mu         sync.RWMutex
@@ -61,6 +73,14 @@ func (t *tree) get(key types.NamespacedName) (entry, bool) {
 	return found, isKnown
 }
 
+// bounds are those that held for a tenant's namespace when last looked at.
+func (t *tree) bounds(namespace string) tenant.Bounds {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+
+	return t.entries[t.namespaces[namespace]].resolved.Quota.Bounds
+}
+
 // replace takes a new result and returns the tenants for which it says something new, those nearer to the root first.
 func (t *tree) replace(entries map[types.NamespacedName]entry) []types.NamespacedName {
 	t.mu.Lock()
@@ -75,7 +95,7 @@ func (t *tree) replace(entries map[types.NamespacedName]entry) []types.Namespace
 			namespaces[namespace] = key
 		}
 
-		if before, isKnown := t.entries[key]; !isKnown || !reflect.DeepEqual(before, now) {
+		if before, isKnown := t.entries[key]; !isKnown || !before.says(now) {
 			changed = append(changed, key)
 		}
 	}

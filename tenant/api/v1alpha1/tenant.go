@@ -100,11 +100,23 @@ type TenantStatus struct {
 	// +optional
 	Services *TenantServices `json:"services,omitempty"`
 
+	// What the tenant and all tenants below it may use together. Not set where nothing is bounded.
+	// +optional
+	Quota *TenantQuota `json:"quota,omitempty"`
+
 	// How far the tenant has come: Accepted, one condition for each step, and Ready for the whole.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// TenantQuota is what a tenant may use.
+type TenantQuota struct {
+	// Bounds that hold. They differ from those of the spec where those can't hold.
+	Bounds map[string]resource.Quantity `json:"bounds"`
+	// What of each bound was given to the tenants right below.
+	Given map[string]resource.Quantity `json:"given"`
 }
 
 // TenantServices says who provides each cluster service.
@@ -166,6 +178,8 @@ const (
 	ConditionPoliciesReady = "PoliciesReady"
 	// ConditionAccessReady says whether those who have a level in the tenant can use it.
 	ConditionAccessReady = "AccessReady"
+	// ConditionQuotaReady says whether the bounds that the spec asks for hold.
+	ConditionQuotaReady = "QuotaReady"
 	// ConditionReady says whether the tenant can be used as its spec asks.
 	ConditionReady = "Ready"
 )

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"net/http"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/cozystack/cozy-install/tenant/controller"
+)
+
+// sharedKinds are the namespaced kinds that the controller makes objects of, as others do.
+func sharedKinds() []client.Object {
+	return []client.Object{&corev1.ServiceAccount{}, &rbacv1.RoleBinding{}, &corev1.ResourceQuota{}, &corev1.LimitRange{}}
+}
+
+// cacheOptions keeps only what the controller made of kinds that others make too: a cluster may hold tens of thousands.
+func cacheOptions() cache.Options {
+	ours := cache.ByObject{Label: labels.SelectorFromSet(controller.ManagedLabels())}
+	options := cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: map[client.Object]cache.ByObject{}}
+
+	for _, object := range sharedKinds() {
+		options.ByObject[object] = ours
+	}
+
+	return options
+}
+
+// newMapper knows the shared kinds by itself, since the cache asks for them before the cluster may answer. All else it
+// asks the cluster.
+func newMapper(scheme *runtime.Scheme) func(*rest.Config, *http.Client) (meta.RESTMapper, error) {
+	return func(cluster *rest.Config, client *http.Client) (meta.RESTMapper, error) {
+		known := meta.NewDefaultRESTMapper(nil)
+
+		for _, object := range sharedKinds() {
+			kind, err := apiutil.GVKForObject(object, scheme)
+			if err != nil {
+				return nil, fmt.Errorf("find a kind: %w", err)
+			}
+
+			known.Add(kind, meta.RESTScopeNamespace)
+		}
+
+		asked, err := apiutil.NewDynamicRESTMapper(cluster, client)
+		if err != nil {
+			return nil, fmt.Errorf("make a mapper of kinds: %w", err)
+		}
+
+		return meta.FirstHitRESTMapper{MultiRESTMapper: meta.MultiRESTMapper{known, asked}}, nil
+	}
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cozystack/cozy-install/tenant"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// quotaName is the name of the ResourceQuota and of the LimitRange in a tenant's namespace.
+const quotaName = "tenant-quota"
+
+// ensureQuota keeps what the tenant's own namespace may use, and what a container gets that asks for nothing: with a quota
+// Kubernetes refuses pods without requests and limits.
+func (r *reconciler) ensureQuota(ctx context.Context, _ *v1alpha1.Tenant, resolved tenant.Resolved) (step, error) {
+	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: resolved.Namespace, Name: quotaName}}
+	limits := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: resolved.Namespace, Name: quotaName}}
+
+	quota.Spec.Hard = resourceList(resolved.Quota.Own().Hard())
+	if item := defaultLimits(resolved.Quota.Bounds); item != nil {
+		limits.Spec.Limits = []corev1.LimitRangeItem{*item}
+	}
+
+	for _, one := range []struct {
+		object   client.Object
+		isWanted bool
+	}{{quota, len(quota.Spec.Hard) > 0}, {limits, len(limits.Spec.Limits) > 0}} {
+		bring := r.drop
+		if one.isWanted {
+			bring = r.keep
+		}
+
+		if err := bring(ctx, one.object); err != nil {
+			return step{}, err
+		}
+	}
+
+	switch {
+	case resolved.Quota.Declined != nil:
+		refusal := resolved.Quota.Declined
+
+		return step{reason: string(refusal.Reason), message: fmt.Sprintf("the bounds from before hold: %s (%s)", refusal.Error(), refusal.Hint())}, nil
+	case len(resolved.Quota.Overdrawn) > 0:
+		return step{reason: "QuotaOverdrawn", message: fmt.Sprintf("more was given to the tenants below than the bound allows: %s; lower theirs",
+			strings.Join(resolved.Quota.Overdrawn, ", "))}, nil
+	}
+
+	return step{isDone: true, reason: v1alpha1.ConditionQuotaReady}, nil
+}
+
+// defaultLimits is what a container gets that says nothing, of each resource that a quota counts by containers. Nil: nothing
+// is bounded that containers must ask for.
+func defaultLimits(bounds tenant.Bounds) *corev1.LimitRangeItem {
+	defaults := []struct {
+		name           corev1.ResourceName
+		request, limit string
+	}{
+		{corev1.ResourceCPU, "25m", "250m"},
+		{corev1.ResourceMemory, "128Mi", "128Mi"},
+		{corev1.ResourceEphemeralStorage, "50Mi", "2Gi"},
+	}
+
+	hard := bounds.Hard()
+	item := &corev1.LimitRangeItem{
+		Type: corev1.LimitTypeContainer, Default: corev1.ResourceList{}, DefaultRequest: corev1.ResourceList{},
+	}
+
+	for _, one := range defaults {
+		_, boundsRequests := hard["requests."+string(one.name)]
+		_, boundsLimits := hard["limits."+string(one.name)]
+
+		if boundsRequests || boundsLimits {
+			item.Default[one.name] = resource.MustParse(one.limit)
+			item.DefaultRequest[one.name] = resource.MustParse(one.request)
+		}
+	}
+
+	if len(item.Default) == 0 {
+		return nil
+	}
+
+	return item
+}
+
+func resourceList(amounts map[string]resource.Quantity) corev1.ResourceList {
+	list := make(corev1.ResourceList, len(amounts))
+	for name, amount := range amounts {
+		list[corev1.ResourceName(name)] = amount
+	}
+
+	return list
+}
+
+// usesByNamespace is what each tenant's namespace uses of what it bounds, by the keys of bounds.
+func usesByNamespace(quotas []corev1.ResourceQuota, bounds func(namespace string) tenant.Bounds) map[string]tenant.Bounds {
+	all := make(map[string]tenant.Bounds, len(quotas))
+
+	for i := range quotas {
+		if quotas[i].Name != quotaName {
+			continue
+		}
+
+		uses := tenant.Bounds{}
+
+		for key := range bounds(quotas[i].Namespace) {
+			for name := range (tenant.Bounds{key: {}}).Hard() {
+				used := quotas[i].Status.Used[corev1.ResourceName(name)]
+				if known, isThere := uses[key]; !isThere || known.Cmp(used) < 0 {
+					uses[key] = used
+				}
+			}
+		}
+
+		all[quotas[i].Namespace] = uses
+	}
+
+	return all
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tenant
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// reserve counts what accepted tenants hold as given by their parents before anybody is settled: an older tenant that asks for
+// more gets nothing that a younger one already has.
+func (n *node) reserve() {
+	if n.parent != nil && n.IsSettled {
+		n.parent.give(n.Holds, +1)
+	}
+}
+
+// give adds to, or takes from, what the tenants right below were given.
+func (n *node) give(bounds Bounds, sign int) {
+	for key, amount := range bounds {
+		if n.given == nil {
+			n.given = Bounds{}
+		}
+
+		sum := n.given[key].DeepCopy()
+		if sign > 0 {
+			sum.Add(amount)
+		} else {
+			sum.Sub(amount)
+		}
+
+		n.given[key] = sum
+	}
+}
+
+// agreeQuota decides which bounds hold for the tenant: those it asks for where they fit, else those it held before. A tenant
+// that held none before is refused.
+func (n *node) agreeQuota() (Quota, *Refusal) {
+	declined := n.overBounds()
+
+	switch {
+	case declined == nil:
+		return Quota{Bounds: n.Bounds}, nil
+	case n.IsSettled:
+		return Quota{Bounds: n.Holds, Declined: declined}, nil
+	}
+
+	return Quota{}, declined
+}
+
+// takeQuota takes what was agreed out of the parent's.
+func (n *node) takeQuota(agreed Quota) {
+	n.resolved.Quota = agreed
+
+	if n.parent == nil {
+		return
+	}
+
+	if n.IsSettled {
+		n.parent.give(n.Holds, -1)
+	}
+
+	n.parent.give(agreed.Bounds, +1)
+}
+
+// overBounds says why the bounds that the spec asks for can't hold.
+func (n *node) overBounds() *Refusal {
+	if n.parent != nil {
+		above := n.parent.resolved.Quota.Bounds
+		for _, key := range slices.Sorted(maps.Keys(above)) {
+			if refusal := n.overBound(key, above[key]); refusal != nil {
+				return refusal
+			}
+		}
+	}
+
+	for _, key := range slices.Sorted(maps.Keys(n.Bounds)) {
+		if refusal := n.belowGiven(key, n.Bounds[key]); refusal != nil {
+			return refusal
+		}
+	}
+
+	return nil
+}
+
+// overBound compares one of the tenant's bounds with what is left of the parent's.
+func (n *node) overBound(key string, above resource.Quantity) *Refusal {
+	wanted, isDeclared := n.Bounds[key]
+	if !isDeclared {
+		return &Refusal{
+			Reason: QuotaMissing, Field: quotaField(key), Rule: "the tenant above bounds " + key + ", so each tenant right below it must say how much of it it takes",
+			hint: "set " + quotaField(key),
+		}
+	}
+
+	left := above.DeepCopy()
+	left.Sub(n.parent.given[key])
+
+	if n.IsSettled {
+		left.Add(n.Holds[key])
+	}
+
+	if wanted.Cmp(left) <= 0 {
+		return nil
+	}
+
+	if left.Sign() < 0 {
+		left = resource.Quantity{Format: above.Format}
+	}
+
+	return &Refusal{
+		Reason: QuotaExceeded, Field: quotaField(key), Value: wanted.String(),
+		Rule: fmt.Sprintf("%s is left of the %s that the tenant above may use", left.String(), above.String()),
+		hint: "ask for less, or have the bound of the tenant above raised",
+	}
+}
+
+// belowGiven says whether a bound is lower than what the tenant uses itself and has given to those below.
+func (n *node) belowGiven(key string, bound resource.Quantity) *Refusal {
+	for _, child := range n.children {
+		if _, isBounded := child.Holds[key]; child.IsSettled && !isBounded {
+			return &Refusal{
+				Reason: QuotaBelowUse, Field: quotaField(key), Value: bound.String(),
+				Rule: fmt.Sprintf("tenant %s below it has no bound of %s", child.Name, key),
+				hint: "give each tenant right below a bound first",
+			}
+		}
+	}
+
+	needed := n.given[key].DeepCopy()
+	needed.Add(n.Uses[key])
+
+	if bound.Cmp(needed) >= 0 {
+		return nil
+	}
+
+	given, used := n.given[key], n.Uses[key]
+
+	return &Refusal{
+		Reason: QuotaBelowUse, Field: quotaField(key), Value: bound.String(),
+		Rule: fmt.Sprintf("%s is used in its own namespace and %s is given to the tenants below", used.String(), given.String()),
+		hint: "free some of it first, or lower the bounds of the tenants below",
+	}
+}
+
+// closeQuota fills in what is known when every tenant below was settled.
+func (n *node) closeQuota() {
+	quota := &n.resolved.Quota
+	if len(quota.Bounds) == 0 {
+		return
+	}
+
+	quota.Given = make(Bounds, len(quota.Bounds))
+
+	for key, bound := range quota.Bounds {
+		quota.Given[key] = n.given[key]
+		if given := n.given[key]; given.Cmp(bound) > 0 {
+			quota.Overdrawn = append(quota.Overdrawn, key)
+		}
+	}
+
+	slices.Sort(quota.Overdrawn)
+}
+
+func quotaField(key string) string {
+	if strings.ContainsAny(key, "./") {
+		return "spec.resourceQuotas[" + key + "]"
+	}
+
+	return "spec.resourceQuotas." + key
+}
