@@ -20,7 +20,8 @@ func TestALevelHoldsInAllTenantsBelowAndNowhereElse(t *testing.T) {
 		Level:  tenant.Use,
 		Groups: []string{"tenant-foo-bar-use", "tenant-root-use", "tenant-foo-use"},
 		Accounts: []types.NamespacedName{
-			{Namespace: "tenant-foo-bar", Name: "tenant-use"}, {Namespace: "tenant-root", Name: "tenant-use"},
+			{Namespace: "tenant-foo-bar", Name: "tenant-use"},
+			{Namespace: "tenant-root", Name: "tenant-use"},
 			{Namespace: "tenant-foo", Name: "tenant-use"},
 		},
 	}, grants[1])

@@ -57,7 +57,8 @@ func TestKeysBoundRequestsAndLimits(t *testing.T) {
 
 func TestNamespaceGetsWhatIsNotGivenToTheTenantsBelow(t *testing.T) {
 	resolved, refused := tenant.Resolve([]tenant.Tenant{
-		root(), {Namespace: "tenant-root", Name: "a", Bounds: bounds("cpu", "10", "pods", "50")},
+		root(),
+		{Namespace: "tenant-root", Name: "a", Bounds: bounds("cpu", "10", "pods", "50")},
 		{Namespace: "tenant-a", Name: "b", Bounds: bounds("cpu", "3", "pods", "20")},
 		{Namespace: "tenant-a", Name: "c", Bounds: bounds("cpu", "500m", "pods", "5", "memory", "1Gi")},
 		{Namespace: "tenant-a-b", Name: "d", Bounds: bounds("cpu", "3", "pods", "1")},
@@ -82,7 +83,8 @@ func TestATenantThatDoesNotFitIsRefused(t *testing.T) {
 		"a key of its own too": {bounds("cpu", "8", "memory", "1Gi", "pods", "1"), "", ""},
 	} {
 		_, refused := tenant.Resolve([]tenant.Tenant{
-			root(), {Namespace: "tenant-root", Name: "a", Bounds: bounds("cpu", "10", "memory", "8Gi")},
+			root(),
+			{Namespace: "tenant-root", Name: "a", Bounds: bounds("cpu", "10", "memory", "8Gi")},
 			{Namespace: "tenant-a", Name: "b", Bounds: bounds("cpu", "2", "memory", "1Gi")},
 			{Namespace: "tenant-a", Name: "c", Bounds: tc.child},
 		})

@@ -44,17 +44,20 @@ func (r *reconciler) ensureQuota(ctx context.Context, _ *v1alpha1.Tenant, resolv
 		}
 	}
 
-	switch {
-	case resolved.Quota.Declined != nil:
-		refusal := resolved.Quota.Declined
+	return quotaStep(resolved.Quota), nil
+}
 
-		return step{reason: string(refusal.Reason), message: fmt.Sprintf("the bounds from before hold: %s (%s)", refusal.Error(), refusal.Hint())}, nil
-	case len(resolved.Quota.Overdrawn) > 0:
+// quotaStep says whether the bounds that the spec asks for hold.
+func quotaStep(quota tenant.Quota) step {
+	switch declined := quota.Declined; {
+	case declined != nil:
+		return step{reason: string(declined.Reason), message: fmt.Sprintf("the bounds from before hold: %s (%s)", declined.Error(), declined.Hint())}
+	case len(quota.Overdrawn) > 0:
 		return step{reason: "QuotaOverdrawn", message: fmt.Sprintf("more was given to the tenants below than the bound allows: %s; lower theirs",
-			strings.Join(resolved.Quota.Overdrawn, ", "))}, nil
+			strings.Join(quota.Overdrawn, ", "))}
 	}
 
-	return step{isDone: true, reason: v1alpha1.ConditionQuotaReady}, nil
+	return step{isDone: true, reason: v1alpha1.ConditionQuotaReady}
 }
 
 // defaultLimits is what a container gets that says nothing, of each resource that a quota counts by containers. Nil: nothing
