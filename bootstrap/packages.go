@@ -115,7 +115,7 @@ func (b *bringup) packageStatuses(ctx context.Context, client *kube.Client, clus
 		switch {
 		case known:
 			p.State, p.Message = string(seen.State), seen.Message
-			p.Ready = seen.State == bundles.StateReady || seen.State == bundles.StatePresent
+			p.Ready = seen.State == bundles.StateReady || seen.State == bundles.StatePresent && seen.Object == (bundles.FailingObject{})
 			if seen.Object != (bundles.FailingObject{}) {
 				p.Object = &seen.Object
 			}

@@ -57,13 +57,18 @@ func checkCRDs(p *Package, problem report) {
 			problem(path+".from", crd.From, "not %s or %s", FromChart, FromRuntime)
 		}
 	}
-	lists := map[string][]string{"needs": p.Needs, "presence": p.Presence}
+	lists := map[string][]string{"needs": p.Needs}
 	for other, addition := range p.With {
 		lists["with."+other+".needs"] = addition.Needs
 	}
 	for _, path := range sortedKeys(lists) {
 		for i, name := range lists[path] {
 			checkCRDName(problem, fmt.Sprintf("%s[%d]", path, i), name)
+		}
+	}
+	for i, name := range p.Presence {
+		if len(validation.IsDNS1123Subdomain(name)) > 0 {
+			problem(fmt.Sprintf("presence[%d]", i), name, "not the name of a Deployment")
 		}
 	}
 }

@@ -41,12 +41,12 @@ func NewCore(config *rest.Config, shelf *Shelf, log *slog.Logger) (*Core, error)
 func (c *Core) Status(ctx context.Context, plan *Plan) ([]PackageStatus, error) {
 	var out []PackageStatus
 	for _, p := range plan.Packages[:len(plan.Core)] {
-		present, err := c.isPresent(ctx, p)
+		foreign, err := c.presence(ctx, p)
 		if err != nil {
 			return nil, err
 		}
-		if present {
-			out = append(out, presentStatus(p))
+		if foreign.there {
+			out = append(out, presentStatus(p, foreign))
 			continue
 		}
 		found, err := c.helm.Status(ctx, p.Release, p.Namespace)
@@ -57,10 +57,6 @@ func (c *Core) Status(ctx context.Context, plan *Plan) ([]PackageStatus, error) 
 		out = append(out, c.inspect.explain(ctx, p, status))
 	}
 	return out, nil
-}
-
-func presentStatus(p Package) PackageStatus {
-	return PackageStatus{Name: p.Name, State: StatePresent, Message: "installed by somebody else; used as it is"}
 }
 
 func helmState(state string) State {
@@ -75,22 +71,6 @@ func helmState(state string) State {
 		return StateRemoving
 	}
 	return StateInstalling
-}
-
-// isPresent reports whether somebody else has installed the package: its marks are established, and there is no release
-// of ours.
-func (c *Core) isPresent(ctx context.Context, p Package) (bool, error) {
-	if len(p.Presence) == 0 {
-		return false, nil
-	}
-	for _, name := range p.Presence {
-		established, err := isEstablished(ctx, c.dynamic, name)
-		if err != nil || !established {
-			return false, err
-		}
-	}
-	ours, err := c.helm.Status(ctx, p.Release, p.Namespace)
-	return ours.State == "", err
 }
 
 func isEstablished(ctx context.Context, client dynamic.Interface, crd string) (bool, error) {

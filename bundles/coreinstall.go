@@ -41,12 +41,12 @@ func (c *Core) Install(ctx context.Context, plan *Plan, report Report) error {
 
 // installOne returns, with an error, what is known to keep the package from being ready.
 func (c *Core) installOne(ctx context.Context, plan *Plan, p Package, report Report) (PackageStatus, error) {
-	present, err := c.isPresent(ctx, p)
+	present, err := c.awaitPresence(ctx, p, report)
 	if err != nil {
 		return PackageStatus{}, err
 	}
 	if present {
-		report.tell(presentStatus(p))
+		report.tell(presentStatus(p, presence{there: true}))
 		return PackageStatus{}, nil
 	}
 	report.tell(PackageStatus{Name: p.Name, State: StateInstalling})

@@ -73,6 +73,7 @@ func TestLoadRefusesBrokenPackages(t *testing.T) {
 		"with a stranger":     {pkg("a", "with: {aa: {}}"), `with.aa: "aa": no such package (did you mean "a"?)`},
 		"CRD from nowhere":    {pkg("a", "provides: [{name: things.example.org}]"), `provides[0].from: "": not chart or runtime`},
 		"CRD of an addition":  {pkg("a", "with: {a: {needs: [things]}}"), "with.a.needs[0]"},
+		"odd Deployment":      {pkg("a", "presence: [Helm]"), `presence[0]: "Helm": not the name of a Deployment`},
 		"patch of nothing":    {pkg("a", "patches: [{patch: 'a: 1'}]"), "patches[0].target.kind: missing"},
 		"patch of a pattern":  {pkg("a", "patches: [{target: {kind: X, name: '('}, patch: 'a: 1'}]"), "not a regular expression"},
 		"patch elsewhere":     {pkg("a", "patches: [{target: {kind: X}, platform: moon, patch: 'a: 1'}]"), `"moon": not a platform`},

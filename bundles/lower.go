@@ -55,6 +55,6 @@ func (c *Cluster) mayBePrivileged(one Installed) bool {
 func isAppliedByUs(namespace corev1.Namespace, label string) bool {
 	return slices.ContainsFunc(namespace.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == fieldManager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.FieldsV1 != nil &&
-			strings.Contains(string(entry.FieldsV1.Raw), `"f:`+label+`"`)
+			strings.Contains(entry.FieldsV1.GetRawString(), `"f:`+label+`"`)
 	})
 }

@@ -34,8 +34,8 @@ type Package struct {
 	With map[string]Addition `json:"with,omitempty"`
 	// Conflicts names packages that do the same in another way: who enables the one disables the others.
 	Conflicts []string `json:"conflicts,omitempty"`
-	// Presence names CRDs which, established without a release of ours, mean that somebody else has installed this already:
-	// it is used as it is. Only for packages of the core. Empty: the package is always installed.
+	// Presence names Deployments which, all in one namespace and without a release of ours, mean that somebody else has installed
+	// this already: it is used as it is. Only for packages of the core. Empty: the package is always installed.
 	Presence []string `json:"presence,omitempty"`
 
 	// Adopts lets the release take over, on an existing cluster, objects that are there and belong to others, which go with it when

@@ -4,6 +4,7 @@ package plane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,8 +25,8 @@ import (
 // fieldManager owns what the lab applies.
 const fieldManager = "lab"
 
-// fluxNamespace is where Flux lives in a cluster. Its CRDs have the labels of a real installation, by which "flux check" and
-// others find it; its controllers run beside the cluster, so there are no Deployments.
+// fluxNamespace is where Flux lives in a cluster. Its CRDs and Deployments have the labels of a real installation, by which
+// "flux check" and others find it.
 const fluxNamespace = "flux-system"
 
 // prepareCluster makes what a real cluster has before anybody installs anything, and sees that the controllers work.
@@ -40,7 +41,7 @@ func (p *Plane) prepareCluster(ctx context.Context) error {
 		return fmt.Errorf("make the default storage class: %w", err)
 	}
 	if !p.cfg.WithoutFlux {
-		if err := p.applyFluxCRDs(ctx); err != nil {
+		if err := errors.Join(p.applyFluxCRDs(ctx), p.makeFluxDeployments(ctx)); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,7 @@ type Config struct {
 	ServiceCIDR netip.Prefix
 	// PodCIDR is the range of pod addresses, which exist only as text. Zero: 10.244.0.0/16.
 	PodCIDR netip.Prefix
-	// WithoutFlux leaves out Flux, its CRDs and its controllers.
+	// WithoutFlux leaves out Flux: its CRDs, its controllers, and the Deployments that stand for them.
 	WithoutFlux bool
 	// HelmControllerFlags replace those that make helm-controller look sooner than by default at releases that wait for
 	// others. Nil: those. Empty: Flux's defaults.

@@ -123,7 +123,7 @@ func together(all ...fs.FS) (fstest.MapFS, error) {
 func trialPackages() fstest.MapFS {
 	out := fstest.MapFS{"sets/trial.yaml": {Data: []byte(trialSet)}}
 	for name, more := range map[string]string{
-		"base":   "chart: {embedded: trial-base}\nprovides: [{name: trials.example.org, from: chart}]\npresence: [trials.example.org]\n",
+		"base":   "chart: {embedded: trial-base}\nprovides: [{name: trials.example.org, from: chart}]\npresence: [base]\n",
 		"first":  "chart: {embedded: trial}\ndependsOn: [base]\nneeds: [trials.example.org]\n",
 		"second": "chart: {embedded: trial}\ndependsOn: [first]\n",
 		"third":  "chart: {embedded: trial}\ndependsOn: [second]\n",
