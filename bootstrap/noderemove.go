@@ -19,7 +19,7 @@ func RemoveNode(s *site.Site, name string) (Work, error) {
 	node, err := nodeOf(s, name)
 	return Work{
 		title: "remove node " + name,
-		risks: func(b *bringup) []Risk {
+		risks: func(*bringup) []Risk {
 			return []Risk{{RiskDataLoss, "the system disk of " + name + " is wiped (config, images, logs, local volumes), and what pods keep on the" +
 				" node alone is lost: empty directories, and pods that no controller makes again"}}
 		},

@@ -18,7 +18,7 @@ func ReplaceNode(s *site.Site, name string) (Work, error) {
 	node, err := nodeOf(s, name)
 	return Work{
 		title: "replace node " + name,
-		risks: func(b *bringup) []Risk {
+		risks: func(*bringup) []Risk {
 			return []Risk{
 				{RiskDataLoss, "what only the former machine of " + name + " had is lost: local volumes and empty directories; it must never come back," +
 					" for it is a member of the cluster as far as it knows"},

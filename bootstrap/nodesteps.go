@@ -61,7 +61,7 @@ func (b *bringup) leave(ctx context.Context, node site.Node) (leaving, error) {
 		return leaving{}, err
 	}
 	out := leaving{node: bundles.StepNode{
-		Name: node.Name, Address: node.Address.String(), Role: string(node.Role), Running: alive,
+		Name: node.Name, Address: node.Address.String(), Role: node.Role, Running: alive,
 	}}
 	installed, err := b.whatIsInstalled(ctx)
 	if err != nil {

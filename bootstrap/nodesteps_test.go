@@ -23,7 +23,6 @@ import (
 type stepsCluster struct {
 	objects map[string][]map[string]any // by kind
 	labels  map[string]string
-	ran     []string // commands, but those that look
 	// output answers commands; failing, nobody does.
 	output func(words []string) (string, error)
 	// looked is told of each look at objects; it may change them.

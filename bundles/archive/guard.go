@@ -74,7 +74,7 @@ func (g *guard) check(r *http.Request) error {
 	home := hostsOf(g.registry).has(r.URL.Host, r.URL.Scheme)
 	switch {
 	case r.URL.Scheme == "https":
-	case r.URL.Scheme != "http" || !home || !(g.plain || isLoopback(g.registry)):
+	case r.URL.Scheme != "http" || !home || (!g.plain && !isLoopback(g.registry)):
 		return &PlainHTTPError{Host: r.URL.Host, Registry: g.registry}
 	case g.login && !g.plainLogin:
 		return &PlainLoginError{Registry: g.registry}

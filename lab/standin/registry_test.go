@@ -39,7 +39,7 @@ func TestImagesThatAreMadeUpAreTheSameEachTime(t *testing.T) {
 	want, err := MadeUpDigest("nginx")
 	require.NoError(t, err)
 	require.Equal(t, want, sum.String())
-	require.NotEqual(t, digest, want)
+	require.NotEqual(t, want, digest)
 
 	unknown, err := name.NewDigest(at + "quay.io/cilium/cilium@sha256:" + strings.Repeat("0", 64))
 	require.NoError(t, err)
