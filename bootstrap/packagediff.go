@@ -57,7 +57,7 @@ func DiffBundle(ctx context.Context, o Options) ([]bundles.PackageDiff, error) {
 	for _, status := range statuses {
 		states = append(states, status)
 	}
-	return cluster.Diff(ctx, b.plan, states)
+	return cluster.Diff(ctx, b.plan, b.shelf, states)
 }
 
 // DifferentPackagesError says which packages are not as the site file has them.

@@ -23,14 +23,15 @@ const (
 type PackageDiff struct {
 	Package string  `json:"package"`
 	Change  string  `json:"change"`
-	Reason  string  `json:"reason,omitempty"` // of a repair
+	Reason  string  `json:"reason,omitempty"` // of a repair, or of a change that neither version nor values tell of
 	Fields  []Field `json:"fields,omitempty"` // of a change, by path
 }
 
 // Diff compares what is on the cluster with the plan, in its order, and then what it does not have. What is equal is left out. A
-// HelmRelease is compared with what a dry run of its change gives. Of the core, chart versions and values are compared, not
-// patches. Nothing is changed.
-func (c *Cluster) Diff(ctx context.Context, plan *Plan, statuses []PackageStatus) ([]PackageDiff, error) {
+// HelmRelease is compared with what a dry run of its change gives. Of the core, chart versions and values are compared; where
+// those do not tell all, the objects that its release would have, made of the chart from shelf. Those of another version of a
+// chart are not shown. Nothing is changed.
+func (c *Cluster) Diff(ctx context.Context, plan *Plan, shelf *Shelf, statuses []PackageStatus) ([]PackageDiff, error) {
 	installed, err := c.Installed(ctx)
 	if err != nil {
 		return nil, err
@@ -49,13 +50,13 @@ func (c *Cluster) Diff(ctx context.Context, plan *Plan, statuses []PackageStatus
 			out = append(out, PackageDiff{Package: p.Name, Change: DiffAdd})
 			continue
 		}
-		fields, err := c.compare(ctx, plan, p, installed[i])
+		reason, fields, err := c.compare(ctx, plan, shelf, p, installed[i])
 		if err != nil {
 			return nil, fmt.Errorf("compare package %s: %w", p.Name, err)
 		}
 		switch status := states[p.Name]; {
-		case len(fields) > 0:
-			out = append(out, PackageDiff{Package: p.Name, Change: DiffChange, Fields: fields})
+		case len(fields) > 0 || reason != "":
+			out = append(out, PackageDiff{Package: p.Name, Change: DiffChange, Reason: reason, Fields: fields})
 		case status.State != StateReady:
 			out = append(out, PackageDiff{Package: p.Name, Change: DiffRepair, Reason: fmt.Sprintf("%s: %s", status.State, status.why())})
 		}
@@ -69,16 +70,15 @@ func (c *Cluster) Diff(ctx context.Context, plan *Plan, statuses []PackageStatus
 }
 
 // compare is empty where an installation would leave the release alone.
-func (c *Cluster) compare(ctx context.Context, plan *Plan, p Package, one Installed) ([]Field, error) {
+func (c *Cluster) compare(ctx context.Context, plan *Plan, shelf *Shelf, p Package, one Installed) (reason string, fields []Field, err error) {
 	if plan.IsCore(p.Name) {
-		content, err := c.helm.content(ctx, one.Release, one.Namespace)
-		if err != nil {
-			return nil, err
-		}
-		before := map[string]any{"chart": map[string]any{"version": one.Chart}, "values": merge(nil, content.values)}
-		after := map[string]any{"chart": map[string]any{"version": p.Chart.Version}, "values": merge(nil, p.Values)}
-		return compareFields(before, after)
+		return c.compareCore(ctx, shelf, p, one)
 	}
+	fields, err = c.compareRelease(ctx, plan, p, one)
+	return "", fields, err
+}
+
+func (c *Cluster) compareRelease(ctx context.Context, plan *Plan, p Package, one Installed) ([]Field, error) {
 	release, err := helmRelease(plan, p)
 	if err != nil {
 		return nil, err

@@ -41,12 +41,7 @@ func NewHelm(config *rest.Config, log *slog.Logger) *Helm {
 	}}
 }
 
-// last reads the newest revision of a release; nil: there is none.
-func (h *Helm) last(ctx context.Context, name, namespace string) (*release.Release, error) {
-	_, last, err := h.newest(ctx, name, namespace)
-	return last, err
-}
-
+// newest reads the newest revision of a release; nil: there is none.
 func (h *Helm) newest(ctx context.Context, name, namespace string) (*action.Configuration, *release.Release, error) {
 	cfg, err := h.open(name, namespace)
 	if err = errors.Join(ctx.Err(), err); err != nil { // the SDK's storage takes no context
@@ -57,18 +52,6 @@ func (h *Helm) newest(ctx context.Context, name, namespace string) (*action.Conf
 		return nil, nil, fmt.Errorf("read helm release %s/%s: %w", namespace, name, err)
 	}
 	return cfg, last, nil
-}
-
-// rewrite changes what the newest revision of a release is said to consist of. No release: nothing is changed.
-func (h *Helm) rewrite(ctx context.Context, name, namespace string, change func(manifest string) (string, error)) error {
-	cfg, last, err := h.newest(ctx, name, namespace)
-	if last == nil || err != nil {
-		return err
-	}
-	if last.Manifest, err = change(last.Manifest); err != nil {
-		return err
-	}
-	return cfg.Releases.Update(last)
 }
 
 // uninstall takes a release away, and waits for its objects to be gone, for at most that time: until then it can be found
@@ -164,6 +147,22 @@ func (r revision) upgrade(ctx context.Context, cfg *action.Configuration) error 
 	run.MaxHistory = maxHistory
 	_, err := run.RunWithContext(ctx, r.of.Release, r.chart, r.of.Values)
 	return err
+}
+
+// preview is the release as an upgrade would make it now. Nothing is changed; what stands in the way, an installation says.
+func (h *Helm) preview(ctx context.Context, p Package, archive []byte) (*release.Release, error) {
+	loaded, err := loader.LoadArchive(bytes.NewReader(archive))
+	if err != nil {
+		return nil, fmt.Errorf("load chart %s: %w", p.Chart.ChartName(), err)
+	}
+	cfg, err := h.open(p.Release, p.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	run := action.NewUpgrade(cfg)
+	run.DryRun, run.DryRunOption = true, "server" // a chart may look things up
+	run.Namespace, run.ResetValues, run.TakeOwnership, run.PostRenderer = p.Namespace, true, true, patcher{p.Patches}
+	return run.RunWithContext(ctx, p.Release, loaded, p.Values)
 }
 
 // recoverRelease makes a release that was left in the middle of something one that can be upgraded.

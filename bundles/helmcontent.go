@@ -24,7 +24,7 @@ type releaseContent struct {
 
 // content reads the newest revision of a release; it is empty if there is none.
 func (h *Helm) content(ctx context.Context, name, namespace string) (out releaseContent, err error) {
-	last, err := h.last(ctx, name, namespace)
+	_, last, err := h.newest(ctx, name, namespace)
 	if last == nil || err != nil {
 		return out, err
 	}
@@ -42,6 +42,18 @@ func (h *Helm) content(ctx context.Context, name, namespace string) (out release
 		}
 	}
 	return out, nil
+}
+
+// rewrite changes what the newest revision of a release is said to consist of. No release: nothing is changed.
+func (h *Helm) rewrite(ctx context.Context, name, namespace string, change func(manifest string) (string, error)) error {
+	cfg, last, err := h.newest(ctx, name, namespace)
+	if last == nil || err != nil {
+		return err
+	}
+	if last.Manifest, err = change(last.Manifest); err != nil {
+		return err
+	}
+	return cfg.Releases.Update(last)
 }
 
 // volumes are the PersistentVolumeClaims that go with the release, as namespace/name.

@@ -35,7 +35,7 @@ type ReleaseStatus struct {
 
 // Status reads the newest revision of a release.
 func (h *Helm) Status(ctx context.Context, name, namespace string) (ReleaseStatus, error) {
-	last, err := h.last(ctx, name, namespace)
+	_, last, err := h.newest(ctx, name, namespace)
 	if last == nil || err != nil {
 		return ReleaseStatus{}, err
 	}

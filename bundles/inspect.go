@@ -166,7 +166,7 @@ func (h *Helm) isReady(ctx context.Context, p Package) bool {
 
 // objects are those of a release's newest revision, as the chart renders them. No release: none.
 func (h *Helm) objects(ctx context.Context, name, namespace string) ([]*unstructured.Unstructured, error) {
-	last, err := h.last(ctx, name, namespace)
+	_, last, err := h.newest(ctx, name, namespace)
 	if err != nil || last == nil {
 		return nil, err
 	}
