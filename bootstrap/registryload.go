@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/dustin/go-humanize"
 
@@ -68,4 +69,18 @@ func (o RegistryOptions) loadController(ctx context.Context, store *archive.Stor
 	}
 	say("serving cozy-controller's image for " + strings.Join(image.Platforms, " and ") + ": " + image.Reference())
 	return storeController(ctx, store, image)
+}
+
+// keepBelow collects the store while it is served, if it has a limit. The returned function ends that, and must be called.
+func (o RegistryOptions) keepBelow(ctx context.Context, store *archive.Store) (stop func()) {
+	if o.CacheLimit <= 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	work.Go(func() { store.KeepBelow(ctx, o.CacheLimit, o.Log) })
+	return func() {
+		cancel()
+		work.Wait()
+	}
 }

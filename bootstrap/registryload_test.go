@@ -4,9 +4,13 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -49,4 +53,34 @@ func TestAnArchiveIsLoadedBeforeItIsServed(t *testing.T) {
 	require.Empty(t, said, "nothing is loaded, and nothing served")
 	_, err = start(saved)
 	require.ErrorContains(t, err, "public key")
+}
+
+func TestTheRegistrysCacheIsKeptBelowItsLimit(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	blob := filepath.Join(dir, "docker/registry/v2/blobs/sha256/aa", strings.Repeat("a", 64), "data")
+	for _, limit := range []int64{0, 1000} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(blob), 0o700))
+		require.NoError(t, os.WriteFile(blob, make([]byte, 4096), 0o600)) // as if it had been pulled through
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- ServeRegistry(ctx, RegistryOptions{Store: dir, Listen: "127.0.0.1:0", CacheLimit: limit}, func(string) {
+				if limit == 0 {
+					cancel()
+				}
+			})
+		}()
+		if limit > 0 {
+			require.Eventually(t, func() bool {
+				_, err := os.Stat(blob)
+				return errors.Is(err, fs.ErrNotExist)
+			}, 10*time.Second, 10*time.Millisecond)
+			cancel()
+		}
+		require.NoError(t, <-ended)
+		cancel()
+		if limit == 0 {
+			require.FileExists(t, blob)
+		}
+	}
 }

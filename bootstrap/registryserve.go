@@ -34,6 +34,8 @@ type RegistryOptions struct {
 	Controller archive.ControllerBinaries
 	// PullThrough fetches what the store lacks from the registries themselves: there is a network.
 	PullThrough bool
+	// CacheLimit is how many bytes of what was pulled through stay in the store; what was loaded is not counted. Zero: all do.
+	CacheLimit int64
 	// Site says which registries images may come from, and which mirrors and logins they have. Nil: those of all bundles,
 	// without mirrors and logins.
 	Site *site.Site
@@ -64,6 +66,7 @@ func ServeRegistry(ctx context.Context, o RegistryOptions, say func(string)) (er
 	if err := o.loadController(ctx, store, say); err != nil {
 		return err
 	}
+	defer o.keepBelow(ctx, store)()
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
 	if err != nil {
 		return &ListenError{Address: o.Listen, Err: err}

@@ -13,5 +13,8 @@
 //
 // The package refuses to know sites, machines and clusters: it is told which images it is about.
 //
-// Still missing: going on in the middle of a layer that was broken off, and removing from a store what nobody needs any more.
+// Store.Collect bounds what was pulled through. What Load has brought is pinned, and stays.
+//
+// Still missing: going on in the middle of a layer that was broken off, and removing from a store what was loaded and nobody
+// needs any more.
 package archive

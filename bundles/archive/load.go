@@ -51,8 +51,19 @@ const maxDepth = 4
 // again, so that Load goes on where an earlier one was interrupted, and loading twice changes nothing. An index may name
 // images that the content does not have, as for platforms that nobody asked for; a root without any image is an error. Done
 // is called after each root; nil is allowed.
+//
+// Before anything is written the roots are pinned, so that Collect leaves them what they need, and there must be room for all that
+// is copied: an error is syscall.ENOSPC else.
 func (s *Store) Load(ctx context.Context, content Content, roots []Root, done func(Root)) (Loaded, error) {
 	loading := loading{store: s, content: content, whole: map[Root]bool{}}
+
+	room, err := loading.prepare(ctx, roots)
+	if err != nil {
+		return loading.Loaded, err
+	}
+	defer room.release()
+
+	loading.room = room
 
 	for _, root := range roots {
 		if err := loading.root(ctx, root, maxDepth); err != nil {
@@ -74,6 +85,7 @@ type loading struct {
 
 	store   *Store
 	content Content
+	room    *room
 	whole   map[Root]bool // which are in the store, with all that they refer to
 }
 
@@ -230,20 +242,7 @@ func (l *loading) blob(ctx context.Context, repository string, sum v1.Hash) erro
 
 	l.New++
 	l.Bytes += written
+	l.room.used(written)
 
 	return l.store.linkBlob(ctx, repository, sum)
-}
-
-// cancellable ends reading when a context ends.
-type cancellable struct {
-	ctx  context.Context //nolint:containedctx // an io.Reader takes none
-	from io.Reader
-}
-
-func (c *cancellable) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-
-	return c.from.Read(p)
 }

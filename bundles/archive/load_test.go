@@ -63,7 +63,7 @@ func TestLoadingGoesOnWhereItWasInterrupted(t *testing.T) {
 	content, root := layoutOf(t, "quay.io/a/b", "v1", twoPlatforms(t))
 	store := newStore(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	interrupted := &interrupting{Content: unlinked{content}, after: 4, cancel: cancel}
+	interrupted := &interrupting{Content: unlinked{content}, after: 17, cancel: cancel}
 	_, err := store.Load(ctx, interrupted, []Root{root}, nil)
 	require.ErrorIs(t, err, context.Canceled)
 

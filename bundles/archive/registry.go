@@ -61,46 +61,74 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
+// maxTries is how often something is looked for that was removed after it had been found.
+const maxTries = 3
+
 func (r *Registry) serveManifest(w http.ResponseWriter, request *http.Request, asked route) {
-	ctx := request.Context()
-
-	_, has, err := r.store.Resolve(ctx, asked.repository, asked.reference)
-	if err != nil {
-		r.refuse(w, request, asked, err)
-
-		return
-	}
-
-	if image, known := asked.image(); r.upstream != nil && known {
-		if err := r.upstream.manifest(ctx, r.store, image, has); err != nil {
+	for try := 1; ; try++ {
+		if err := r.obtain(request.Context(), asked); err != nil {
 			r.refuse(w, request, asked, err)
 
 			return
 		}
-	} else if !has {
-		r.refuse(w, request, asked, errNotHere)
 
-		return
+		answer := &heldAnswer{header: http.Header{}}
+		r.app.ServeHTTP(answer, request)
+
+		if answer.status != http.StatusNotFound || try == maxTries {
+			answer.send(w)
+
+			return
+		}
 	}
-
-	r.app.ServeHTTP(w, request)
 }
 
-func (r *Registry) serveBlob(w http.ResponseWriter, request *http.Request, asked route) {
-	served, err := r.sendFile(w, request, asked)
-	if served {
-		return
+// obtain makes sure that the store has a manifest, and that it stays for a while.
+func (r *Registry) obtain(ctx context.Context, asked route) error {
+	found, has, err := r.store.Resolve(ctx, asked.repository, asked.reference)
+	if err != nil {
+		return err
+	}
+
+	if has {
+		r.store.touch(found)
 	}
 
 	image, known := asked.image()
 
 	switch {
-	case !errors.Is(err, fs.ErrNotExist):
-	case r.upstream == nil || !known:
-		err = errNotHere
-	default:
-		if served, err = r.upstream.blob(w, request, r.store, image, asked.blob); !served && err == nil {
-			_, err = r.sendFile(w, request, asked)
+	case r.upstream != nil && known:
+		return r.upstream.manifest(ctx, r.store, image, has)
+	case !has:
+		return errNotHere
+	}
+
+	return nil
+}
+
+func (r *Registry) serveBlob(w http.ResponseWriter, request *http.Request, asked route) {
+	image, known := asked.image()
+
+	var err error
+
+	for range maxTries {
+		if err = r.sendFile(w, request, asked); err == nil {
+			return
+		}
+
+		if errors.Is(err, fs.ErrNotExist) && (r.upstream == nil || !known) {
+			err = errNotHere
+		}
+
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+
+		served, failed := r.upstream.blob(w, request, r.store, image, asked.blob)
+		if served || failed != nil {
+			err = failed
+
+			break
 		}
 	}
 
@@ -110,15 +138,15 @@ func (r *Registry) serveBlob(w http.ResponseWriter, request *http.Request, asked
 }
 
 // sendFile answers with a blob that the store has. The kernel copies it.
-func (r *Registry) sendFile(w http.ResponseWriter, request *http.Request, asked route) (bool, error) {
+func (r *Registry) sendFile(w http.ResponseWriter, request *http.Request, asked route) error {
 	file, err := r.store.openBlob(asked.repository, asked.blob)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer file.Close()
 
 	blobHeader(w.Header(), asked.blob)
 	http.ServeContent(w, request, "", time.Time{}, file)
 
-	return true, nil
+	return nil
 }

@@ -39,6 +39,8 @@ func (s *Store) openBlob(repository string, sum v1.Hash) (*os.File, error) {
 		return nil, fs.ErrNotExist
 	}
 
+	s.touch(sum)
+
 	return os.Open(s.blobFile(sum))
 }
 
@@ -54,7 +56,8 @@ func (s *Store) linkBlob(ctx context.Context, repository string, sum v1.Hash) er
 		return nil
 	}
 
-	if err := s.driver.PutContent(ctx, blobLink(repository, sum), []byte(sum.String())); err != nil {
+	err := s.change(ctx, func() error { return s.driver.PutContent(ctx, blobLink(repository, sum), []byte(sum.String())) })
+	if err != nil {
 		return fmt.Errorf("link blob %s to %s: %w", sum, repository, err)
 	}
 
@@ -81,7 +84,7 @@ func (s *Store) addBlob(ctx context.Context, sum v1.Hash, from io.Reader) (int64
 
 	written, err := io.Copy(blob, &cancellable{ctx, from})
 	if err == nil {
-		err = blob.commit()
+		err = blob.commit(ctx)
 	}
 
 	return written, errors.Join(err, blob.close())
@@ -111,7 +114,7 @@ func (s *Store) adopt(ctx context.Context, sum v1.Hash, file *os.File) error {
 	}
 
 	if err == nil {
-		err = s.place(name, sum)
+		err = s.place(ctx, name, sum)
 	}
 
 	if err != nil {
@@ -124,22 +127,20 @@ func (s *Store) adopt(ctx context.Context, sum v1.Hash, file *os.File) error {
 }
 
 // place moves a finished file to where blobs are.
-func (s *Store) place(name string, sum v1.Hash) error {
+func (s *Store) place(ctx context.Context, name string, sum v1.Hash) error {
 	target := s.blobFile(sum)
-	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
-		return err
-	}
 
-	if err := os.Rename(name, target); err != nil {
-		return err
-	}
+	return s.change(ctx, func() error {
+		if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+			return err
+		}
 
-	folder, err := os.Open(filepath.Dir(target))
-	if err != nil {
-		return err
-	}
+		if err := os.Rename(name, target); err != nil {
+			return err
+		}
 
-	return errors.Join(folder.Sync(), folder.Close())
+		return syncFolder(filepath.Dir(target))
+	})
 }
 
 // incomingBlob is written before its sum is known to be right.
@@ -172,7 +173,7 @@ func (b *incomingBlob) ReadFrom(from io.Reader) (int64, error) {
 }
 
 // commit gives the blob its place, if it is what it should be.
-func (b *incomingBlob) commit() error {
+func (b *incomingBlob) commit(ctx context.Context) error {
 	if err := sameSum(b.sum, b.hasher); err != nil {
 		return err
 	}
@@ -181,7 +182,7 @@ func (b *incomingBlob) commit() error {
 		return fmt.Errorf("store blob %s: %w", b.sum, err)
 	}
 
-	if err := b.store.place(b.Name(), b.sum); err != nil {
+	if err := b.store.place(ctx, b.Name(), b.sum); err != nil {
 		return fmt.Errorf("store blob %s: %w", b.sum, err)
 	}
 

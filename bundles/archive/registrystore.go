@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/distribution/distribution/v3"
@@ -27,13 +28,15 @@ import (
 const maxManifest = 4 << 20
 
 // Store is the directory that a Registry serves, in distribution's layout. Several may use one directory, in several
-// processes too: what is there is whole, and is not changed any more.
+// processes too: what is there is whole, and is not changed any more. Only Collect takes something away.
 type Store struct {
 	dir       string
 	driver    *filesystem.Driver
 	namespace distribution.Namespace
 	alive     *os.File // the directory of what is on its way into the store, locked
 	space     space
+	cached    atomic.Int64  // bytes of what was pulled through, as far as anybody counted
+	grown     chan struct{} // is sent to when that becomes more
 }
 
 // OpenStore makes the directory if need be, readable for its owner only. What distribution logs goes to log, at the debug
@@ -44,7 +47,7 @@ func OpenStore(ctx context.Context, dir string, log *slog.Logger) (*Store, error
 		return nil, fmt.Errorf("the registry's store: %w", err)
 	}
 
-	s := &Store{dir: dir, driver: filesystem.New(filesystem.DriverParameters{RootDirectory: dir, MaxThreads: 100})}
+	s := &Store{dir: dir, driver: filesystem.New(filesystem.DriverParameters{RootDirectory: dir, MaxThreads: 100}), grown: make(chan struct{}, 1)}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the registry's store: %w", err)
 	}
@@ -124,19 +127,21 @@ func (s *Store) addManifest(ctx context.Context, repository, tag, mediaType stri
 		return err
 	}
 
-	if _, err := manifests.Put(ctx, manifest); err != nil {
-		return fmt.Errorf("store the manifest of %s: %w", repository, err)
-	}
+	return s.change(ctx, func() error {
+		if _, err := manifests.Put(ctx, manifest); err != nil {
+			return fmt.Errorf("store the manifest of %s: %w", repository, err)
+		}
 
-	if tag == "" {
+		if tag == "" {
+			return nil
+		}
+
+		if err := repo.Tags(ctx).Tag(ctx, tag, described); err != nil {
+			return fmt.Errorf("store the tag %s of %s: %w", tag, repository, err)
+		}
+
 		return nil
-	}
-
-	if err := repo.Tags(ctx).Tag(ctx, tag, described); err != nil {
-		return fmt.Errorf("store the tag %s of %s: %w", tag, repository, err)
-	}
-
-	return nil
+	})
 }
 
 func (s *Store) repository(ctx context.Context, name string) (distribution.Repository, error) {

@@ -30,7 +30,7 @@ func TestWhatAKilledRunLeftIsRemovedAndWhatOthersWriteIsNot(t *testing.T) {
 	require.NoError(t, err)
 	_, err = blob.Write([]byte("content"))
 	require.NoError(t, err)
-	require.NoError(t, blob.commit())
+	require.NoError(t, blob.commit(t.Context()))
 	require.NoError(t, blob.close())
 	require.True(t, first.hasBlob(sumOf([]byte("content"))))
 }

@@ -179,7 +179,12 @@ func (u *Upstream) fetch(ctx context.Context, store *Store, image Image, into *d
 	}
 
 	if err == nil {
-		err = errors.Join(blob.commit(), store.linkBlob(ctx, image.Repository(), into.sum))
+		err = blob.commit(ctx)
+	}
+
+	if err == nil {
+		store.grew(size)
+		err = store.linkBlob(ctx, image.Repository(), into.sum)
 	}
 
 	return errors.Join(err, from.Close())

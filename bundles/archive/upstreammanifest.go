@@ -65,7 +65,13 @@ func (u *Upstream) fetchManifest(ctx context.Context, store *Store, image Image)
 		return &UpstreamError{Host: image.Host, Err: fmt.Errorf("the manifest has %d bytes: at most %d are taken", len(found.Manifest), maxManifest)}
 	}
 
-	return store.addManifest(ctx, image.Repository(), image.Tag, string(found.MediaType), found.Manifest)
+	if err := store.addManifest(ctx, image.Repository(), image.Tag, string(found.MediaType), found.Manifest); err != nil {
+		return err
+	}
+
+	store.grew(int64(len(found.Manifest)))
+
+	return nil
 }
 
 // getManifest downloads a manifest; the client holds it against the digest that was asked for.

@@ -70,7 +70,7 @@ func libraries() []library {
 		}, why: "clients are made in bootstrap/kube and handed on"},
 
 		{path: "filippo.io/age", in: []string{"talos", "bootstrap/site"}, why: "talos seals secrets, and the site file checks who may open them"},
-		{path: "github.com/gofrs/flock", in: []string{"bootstrap/workdir", "pxe/assets", "lab/..."}, why: "what is locked is the work directory, or a cache that several share; the lab locks its builds"},
+		{path: "github.com/gofrs/flock", in: []string{"bootstrap/workdir", "pxe/assets", "bundles/archive", "lab/..."}, why: "what is locked is the work directory, or a cache or store that several share; the lab locks its builds"},
 
 		{path: "github.com/vishvananda/", in: []string{"lab/..."}, why: "the product changes no network set-up"},
 		{path: "github.com/google/gopacket", in: []string{"lab/..."}, why: "captures are read by tests"},

@@ -47,6 +47,8 @@ func newBundleServeCommand(streams Streams) *cobra.Command {
 	c.Flags().BoolVar(&options.Unsigned, "unsigned", false, "take an archive without a signature")
 	c.Flags().StringVar(&options.Listen, "listen", ":5000", "TCP address to listen on")
 	c.Flags().BoolVar(&options.PullThrough, "pull-through", false, "fetch what the store lacks from the registries themselves")
+	c.Flags().Var(bytesFlag{&options.CacheLimit}, "cache-limit",
+		"the most that --pull-through keeps, such as 20Gi: what was not used for longest goes, what an archive brought stays (default: no limit)")
 	c.Flags().StringSliceVar(&options.Images, "image", nil, "one more image that the site's logins are lent for; may be repeated")
 	c.Flags().StringVarP(&file, "file", "f", "", "the site file: the registries, mirrors and logins of --pull-through (default: the registries of all bundles)")
 	return c

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/renameio/v2"
+)
+
+// pinFolder has a file for each root that was loaded. It is written before the root's content, and names all of it: what a killed
+// load got into the store, and what was there by being pulled through, is not taken away under it.
+const pinFolder = "pins"
+
+// pin says what a loaded root needs.
+type pin struct {
+	Repository string    `json:"repository"`
+	Tag        string    `json:"tag,omitempty"`
+	Digest     v1.Hash   `json:"digest"`
+	Content    []v1.Hash `json:"content"` // manifests and blobs; the root's own manifest is the first
+}
+
+func (s *Store) pinFile(root Root) string {
+	return filepath.Join(s.dir, pinFolder, sumOf([]byte(root.String()+"@"+root.Digest.String())).Hex+".json")
+}
+
+// pin keeps a root's content from being collected, whether it is there by now or not.
+func (s *Store) pin(ctx context.Context, root Root, content []v1.Hash) error {
+	raw, err := json.Marshal(pin{Repository: root.Repository, Tag: root.Tag, Digest: root.Digest, Content: content})
+	if err != nil {
+		return err
+	}
+
+	name := s.pinFile(root)
+
+	return s.change(ctx, func() error {
+		if has, err := os.ReadFile(name); err == nil && bytes.Equal(has, raw) {
+			return os.Chtimes(name, time.Time{}, time.Now()) // of those with one tag the last is the one that counts
+		}
+
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			return err
+		}
+
+		if err := renameio.WriteFile(name, raw, 0o600, renameio.WithTempDir(s.incoming())); err != nil {
+			return fmt.Errorf("pin %s: %w", root, err)
+		}
+
+		return syncFolder(filepath.Dir(name))
+	})
+}
+
+// pins are what must stay.
+type pins struct {
+	content map[v1.Hash]bool
+	tags    map[string]v1.Hash // repository:tag -> what was loaded as it last
+}
+
+// readPins fails if one pin can't be read: what it names could then be anything.
+func (s *Store) readPins() (pins, error) {
+	out, when := pins{content: map[v1.Hash]bool{}, tags: map[string]v1.Hash{}}, map[string]time.Time{}
+
+	entries, err := os.ReadDir(filepath.Join(s.dir, pinFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return out, nil
+	}
+
+	if err != nil {
+		return out, fmt.Errorf("read what the registry's store must keep: %w", err)
+	}
+
+	for _, entry := range entries {
+		name := filepath.Join(s.dir, pinFolder, entry.Name())
+
+		one, at, err := readPin(name)
+		if err != nil {
+			return out, &PinError{File: name, Err: err}
+		}
+
+		for _, sum := range one.Content {
+			out.content[sum] = true
+		}
+
+		if tag := one.Repository + ":" + one.Tag; one.Tag != "" && !at.Before(when[tag]) {
+			out.tags[tag], when[tag] = one.Digest, at
+		}
+	}
+
+	return out, nil
+}
+
+func readPin(name string) (pin, time.Time, error) {
+	about, err := os.Stat(name)
+	if err != nil {
+		return pin{}, time.Time{}, err
+	}
+
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return pin{}, time.Time{}, err
+	}
+
+	var out pin
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return pin{}, time.Time{}, err
+	}
+
+	if out.Repository == "" || len(out.Content) == 0 || out.Content[0] != out.Digest {
+		return pin{}, time.Time{}, errors.New("it does not name a root and its content")
+	}
+
+	return out, about.ModTime(), nil
+}
+
+// PinError says that nothing is collected, as it is not known what a loaded image or chart needs.
+type PinError struct {
+	File string
+	Err  error
+}
+
+func (e *PinError) Error() string {
+	return fmt.Sprintf("nothing is removed from the registry's store: %s, which says what a loaded image needs, can't be read: %v", e.File, e.Err)
+}
+
+func (e *PinError) Unwrap() error { return e.Err }
+
+// Hint says what to do.
+func (e *PinError) Hint() string {
+	return "remove the file and load the archives again, which writes it anew: cozy-install bundle serve --archive FILE"
+}
+
+func syncFolder(dir string) error {
+	folder, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+
+	return errors.Join(folder.Sync(), folder.Close())
+}
