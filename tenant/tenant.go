@@ -7,7 +7,7 @@
 // no clock. The parent of a tenant is a pointer, the namespace its object lives in. Nothing here, or anywhere else,
 // takes a namespace name apart to find it.
 //
-// Still missing: network policies, what an access level may do, and applications as dependents of a service.
+// Still missing: what an access level may do, and applications as dependents of a service.
 package tenant
 
 import (

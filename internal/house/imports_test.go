@@ -59,6 +59,7 @@ func importRules() []rule {
 		{of: "bundles", why: "packages are data: they are read from any fs.FS and know no platform code"},
 		{of: "manifests", why: "embedded YAML"},
 		{of: "tenant", why: "the tenant rules are pure"},
+		{of: "tenant/policy", may: []string{"tenant"}, why: "verdicts and policies follow from the rules; who writes them is not their business"},
 		{of: "tenant/api/...", why: "resource types are read by everybody, so they read nobody"},
 		{
 			of: "tenant/controller", may: []string{"tenant", "tenant/api/..."},

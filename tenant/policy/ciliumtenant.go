@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/cozystack/cozy-install/tenant"
+)
+
+// TenantName is the name of a tenant's policy, in its namespace. Where there are several, they begin with it.
+const TenantName = "tenant"
+
+// CiliumTenant is what follows for a tenant's pods from its place in the tree. It names the tenant, its ancestors and who
+// provides its services, and nobody below or beside it: a new tenant changes no other's policy.
+func CiliumTenant(t tenant.Resolved) *unstructured.Unstructured {
+	rules := []ciliumRule{
+		{
+			Description: "rows 6 and 7: the tenant itself and its ancestors reach all pods but etcd's",
+			Of:          where(metav1.LabelSelector{}, LabelService, metav1.LabelSelectorOpNotIn, PartEtcd),
+			Ingress: []ciliumPeers{{FromPods: []metav1.LabelSelector{
+				where(metav1.LabelSelector{}, ciliumNamespace, metav1.LabelSelectorOpIn, upwards(t)...),
+			}}},
+		},
+		{
+			Description: "rows 6, 7 and 8: all pods reach the tenant and those below, and the services of those above",
+			Of:          metav1.LabelSelector{},
+			Egress: append([]ciliumPeers{{ToPods: []metav1.LabelSelector{
+				where(metav1.LabelSelector{}, ciliumNamespaceLabels+tenant.AncestorLabel+t.Namespace, metav1.LabelSelectorOpExists),
+			}}}, ciliumToDoors(t)...),
+		},
+	}
+
+	if t.Services[tenant.Etcd].Source == tenant.Inherited {
+		rules = append(rules, ciliumRule{
+			Description: "row 4: labelled pods reach the etcd above",
+			Of:          pods(LabelAllowToEtcd, isTrue),
+			Egress: []ciliumPeers{{
+				ToPods: []metav1.LabelSelector{ciliumPart(t.Services[tenant.Etcd].Namespace, PartEtcd)}, Ports: tcp(etcdClient),
+			}},
+		})
+	}
+
+	if t.Services[tenant.Etcd].Source == tenant.Own {
+		rules = append(rules, ciliumEtcd(t))
+	}
+
+	return ciliumPolicy(t.Namespace, TenantName, append(rules, ciliumDoors(t)...))
+}
+
+// upwards is the tenant's namespace and those of its ancestors.
+func upwards(t tenant.Resolved) []string { return append(slices.Clone(t.Ancestors), t.Namespace) }
+
+// ciliumPart selects the pods of a part of a service.
+func ciliumPart(namespace, part string) metav1.LabelSelector {
+	return metav1.LabelSelector{MatchLabels: map[string]string{ciliumNamespace: namespace, LabelService: part}}
+}
+
+// ciliumToDoors lets pods out to the services that the tenant inherits. Its own are in its namespace, which is open to them.
+func ciliumToDoors(t tenant.Resolved) []ciliumPeers {
+	var peers []ciliumPeers
+
+	for _, door := range doors() {
+		if provision := t.Services[door.service]; provision.Source == tenant.Inherited {
+			peers = append(peers, ciliumPeers{
+				ToPods: []metav1.LabelSelector{ciliumPart(provision.Namespace, door.part)}, Ports: tcp(door.ports...),
+			})
+		}
+	}
+
+	return peers
+}
+
+// ciliumDoors opens the services that the tenant runs to all tenants that resolve to them.
+func ciliumDoors(t tenant.Resolved) []ciliumRule {
+	var rules []ciliumRule
+
+	for _, door := range doors() {
+		if t.Services[door.service].Source == tenant.Own {
+			rules = append(rules, ciliumRule{
+				Description: "row 8: who resolves to this " + door.service.String() + " reaches its " + door.part,
+				Of:          pods(LabelService, door.part),
+				Ingress: []ciliumPeers{{
+					FromPods: []metav1.LabelSelector{pods(ciliumNamespaceLabels+tenant.ServiceLabel+door.service.String(), t.Namespace)},
+					Ports:    tcp(door.ports...),
+				}},
+			})
+		}
+	}
+
+	return rules
+}
+
+// ciliumEtcd opens the etcd that the tenant runs to its own members, to labelled pods, and to the scraper.
+func ciliumEtcd(t tenant.Resolved) ciliumRule {
+	labelled := pods(ciliumNamespaceLabels+tenant.ServiceLabel+tenant.Etcd.String(), t.Namespace)
+	labelled.MatchLabels[LabelAllowToEtcd] = isTrue
+
+	rule := ciliumRule{
+		Description: "rows 1, 3 and 4: members of etcd, labelled pods of who resolves to it, and who scrapes it",
+		Of:          pods(LabelService, PartEtcd),
+		Ingress: []ciliumPeers{
+			{FromPods: []metav1.LabelSelector{ciliumPart(t.Namespace, PartEtcd)}, Ports: tcp(etcdClient, etcdPeer)},
+			{FromPods: []metav1.LabelSelector{labelled}, Ports: tcp(etcdClient)},
+		},
+	}
+
+	if monitoring := t.Services[tenant.Monitoring].Namespace; monitoring != "" {
+		rule.Ingress = append(rule.Ingress, ciliumPeers{
+			FromPods: []metav1.LabelSelector{ciliumPart(monitoring, PartVMAgent)}, Ports: tcp(etcdMetrics),
+		})
+	}
+
+	return rule
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+// Gap is a row that a cluster can't enforce as it stands.
+type Gap struct {
+	Row int
+	// Why is a sentence for people, without a full stop.
+	Why string
+}
+
+// Gaps are the rows that Kubernetes NetworkPolicy can't express (kubernetes.io, Network Policies: what you can't do with them).
+// With Cilium there are none.
+func (s Site) Gaps() []Gap {
+	if s.Enforces != EnforcesKubernetes {
+		return nil
+	}
+
+	return []Gap{
+		{2, "the API server is known by its addresses only, and not told from what else has them"},
+		{11, "whether a pod reaches the API server through the Service kubernetes is up to the network: its address may be judged " +
+			"before or after translation"},
+		{12, "the node that a pod runs on is always open to it"},
+		{14, "addresses of Services and load balancers may be judged before or after translation"},
+		{15, "world is whatever comes from no pod's address: a network that hides where traffic comes from hides pods in it"},
+	}
+}

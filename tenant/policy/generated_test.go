@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/cozystack/cozy-install/tenant"
+	"github.com/cozystack/cozy-install/tenant/policy"
+)
+
+// The engine of Cilium judges what these say in lab/policy. The files are here to be read.
+func TestPoliciesAreAsRecorded(t *testing.T) {
+	resolved := tree(t)
+
+	golden(t, "testdata/cilium.yaml", text(t,
+		site().CiliumCluster(), policy.CiliumTenant(resolved["tenant-foo"]), policy.CiliumTenant(resolved["tenant-foo-bar"]),
+	))
+
+	var objects []any
+
+	for _, namespace := range []string{"tenant-foo", "tenant-foo-bar"} {
+		for _, one := range site().Kubernetes(resolved[namespace]) {
+			objects = append(objects, one)
+		}
+	}
+
+	golden(t, "testdata/kubernetes.yaml", text(t, objects...))
+}
+
+func text(t *testing.T, objects ...any) string {
+	t.Helper()
+
+	all := strings.Builder{}
+
+	for _, object := range objects {
+		document, err := yaml.Marshal(object)
+		require.NoError(t, err)
+		all.WriteString("---\n")
+		all.Write(document)
+	}
+
+	return all.String()
+}
+
+func TestATenantsPoliciesNameNobodyBelowOrBeside(t *testing.T) {
+	resolved := tree(t)
+
+	objects := []any{policy.CiliumTenant(resolved["tenant-foo-qux"]), policy.CiliumTenant(resolved["tenant-foo"])}
+	for _, one := range site().Kubernetes(resolved["tenant-foo-qux"]) {
+		objects = append(objects, one)
+	}
+
+	require.NotContains(t, text(t, objects...), "tenant-foo-bar")
+}
+
+// Policies are compared with what is found on the API server, which holds JSON.
+func TestCiliumsPoliciesAreCopiedAsJSON(t *testing.T) {
+	require.NotPanics(t, func() { _ = site().CiliumCluster().DeepCopy() })
+	require.NotPanics(t, func() { _ = policy.CiliumTenant(tree(t)["tenant-foo-bar"]).DeepCopy() })
+}
+
+func TestATenantCostsTheSameInAnyTree(t *testing.T) {
+	plain := tenant.Resolved{Namespace: "tenant-a", Ancestors: []string{"tenant-root"}}
+	for i := range plain.Services {
+		plain.Services[i] = tenant.Provision{Source: tenant.Inherited, Namespace: "tenant-root"}
+	}
+
+	deep := plain
+	deep.Ancestors = []string{"tenant-root", "tenant-b", "tenant-b-c", "tenant-b-c-d"}
+
+	rules := func(r tenant.Resolved) int { return len(policy.CiliumTenant(r).Object["specs"].([]any)) }
+	require.Equal(t, 3, rules(plain))
+	require.Equal(t, rules(plain), rules(deep))
+	require.Len(t, site().Kubernetes(deep), 5)
+}
