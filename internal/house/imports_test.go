@@ -62,6 +62,10 @@ func importRules() []rule {
 		{of: "tenant/policy", may: []string{"tenant"}, why: "verdicts and policies follow from the rules; who writes them is not their business"},
 		{of: "tenant/api/...", why: "resource types are read by everybody, so they read nobody"},
 		{
+			of: "tenant/application", may: []string{"tenant", "tenant/api/..."},
+			why: "the rules of applications are pure: who reads and writes objects is not their business",
+		},
+		{
 			of: "tenant/controller", may: []string{"tenant", "tenant/api/..."},
 			why: "reconcilers apply the rules; nothing of the bastion runs in the cluster",
 		},
