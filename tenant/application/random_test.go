@@ -114,7 +114,7 @@ func maybe(t *rapid.T, node map[string]any, key string, value any) {
 }
 
 // drawSample draws a value that the schema likely takes, and sometimes one that it doesn't.
-func drawSample(t *rapid.T, node map[string]any, definitions map[string]any, depth int) any {
+func drawSample(t *rapid.T, node, definitions map[string]any, depth int) any {
 	if ref, isRef := node["$ref"].(string); isRef {
 		return drawSample(t, definitions[ref[len("#/definitions/"):]].(map[string]any), definitions, depth)
 	}

@@ -50,12 +50,18 @@ func TestSchemaSaysWhatTheChartSays(t *testing.T) {
 		{"an open object", `{"type":"object","additionalProperties":true,"properties":{"a":{"type":"string"}}}`, `{"type":"object","properties":{"a":{"type":"string"}},"x-kubernetes-preserve-unknown-fields":true}`},
 		{"a map", `{"additionalProperties":{"type":"string"},"minProperties":1,"maxProperties":4}`, `{"type":"object","additionalProperties":{"type":"string"},"maxProperties":4}`},
 		{"a key that may not be there", `{"properties":{"a":{"type":"string"},"b":false}}`, `{"type":"object","properties":{"a":{"type":"string"}}}`},
-		{"required, but for what the chart has", `{"properties":{"a":{"type":"string"},"b":{"type":"string","default":"x"}},"required":["b","a","a"]}`,
-			`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string","description":"Default: \"x\"."}},"required":["a"]}`},
-		{"required in a list, where defaults don't reach", `{"type":"array","items":{"properties":{"b":{"type":"string","default":"x"}},"required":["b"],"minProperties":1}}`,
-			`{"type":"array","items":{"type":"object","properties":{"b":{"type":"string","description":"Default: \"x\"."}},"required":["b"],"minProperties":1}}`},
-		{"a rule for the API server", `{"type":"string","x-kubernetes-validations":[{"rule":"self == oldSelf","message":"stays"}],"x-ui":1}`,
-			`{"type":"string","x-kubernetes-validations":[{"rule":"self == oldSelf","message":"stays"}]}`},
+		{
+			"required, but for what the chart has", `{"properties":{"a":{"type":"string"},"b":{"type":"string","default":"x"}},"required":["b","a","a"]}`,
+			`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string","description":"Default: \"x\"."}},"required":["a"]}`,
+		},
+		{
+			"required in a list, where defaults don't reach", `{"type":"array","items":{"properties":{"b":{"type":"string","default":"x"}},"required":["b"],"minProperties":1}}`,
+			`{"type":"array","items":{"type":"object","properties":{"b":{"type":"string","description":"Default: \"x\"."}},"required":["b"],"minProperties":1}}`,
+		},
+		{
+			"a rule for the API server", `{"type":"string","x-kubernetes-validations":[{"rule":"self == oldSelf","message":"stays"}],"x-ui":1}`,
+			`{"type":"string","x-kubernetes-validations":[{"rule":"self == oldSelf","message":"stays"}]}`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			props := schemaOf(t, fmt.Sprintf(`{"type":"object","properties":{"v":%s},"definitions":{"size":{"type":"string","description":"Size.","default":"1Gi"}}}`, c.value))
@@ -113,8 +119,10 @@ func TestHostileSchemasEnd(t *testing.T) {
 		{"doubling", doubling + `},"$ref":"#/definitions/d30"}`, "more than 512 KiB"},
 		{"one large text many times", wide + `"last":true}}`, "more than 512 KiB"},
 		{"a cycle", `{"properties":{"a":{"$ref":"#"}}}`, "#/properties/a/$ref: # leads back to itself"},
-		{"a cycle of two", `{"properties":{"a":{"$ref":"#/definitions/a"}},"definitions":{"a":{"items":{"$ref":"#/definitions/b"}},"b":{"items":{"$ref":"#/definitions/a"}}}}`,
-			"#/definitions/b/items/$ref: #/definitions/a leads back to itself"},
+		{
+			"a cycle of two", `{"properties":{"a":{"$ref":"#/definitions/a"}},"definitions":{"a":{"items":{"$ref":"#/definitions/b"}},"b":{"items":{"$ref":"#/definitions/a"}}}}`,
+			"#/definitions/b/items/$ref: #/definitions/a leads back to itself",
+		},
 		{"a chain that bites its tail", `{"$ref":"#/definitions/a","definitions":{"a":{"$ref":"#/definitions/b"},"b":{"allOf":[{"$ref":"#/definitions/a"}]}}}`, "leads back to itself"},
 		{"nothing but an object", `{"type":"string"}`, "values are an object"},
 		{"true", `true`, "values are an object"},

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package application
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cozystack/cozy-install/tenant"
+	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+const (
+	// maxRelease is Helm's bound, in characters: it names its Secrets by the release.
+	maxRelease = 53
+	// maxLabel bounds the value of a label, in characters.
+	maxLabel = 63
+)
+
+// Check says why a definition can't be published whatever its chart holds: everything at once, or nil. What its fields look
+// like is checked by the API server already.
+func Check(of *definition.ApplicationDefinition) error {
+	var all []error
+
+	refuse := func(field, value, rule string, args ...any) {
+		all = append(all, fmt.Errorf("%s: %q: %s", field, value, fmt.Sprintf(rule, args...)))
+	}
+
+	kind, service := of.Spec.Application, of.Spec.Service
+
+	if len(of.Name) > maxLabel {
+		refuse("metadata.name", of.Name, "at most %d characters: it is a label of what is made", maxLabel)
+	}
+
+	if slices.Contains([]string{v1alpha1.TenantKind, v1alpha1.TenantLimitsKind}, kind.Kind) {
+		refuse("spec.application.kind", kind.Kind, "the platform has a kind of this name itself")
+	}
+
+	if slices.Contains([]string{v1alpha1.TenantPlural, v1alpha1.TenantLimitsPlural}, kind.Plural) {
+		refuse("spec.application.plural", kind.Plural, "the platform has a resource of this name itself")
+	}
+
+	for _, one := range tenant.Services() {
+		switch isOfService := kind.Kind == ServiceKind(one); {
+		case isOfService && service != one.String():
+			refuse("spec.service", service, "kind %s runs the cluster service %s", kind.Kind, one)
+		case !isOfService && service == one.String():
+			refuse("spec.application.kind", kind.Kind, "the kind that runs %s is %s", one, ServiceKind(one))
+		}
+	}
+
+	if service != "" && of.Spec.Release.Prefix != "" {
+		refuse("spec.release.prefix", of.Spec.Release.Prefix, "must be empty: what runs a cluster service is called as the service")
+	}
+
+	if service != "" && slices.Contains(slices.Concat(of.Spec.Needs, of.Spec.Keeps), service) {
+		refuse("spec.service", service, "a service can neither need nor keep itself: it would wait for ever")
+	}
+
+	for i, credential := range of.Spec.Credentials {
+		// Else a user could name an object so that its credentials are another's Secret.
+		if service == "" && !strings.Contains(credential.Secret, releaseVariable) {
+			refuse(fmt.Sprintf("spec.credentials[%d].secret", i), credential.Secret, "must hold %s, as each release has its own", releaseVariable)
+		}
+	}
+
+	return errors.Join(all...)
+}
+
+// ServiceKind is the kind whose objects run a cluster service.
+//
+//	etcd -> Etcd, monitoring -> Monitoring, ingress -> Ingress, seaweedfs -> SeaweedFS
+func ServiceKind(service tenant.Service) string {
+	switch service {
+	case tenant.Etcd:
+		return "Etcd"
+	case tenant.Monitoring:
+		return "Monitoring"
+	case tenant.Ingress:
+		return "Ingress"
+	case tenant.SeaweedFS:
+		return "SeaweedFS"
+	}
+
+	return ""
+}
+
+// releaseVariable and nameVariable stand for the names of the release and of the object in the names of credentials.
+const (
+	releaseVariable = "{release}"
+	nameVariable    = "{name}"
+)
+
+// ReleaseName is the name of an object's HelmRelease, and of the release that Helm makes of it.
+//
+//	prefix postgres-, object db -> postgres-db
+func ReleaseName(of *definition.ApplicationDefinition, name string) string {
+	return of.Spec.Release.Prefix + name
+}
