@@ -53,23 +53,24 @@ func TestPullsGetEverythingWhileTheCacheIsCollected(t *testing.T) {
 		return err
 	})
 
-	collecting, stop := context.WithCancel(t.Context())
-	removed, ended := 0, make(chan error, 1)
-	go func() {
-		for collecting.Err() == nil {
-			done, err := store.Collect(t.Context(), 160_000, nil) // one image
+	removed, stop, ended := 0, make(chan struct{}), make(chan error, 1)
+	collect := func(ctx context.Context) error {
+		for {
+			done, err := store.Collect(ctx, 160_000, nil) // one image
 			if removed += done.Removed; err != nil {
-				ended <- err
-
-				return
+				return err
 			}
-			time.Sleep(5 * time.Millisecond)
+			select {
+			case <-stop:
+				return nil
+			case <-time.After(5 * time.Millisecond):
+			}
 		}
-		ended <- nil
-	}()
+	}
+	go func(ctx context.Context) { ended <- collect(ctx) }(t.Context())
 
 	require.NoError(t, pulls.Wait())
-	stop()
+	close(stop)
 	require.NoError(t, <-ended)
 	require.Positive(t, removed)
 	require.NoError(t, pullAll(t, serve(t, store)+"/quay.io/cilium/cilium:v1"), "what was loaded meanwhile is whole")

@@ -17,7 +17,7 @@ func (f bytesFlag) String() string {
 	if f.to == nil || *f.to == 0 {
 		return ""
 	}
-	return humanize.IBytes(uint64(*f.to)) //nolint:gosec // Set takes nothing below 0
+	return humanize.IBytes(uint64(*f.to)) // Set takes nothing below 0
 }
 
 func (f bytesFlag) Set(text string) error {
