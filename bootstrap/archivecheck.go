@@ -41,8 +41,10 @@ func (e *UnfitArchiveError) Hint() string {
 	return "where there is a network, and with this site file: " + e.Save
 }
 
-// checkArchive lists everything in which the archive of this run is not for this site, and all that it lacks.
-func (b *bringup) checkArchive(ctx context.Context) error {
+// checkArchive lists everything in which the archive of this run is not for this site, and all that it lacks. Of that of an earlier
+// run it is known what it has, but not what its charts render: see checkValues. Without packages only what machines need is
+// looked for.
+func (b *bringup) checkArchive(ctx context.Context, packages bool) error {
 	a := b.opts.archived
 	wrong, err := b.differences(a.Contents)
 	if err != nil {
@@ -50,7 +52,7 @@ func (b *bringup) checkArchive(ctx context.Context) error {
 	}
 	var unknown *talos.UnknownImagesError
 	if a.Contents.Bundle == b.plan.Bundle { // else all that follows is another
-		lacks, err := b.lacks(ctx, a)
+		lacks, err := b.lacks(ctx, a, packages)
 		if err != nil {
 			return err
 		}
@@ -59,6 +61,9 @@ func (b *bringup) checkArchive(ctx context.Context) error {
 	}
 	if len(wrong) == 0 {
 		return nil
+	}
+	if a.open == nil {
+		return &StaleArchiveError{File: a.File, Wrong: wrong}
 	}
 	return &UnfitArchiveError{File: a.File, Wrong: wrong, Save: b.saveCommand(unknown)}
 }
@@ -91,13 +96,14 @@ func (b *bringup) differences(c archive.Contents) ([]error, error) {
 }
 
 // lacks are the parts that the site needs and that the archive does not have.
-func (b *bringup) lacks(ctx context.Context, a *usedArchive) ([]error, error) {
+func (b *bringup) lacks(ctx context.Context, a *usedArchive, packages bool) (out []error, err error) {
 	images := imageList{}
-	out, err := b.archivedCharts(ctx, a, images)
-	if err != nil {
-		return nil, err
+	if packages {
+		if out, err = b.archivedCharts(ctx, a, images); err != nil {
+			return nil, err
+		}
 	}
-	if b.opts.noController != nil {
+	if packages && b.opts.noController != nil {
 		images.drop(controllerPackage)
 		out = append(out, b.opts.noController)
 	}
@@ -142,14 +148,18 @@ func (b *bringup) talosNeeds(images imageList, named []string) []error {
 }
 
 // archivedCharts adds the images of all packages, as the archive's charts render them for this site, and returns the charts that
-// it does not have.
+// it does not have. Of a chart that only a chart source has, and of all of an archive that is not open, it takes what the
+// package lists.
 func (b *bringup) archivedCharts(ctx context.Context, a *usedArchive, images imageList) ([]error, error) {
 	used, lacks := make([][]string, len(b.plan.Packages)), make([]error, len(b.plan.Packages))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(chartsAtOnce)
 	for i, p := range b.plan.Packages {
-		if p.Chart.Embedded == "" && !a.Contents.HasChart(p.Chart.Name, p.Chart.Version) {
+		has := p.Chart.Embedded != "" || a.Contents.HasChart(p.Chart.Name, p.Chart.Version)
+		if !has && b.opts.ChartSource == "" {
 			lacks[i] = fmt.Errorf("it has no chart %s %s, for package %s", p.Chart.Name, p.Chart.Version, p.Name)
+		}
+		if !has || (p.Chart.Embedded == "" && a.open == nil) {
 			images.add(p.Name, p.Images...)
 			continue
 		}
@@ -210,7 +220,12 @@ func platformsOf(s *site.Site) []string {
 // saveCommand makes an archive that this site can be brought up from.
 func (b *bringup) saveCommand(unknown *talos.UnknownImagesError) string {
 	command := "cozy-install bundle save -f site.yaml --to FILE"
-	if named := b.opts.ControllerImage; named != "" && b.opts.made == nil && named != siteControllerImage(b.site) {
+	if a := b.opts.archived; a != nil && a.trust.Key != nil {
+		command += " --key KEY" // of which the public one is known: an archive without a signature would be refused
+	}
+	named := b.opts.ControllerImage
+	isMade := b.opts.made != nil || strings.HasPrefix(named, archive.ControllerRepository) // bundle save makes it, and it can't be pulled
+	if named != "" && !isMade && named != siteControllerImage(b.site) {
 		command += " --controller-image " + named
 	}
 	if unknown != nil {

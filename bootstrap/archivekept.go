@@ -22,7 +22,7 @@ import (
 type usedArchive struct {
 	File     string           `json:"file"`   // where it was when it was loaded
 	SHA256   string           `json:"sha256"` // of its SHA256SUMS
-	Store    string           `json:"store"`  // of the bastion's registry, which it was loaded into
+	Store    string           `json:"store"`  // of the bastion's registry, which it was loaded into; empty: of one that had it already
 	Contents archive.Contents `json:"contents"`
 
 	// open is nil for that of an earlier run, which is in the store.
@@ -85,6 +85,9 @@ func (a *usedArchive) keep(ctx context.Context, dir *workdir.Dir) error {
 	}
 	absolute := *a
 	for _, path := range []*string{&absolute.File, &absolute.Store} { // a later run may have another working directory
+		if *path == "" {
+			continue
+		}
 		full, err := filepath.Abs(*path)
 		if err != nil {
 			return err
@@ -105,6 +108,9 @@ func forgetArchive(dir *workdir.Dir) error {
 	}
 	return nil
 }
+
+// isGiven says that this run was given it; nil is allowed.
+func (a *usedArchive) isGiven() bool { return a != nil && a.open != nil }
 
 // close is for a run's end; nil is allowed.
 func (a *usedArchive) close() error {
@@ -174,6 +180,9 @@ func (e *KeptArchiveError) Unwrap() error { return e.Err }
 
 // Hint says how to go on with an archive, and without.
 func (e *KeptArchiveError) Hint() string {
+	if bastion := (*NoBastionError)(nil); errors.As(e.Err, &bastion) {
+		return bastion.Hint() + "; or where there is a network now: cozy-install up --online"
+	}
 	return "give the archive again: cozy-install up --archive FILE; or where there is a network now: cozy-install up --online"
 }
 
@@ -186,9 +195,9 @@ type StaleArchiveError struct {
 func (e *StaleArchiveError) Error() string {
 	lines := make([]string, len(e.Wrong))
 	for i, one := range e.Wrong {
-		lines[i] = one.Error()
+		lines[i] = "\n  " + one.Error()
 	}
-	return fmt.Sprintf("the site takes everything from an archive, that of %s: %s", e.File, strings.Join(lines, "; "))
+	return fmt.Sprintf("the site takes everything from an archive, that of %s, which is not what it needs now:%s", e.File, strings.Join(lines, ""))
 }
 
 // Unwrap gives all of them.

@@ -40,7 +40,7 @@ func newArchivedSite(t *testing.T) *archivedSite {
 	plan, err := resolveBundle(s, "", own)
 	require.NoError(t, err)
 	dropDigests(plan)
-	charts, err := standin.Repository(t.Context(), plan, own, nil)
+	charts, err := standin.Repository(t.Context(), plan, own, map[string]map[string]string{"metrics-server": {"templates/more.yaml": moreImages}})
 	require.NoError(t, err)
 	chartServer := httptest.NewServer(charts)
 	defer chartServer.Close()
@@ -94,6 +94,11 @@ func TestATalosSiteNeedsNothingButItsArchive(t *testing.T) {
 	t.Run("it comes up, and later runs remember", a.comesUp)
 	t.Run("what is lacking is refused before anything is touched", a.refusesGaps)
 	t.Run("an image of other programs would serve other charts", a.refusesOtherPrograms)
+	t.Run("later runs hold it against the site", a.isHeldAgainstTheSiteLater)
+	t.Run("later runs take the image of newer programs", a.takesTheImageOfNewerPrograms)
+	t.Run("one that the registry lacks is not kept", a.isNotKeptWhereTheRegistryLacksIt)
+	t.Run("one that the registry has is not stored twice", a.isNotStoredTwice)
+	t.Run("what was removed is told with the same file", a.saysWhatIsGone)
 }
 
 func (a *archivedSite) comesUp(t *testing.T) {
@@ -168,11 +173,16 @@ func (a *archivedSite) refusesGaps(t *testing.T) {
 	}
 	require.NotEmpty(t, lost)
 	c.Assets, c.Kubernetes, c.Platforms = c.Assets[:1], "v1.34.0", []string{"linux/arm64"}
-	b.opts.ControllerImage = "example.org/mine:v1"
-	b.opts.noController = nil
-
 	err := b.takeSources(t.Context())
 	var unfit *UnfitArchiveError
+	require.ErrorAs(t, err, &unfit)
+	require.Contains(t, b.opts.ControllerImage, archive.ControllerRepository)
+	require.NotContains(t, unfit.Hint(), "--controller-image", "the archive's own: bundle save makes it, and can't fetch it")
+	require.NotContains(t, unfit.Hint(), "--key")
+	b.opts.archived.trust.Key = &archive.PublicKey{}
+	b.opts.ControllerImage = "example.org/mine:v1"
+
+	err = b.takeSources(t.Context())
 	require.ErrorAs(t, err, &unfit)
 	for _, want := range []string{
 		`it was saved for Kubernetes "v1.34.0"`, "it has nothing for linux/amd64", "it has no image " + lost,
@@ -181,7 +191,7 @@ func (a *archivedSite) refusesGaps(t *testing.T) {
 	} {
 		require.ErrorContains(t, err, want)
 	}
-	require.Contains(t, unfit.Hint(), "cozy-install bundle save -f site.yaml --to FILE --controller-image example.org/mine:v1")
+	require.Contains(t, unfit.Hint(), "cozy-install bundle save -f site.yaml --to FILE --key KEY --controller-image example.org/mine:v1")
 	require.NoFileExists(t, filepath.Join(o.WorkDir, workdir.ArchiveFile))
 	require.NoDirExists(t, filepath.Join(o.WorkDir, registryDir))
 	require.NoError(t, b.close())

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -38,8 +39,8 @@ type ArchiveOptions struct {
 
 // takeArchive makes the archive of this run the place of charts, images and boot assets: they are loaded into the store of the
 // bastion's registry. That of an earlier run is there already. The registry is served from here for as long as the run lasts if
-// nobody serves it yet. A run without an archive has nothing to do.
-func (b *bringup) takeArchive(ctx context.Context) error {
+// nobody serves it yet. A run without an archive has nothing to do. Without packages the run is about machines alone.
+func (b *bringup) takeArchive(ctx context.Context, packages bool) error {
 	a := b.opts.archived
 	if a == nil {
 		return nil
@@ -48,46 +49,43 @@ func (b *bringup) takeArchive(ctx context.Context) error {
 	if bastion == nil {
 		return &KeptArchiveError{Path: b.dir.Path(workdir.ArchiveFile), Err: &NoBastionError{}}
 	}
-	if a.open != nil {
-		if err := b.checkArchive(ctx); err != nil {
+	if err := b.checkArchive(ctx, packages); err != nil {
+		return err
+	}
+	if a.open == nil {
+		return b.takeKept(ctx, a, bastion.Address)
+	}
+	return b.takeGiven(ctx, a, bastion.Address)
+}
+
+// takeGiven loads an archive unless the registry has all of it already. Only one that is there as a whole is kept for later runs.
+func (b *bringup) takeGiven(ctx context.Context, a *usedArchive, address string) error {
+	roots := a.open.Roots()
+	if b.opts.made != nil {
+		roots = append(roots, b.opts.made.Root())
+	}
+	if answers(ctx, address) && archive.Holds(ctx, address, roots) == nil {
+		b.log.Info("the bastion's registry has all of the archive already", "address", address)
+		if !isThere(a.Store) {
+			a.Store = "" // it has another one
+		}
+	} else {
+		if err := b.loadArchive(ctx, a, address); err != nil {
 			return err
 		}
-	} else if b.opts.noController != nil {
-		return &StaleArchiveError{File: a.File, Wrong: []error{b.opts.noController}}
+		if err := archive.Holds(ctx, address, roots); err != nil { // who answers there may have another store
+			return err
+		}
 	}
-	if a.open == nil && answers(ctx, bastion.Address) {
-		return nil
+	if err := b.unpackAssets(ctx, a); err != nil {
+		return err
 	}
-	store, err := b.archiveStore(ctx, a)
+	return a.keep(ctx, b.dir)
+}
+
+func (b *bringup) loadArchive(ctx context.Context, a *usedArchive, address string) error {
+	store, err := archive.OpenStore(ctx, a.Store, b.log)
 	if err != nil {
-		return err
-	}
-	if a.open != nil {
-		if err := b.loadArchive(ctx, a, store); err != nil {
-			return err
-		}
-	}
-	if err := b.serveStore(ctx, store, bastion.Address); err != nil {
-		return err
-	}
-	if a.open == nil {
-		return nil
-	}
-	return archive.Holds(ctx, bastion.Address, a.open.Roots()) // who answers there may have another store
-}
-
-// archiveStore opens the store. That of an earlier run must still be there.
-func (b *bringup) archiveStore(ctx context.Context, a *usedArchive) (*archive.Store, error) {
-	if a.open == nil {
-		if _, err := os.Stat(a.Store); err != nil {
-			return nil, &SilentRegistryError{Address: b.site.Registries.Bastion.Address, Store: a.Store}
-		}
-	}
-	return archive.OpenStore(ctx, a.Store, b.log)
-}
-
-func (b *bringup) loadArchive(ctx context.Context, a *usedArchive, store *archive.Store) error {
-	if err := a.keep(ctx, b.dir); err != nil { // only now is it known to be of use
 		return err
 	}
 	loaded, err := store.Load(ctx, a.open, a.open.Roots(), func(r archive.Root) { b.log.Info("loaded from the archive", "name", r.String()) })
@@ -98,7 +96,38 @@ func (b *bringup) loadArchive(ctx context.Context, a *usedArchive, store *archiv
 		return err
 	}
 	b.log.Info("the archive is in the registry's store", "store", a.Store, "new", loaded.New, "kept", loaded.Kept)
-	return b.unpackAssets(ctx, a)
+	return b.serveStore(ctx, store, address)
+}
+
+// takeKept serves the store of an earlier run where nobody does, with cozy-controller's image of the programs that are here now.
+func (b *bringup) takeKept(ctx context.Context, a *usedArchive, address string) error {
+	isServed := answers(ctx, address)
+	if isServed && b.opts.assertControllerServed(ctx) == nil {
+		return nil
+	}
+	if !isThere(a.Store) {
+		if isServed {
+			return nil // from another store: assertControllerServed says what it lacks
+		}
+		return a.silent(address)
+	}
+	store, err := archive.OpenStore(ctx, a.Store, b.log)
+	if err != nil {
+		return err
+	}
+	if err := storeController(ctx, store, b.opts.made); err != nil {
+		return err
+	}
+	return b.serveStore(ctx, store, address)
+}
+
+// isThere says that a path leads somewhere, or to what can't be looked at. An empty one does not.
+func isThere(path string) bool {
+	if path == "" {
+		return false
+	}
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // unpackAssets puts the boot assets where netboot takes them, each only when it is whole.
@@ -171,29 +200,4 @@ func answers(ctx context.Context, address string) bool {
 		return false
 	}
 	return errors.Join(answer.Body.Close()) == nil && answer.StatusCode == http.StatusOK
-}
-
-// NoBastionError says that an archive has no place from where nodes could get what is in it.
-type NoBastionError struct{}
-
-func (*NoBastionError) Error() string {
-	return "the site file has no registries.bastion: nodes would not ask this host for what the archive has"
-}
-
-// Hint tells what to write.
-func (*NoBastionError) Hint() string {
-	return "add registries: {bastion: {address: ADDRESS:5000, only: true}}, ADDRESS being this host's on the nodes' network"
-}
-
-// SilentRegistryError says that the bastion's registry does not answer, which has all that a site takes from an archive.
-type SilentRegistryError struct{ Address, Store string }
-
-func (e *SilentRegistryError) Error() string {
-	return fmt.Sprintf("the site takes everything from an archive, and the bastion's registry at %s, which has it, does not answer", e.Address)
-}
-
-// Hint says how to start it, or to do without.
-func (e *SilentRegistryError) Hint() string {
-	return "cozy-install bundle serve --store " + e.Store + "; or give the archive again: cozy-install up --archive FILE; " +
-		"or where there is a network now: cozy-install up --online"
 }

@@ -54,7 +54,7 @@ func (b *bringup) archivedAssets(want assets.Want, say func(string)) (assets.Ass
 	}
 	found, err := assets.FromDir(a.assetsDir(b.dir), want)
 	if err != nil { // it had them: they were removed, or never unpacked
-		return found, &StaleArchiveError{File: a.File, Wrong: []error{err}}
+		return found, &LostAssetsError{File: a.File, Err: err}
 	}
 	for _, gap := range found.Gaps() {
 		say(gap)

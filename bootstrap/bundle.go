@@ -43,7 +43,7 @@ func resolveBundle(s *site.Site, controllerImage string, charts bundles.Charts) 
 }
 
 // takeChartSource has the plan's charts come from the chart source, where one is given, or else from the bastion's registry, where
-// the site takes everything from an archive.
+// the site takes everything from an archive. Then no chart may come from anywhere else.
 func (b *bringup) takeChartSource(ctx context.Context) error {
 	source, bastion := b.opts.ChartSource, b.site.Registries.Bastion
 	switch {
@@ -53,9 +53,12 @@ func (b *bringup) takeChartSource(ctx context.Context) error {
 	case bastion == nil:
 		return &KeptArchiveError{Path: b.dir.Path(workdir.ArchiveFile), Err: &NoBastionError{}}
 	case !answers(ctx, bastion.Address):
-		return &SilentRegistryError{Address: bastion.Address, Store: b.opts.archived.Store}
+		return b.opts.archived.silent(bastion.Address)
 	default:
 		source = archive.ChartSource(bastion.Address)
+	}
+	if b.opts.archived != nil {
+		return b.shelf.RedirectAll(ctx, b.plan, source)
 	}
 	return b.shelf.Redirect(ctx, b.plan, source)
 }

@@ -49,6 +49,8 @@ type Work struct {
 	found func(context.Context, *bringup) []Risk
 	// installs says that it brings the core, and needs to know the image of cozy-controller and where the charts are.
 	installs bool
+	// pulls says that machines fetch what they boot and run: where there is an archive, from the bastion's registry.
+	pulls bool
 }
 
 // run assembles a run of the change, with the archive that it was given.
@@ -56,7 +58,7 @@ func (w Work) run(ctx context.Context, o Options, dir *workdir.Dir) (b *bringup,
 	if o, err = o.openArchive(dir); err != nil {
 		return nil, err
 	}
-	if w.installs || (o.archived != nil && o.archived.open != nil) {
+	if w.installs || o.archived.isGiven() {
 		o, err = o.withControllerImage(ctx)
 	}
 	if err == nil {
@@ -73,11 +75,16 @@ func (w Work) sources(ctx context.Context, b *bringup) error {
 	switch {
 	case w.installs:
 		return b.takeSources(ctx)
-	case b.opts.archived != nil && b.opts.archived.open != nil:
-		return b.takeArchive(ctx)
+	case !w.pulls:
+		return nil
+	case b.opts.Archive.Online:
+		return forgetArchive(b.dir)
 	}
-	return nil
+	return b.takeArchive(ctx, w.packages(b))
 }
+
+// packages says that the archive of a run has to have the packages of the site file. One that was given is for all that comes.
+func (w Work) packages(b *bringup) bool { return w.installs || b.opts.archived.isGiven() }
 
 // Run carries the change out, holding the work directory. What was done is returned also with an error.
 func (w Work) Run(ctx context.Context, o Options, agreed Agreement) (out Change, err error) {
@@ -138,8 +145,8 @@ func (w Work) Plan(ctx context.Context, o Options) (out PlannedChange, err error
 		return PlannedChange{}, err
 	}
 	defer func() { err = errors.Join(err, b.opts.archived.close()) }()
-	if b.opts.archived != nil && b.opts.archived.open != nil {
-		if err := b.checkArchive(ctx); err != nil {
+	if b.opts.archived != nil && (w.installs || w.pulls) {
+		if err := b.checkArchive(ctx, w.packages(b)); err != nil {
 			return PlannedChange{}, err
 		}
 	}

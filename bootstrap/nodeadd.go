@@ -14,7 +14,7 @@ import (
 // booted, given a config or waited for. It may be run again until the node is there. The error is an *UnknownNodeError.
 func AddNode(s *site.Site, name string) (Work, error) {
 	node, err := nodeOf(s, name)
-	return Work{title: "add node " + name, list: func(b *bringup) ([]phase.Phase, error) {
+	return Work{title: "add node " + name, pulls: true, list: func(b *bringup) ([]phase.Phase, error) {
 		preflight := b.preflightNode(node, "check that the site can take the node in", "every other member of etcd runs and has a vote",
 			func(context.Context) (bool, error) { return true, nil })
 		return append([]phase.Phase{preflight}, b.joining(node)...), nil

@@ -17,7 +17,7 @@ import (
 func ReplaceNode(s *site.Site, name string) (Work, error) {
 	node, err := nodeOf(s, name)
 	return Work{
-		title: "replace node " + name,
+		title: "replace node " + name, pulls: true,
 		risks: func(*bringup) []Risk {
 			return []Risk{
 				{RiskDataLoss, "what only the former machine of " + name + " had is lost: local volumes and empty directories; it must never come back," +

@@ -17,16 +17,20 @@ func (b *bringup) takeSources(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.takeArchive(ctx); err != nil {
+	if err := b.takeArchive(ctx, true); err != nil {
 		return err
 	}
 	if err := b.opts.assertControllerServed(ctx); err != nil {
 		return err
 	}
-	return b.takeChartSource(ctx)
+	if err := b.takeChartSource(ctx); err != nil {
+		return err
+	}
+	return b.checkValues(ctx)
 }
 
-// planning is a run that only says what would be done. An archive that is named is held against the site, and closed.
+// planning is a run that only says what would be done. An archive that is named, or an earlier run's, is held
+// against the site, and closed.
 func planning(ctx context.Context, o Options) (b *bringup, err error) {
 	dir, err := workdir.OpenForReading(o.WorkDir)
 	if err != nil {
@@ -39,8 +43,8 @@ func planning(ctx context.Context, o Options) (b *bringup, err error) {
 	if o, err = o.withControllerImage(ctx); err != nil {
 		return nil, err
 	}
-	if b, err = newBringup(o, dir); err != nil || o.archived == nil || o.archived.open == nil {
+	if b, err = newBringup(o, dir); err != nil || o.archived == nil {
 		return b, err
 	}
-	return b, b.checkArchive(ctx)
+	return b, b.checkArchive(ctx, true)
 }

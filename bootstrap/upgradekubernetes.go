@@ -19,7 +19,7 @@ import (
 // cluster with. Nodes do not reboot. What is at the version already is left alone, so an upgrade that was killed goes on
 // when it is run again. Whether objects use APIs that the new version no longer serves is not looked at.
 func UpgradeKubernetes(s *site.Site) Work {
-	return Work{title: "upgrade Kubernetes to " + s.Kubernetes.Version, list: (*bringup).kubernetesUpgrade}
+	return Work{title: "upgrade Kubernetes to " + s.Kubernetes.Version, pulls: true, list: (*bringup).kubernetesUpgrade}
 }
 
 func (b *bringup) kubernetesUpgrade() ([]phase.Phase, error) {

@@ -19,7 +19,7 @@ import (
 // first, with the whole site well between two. A node that is there already is left alone, so an upgrade that was killed
 // goes on when it is run again.
 func UpgradeTalos(s *site.Site) Work {
-	return Work{title: "upgrade Talos to " + s.Talos.Version, list: (*bringup).talosUpgrade}
+	return Work{title: "upgrade Talos to " + s.Talos.Version, pulls: true, list: (*bringup).talosUpgrade}
 }
 
 // talosUpgrade is a preflight and a phase for each node. One that was asked already comes first: nothing else may happen

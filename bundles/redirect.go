@@ -23,6 +23,17 @@ const questionsAtOnce = 8
 // has a chart of its name and version. Digests are those of the source from then on. Every chart that is not there is a
 // problem, and then nothing of the plan is changed.
 func (s *Shelf) Redirect(ctx context.Context, plan *Plan, source string) error {
+	return s.redirect(ctx, plan, source, func(p Package) bool { return len(p.Chart.Manifests) == 0 })
+}
+
+// RedirectAll is Redirect where nothing else can be reached, as with an archive: a package of plain manifests that the source
+// has no chart of is a problem too.
+func (s *Shelf) RedirectAll(ctx context.Context, plan *Plan, source string) error {
+	return s.redirect(ctx, plan, source, func(Package) bool { return true })
+}
+
+// redirect is Redirect; must says of a package that its chart has to be in the source.
+func (s *Shelf) redirect(ctx context.Context, plan *Plan, source string, must func(Package) bool) error {
 	if !isURL(source, "http", "https", "oci", "oci+http") {
 		return fmt.Errorf("chart source %q: not the http(s), oci or oci+http URL of a chart repository", source)
 	}
@@ -53,7 +64,7 @@ func (s *Shelf) Redirect(ctx context.Context, plan *Plan, source string) error {
 		switch {
 		case has:
 			changed[i] = at
-		case len(p.Chart.Manifests) == 0:
+		case must(p):
 			missing.add(packageFile(p.Name), "chart", p.Chart.Name+" "+p.Chart.Version, "not in chart source %s", source)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,6 +133,14 @@ func TestAChartSourceStandsInForAllOthers(t *testing.T) {
 	require.Equal(t, Chart{Repository: server.URL, Name: "cilium", Version: "1.0.0"}, plan.Packages[1].Chart)
 	require.Equal(t, Chart{Repository: server.URL, Name: "operator", Version: "1.2.3"}, plan.Packages[2].Chart)
 	require.Equal(t, other, plan.Packages[3], "the source has no chart of it: its manifests are used")
+
+	before := []Package{ours, cilium, manifestPackage("http://x/y"), other}
+	strict := &Plan{Packages: slices.Clone(before)}
+	require.ErrorContains(t, shelf.RedirectAll(t.Context(), strict, server.URL), `packages/operator.yaml: chart: "other 1.2.3": not in chart source`)
+	require.Equal(t, before, strict.Packages, "nothing leads elsewhere in silence")
+	strict.Packages = strict.Packages[:3]
+	require.NoError(t, shelf.RedirectAll(t.Context(), strict, server.URL))
+	require.Equal(t, plan.Packages[:3], strict.Packages)
 
 	cilium.Chart.Version = "1.0.1"
 	err := shelf.Redirect(t.Context(), &Plan{Packages: []Package{cilium}}, server.URL)

@@ -30,7 +30,7 @@ func (e *AbsentError) Error() string {
 // Hint says how to give it what it lacks.
 func (e *AbsentError) Hint() string {
 	return "start cozy-install bundle serve there again, with --archive and the programs of this version (--controller-binaries), " +
-		"or give up its store with --registry-store"
+		"or load its store: cozy-install up --archive FILE --registry-store STORE"
 }
 
 // rootsAtOnce is how many roots are asked for side by side.
