@@ -26,7 +26,7 @@ LINTER := $(TOOLS)/golangci-lint
 CONTROLLER_GEN := $(TOOLS)/controller-gen
 
 # The levels of tests, by where they lie. What is none of these needs no set-up.
-PLANE := /lab/plane(/|$$)
+PLANE := /lab/(plane|policy)(/|$$)
 FLEET := /lab/(fleet|wire|world|demo|storm|bringup)(/|$$)
 FIRMWARE := /lab/firmware$$
 TALOS := /lab/taloslab(/|$$)
@@ -72,7 +72,7 @@ test-unit: $(GOTESTSUM) ## Run the tests that need no control plane and no machi
 	@packages=$$($(GO) list ./... | grep -v -E '$(PLANE)|$(FLEET)|$(HOUSE)'); $(TEST) -timeout 10m $$packages
 
 .PHONY: test-plane
-test-plane: $(GOTESTSUM) ## Run the tests on a real control plane; builds Kubernetes at the first time
+test-plane: $(GOTESTSUM) ## Run the tests on a real control plane and Cilium's policy engine; builds them at the first time
 	@packages=$$($(GO) list ./... | grep -E '$(PLANE)'); $(TEST) -timeout 40m -p 1 $$packages
 
 .PHONY: test-fleet

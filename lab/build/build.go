@@ -8,7 +8,7 @@
 // the linker needs about 2 GB for each of them.
 //
 // It refuses to know what the programs are for. Still missing: removing programs of former versions from the cache
-// (delete the folder), and the policy engine's module.
+// (delete the folder).
 package build
 
 import (

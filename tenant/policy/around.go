@@ -7,7 +7,13 @@ import corev1 "k8s.io/api/core/v1"
 // rowsAround are the rules of what lies around the tenants: 10 to 16. What none of them names is denied.
 func rowsAround() []row {
 	return []row{
-		{10, toDNS}, {11, toAPIServer}, {12, toNodes}, {13, toSystem}, {14, toWorld}, {15, worldToExposed}, {16, fromElsewhere},
+		{10, toDNS},
+		{11, toAPIServer},
+		{12, toNodes},
+		{13, toSystem},
+		{14, toWorld},
+		{15, worldToExposed},
+		{16, fromElsewhere},
 	}
 }
 

@@ -20,7 +20,8 @@ func (s Site) Gaps() []Gap {
 		{2, "the API server is known by its addresses only, and not told from what else has them"},
 		{11, "whether a pod reaches the API server through the Service kubernetes is up to the network: its address may be judged " +
 			"before or after translation"},
-		{12, "the node that a pod runs on is always open to it"},
+		{12, "the node that a pod runs on is always open to it, and the addresses of the API server, its virtual IP among them, are to " +
+			"pods with the label " + LabelAllowToAPIServer},
 		{14, "addresses of Services and load balancers may be judged before or after translation"},
 		{15, "world is whatever comes from no pod's address: a network that hides where traffic comes from hides pods in it"},
 	}

@@ -11,8 +11,15 @@ import (
 // rowsWithin are the rules of what reaches pods of tenants from the cluster: 1 to 9.
 func rowsWithin() []row {
 	return []row{
-		{1, etcdMembers}, {2, fromPlatform}, {3, fromScraper}, {4, labelledToEtcd}, {5, othersToEtcd},
-		{6, sameTenant}, {7, fromAncestor}, {8, toService}, {9, otherTenants},
+		{1, etcdMembers},
+		{2, fromPlatform},
+		{3, fromScraper},
+		{4, labelledToEtcd},
+		{5, othersToEtcd},
+		{6, sameTenant},
+		{7, fromAncestor},
+		{8, toService},
+		{9, otherTenants},
 	}
 }
 

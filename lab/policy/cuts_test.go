@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cozystack/cozy-install/tenant/policy"
+)
+
+// Without any one policy, any one rule and any one of several peers, ports and values in it, some flow goes otherwise than the
+// table has it; of the clusterwide policy no part at all can be left out, unless Cilium refuses what is left. So nothing in
+// the policies is there for nothing, and nothing that could be lost would be missed by the table. What narrows the one end of a
+// flow within tenants narrows the other too, and may be lost at one of them: only the clusterwide policy stands alone.
+func TestNothingCanBeLeftOutOfThePolicies(t *testing.T) {
+	resolved := resolve(t)
+	engine := startEngine(t)
+
+	var places []place
+	for _, all := range onNodes(peers(resolved)) {
+		places = append(places, place{all, expected(t, all)})
+	}
+
+	all := cuts(plain(t, ciliumPolicies(resolved)))
+	require.Greater(t, len(all), 150)
+	t.Logf("%d cuts", len(all))
+
+	for _, cut := range all {
+		isNoticed := slices.ContainsFunc(places, func(p place) bool {
+			given := engine.ask(t, ask(resolved, p.peers, cut.policies))
+
+			return given.Problem != "" || p.isOtherwise(given)
+		})
+		if !isNoticed {
+			t.Errorf("nobody notices that %s is cut out", cut.path)
+		}
+	}
+}
+
+// place is where pods run, and what the table says there.
+type place struct {
+	peers []peer
+	flows map[flow]line
+}
+
+func (p place) isOtherwise(given answer) bool {
+	for flow, want := range p.flows {
+		if given.isAllowed(flow) != want.isAllowed {
+			return true
+		}
+	}
+
+	return false
+}
+
+// plain makes everything of maps and lists.
+func plain(t *testing.T, policies []any) []any {
+	t.Helper()
+
+	text, err := json.Marshal(policies)
+	require.NoError(t, err)
+
+	var copied []any
+	require.NoError(t, json.Unmarshal(text, &copied))
+
+	return copied
+}
+
+// cut is all policies but for one part of one of them.
+type cut struct {
+	path     string
+	policies []any
+}
+
+// cuts are each policy, and what is below its specs but descriptions: everything of the clusterwide one, alternatives of others.
+func cuts(policies []any) []cut {
+	var all []cut
+
+	for i, one := range policies {
+		object := one.(map[string]any)
+		metadata := object["metadata"].(map[string]any)
+		name := fmt.Sprint(object["kind"], " ", metadata["namespace"], "/", metadata["name"])
+		isClusterwide := object["kind"] == policy.KindCiliumClusterwide
+		all = append(all, cut{name, slices.Delete(slices.Clone(policies), i, i+1)})
+
+		for path, specs := range without(object["specs"], isClusterwide) {
+			mutilated := maps.Clone(object)
+			mutilated["specs"] = specs
+			changed := slices.Clone(policies)
+			changed[i] = mutilated
+			all = append(all, cut{name + path, changed})
+		}
+	}
+
+	return all
+}
+
+// without yields each value that is left when one part of a value is taken out, with the path of that part: everything, or
+// only what is one of several in a list.
+func without(value any, everything bool) iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		switch value := value.(type) {
+		case map[string]any:
+			withoutKey(value, everything, yield)
+		case []any:
+			withoutItem(value, everything, yield)
+		}
+	}
+}
+
+func withoutKey(value map[string]any, everything bool, yield func(string, any) bool) {
+	for _, key := range slices.Sorted(maps.Keys(value)) {
+		if key == "description" {
+			continue
+		}
+
+		left := maps.Clone(value)
+		delete(left, key)
+
+		if everything && !yield("."+key, left) {
+			return
+		}
+
+		for path, part := range without(value[key], everything) {
+			changed := maps.Clone(value)
+			changed[key] = part
+
+			if !yield("."+key+path, changed) {
+				return
+			}
+		}
+	}
+}
+
+func withoutItem(value []any, everything bool, yield func(string, any) bool) {
+	for i := range value {
+		place := fmt.Sprintf("[%d]", i)
+		if (everything || len(value) > 1) && !yield(place, slices.Delete(slices.Clone(value), i, i+1)) {
+			return
+		}
+
+		for path, part := range without(value[i], everything) {
+			changed := slices.Clone(value)
+			changed[i] = part
+
+			if !yield(place+path, changed) {
+				return
+			}
+		}
+	}
+}
