@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/cozystack/cozy-install/bootstrap/kube"
 	"github.com/cozystack/cozy-install/bootstrap/phase"
@@ -25,7 +26,7 @@ type stepCluster interface {
 func refuse(ctx context.Context, cluster stepCluster, node bundles.StepNode, steps []nodeStep) error {
 	refused := &RefusedStepsError{Node: node.Name}
 	for _, step := range steps {
-		found, err := selected(ctx, cluster, *step.RefuseWhile, node)
+		found, err := selectedIfAny(ctx, cluster, *step.RefuseWhile, node)
 		if err != nil {
 			return fmt.Errorf("%s: %w", step, err)
 		}
@@ -90,7 +91,7 @@ func doOne(ctx context.Context, cluster stepCluster, node bundles.StepNode, step
 	}
 	last := ""
 	err := wait.Until(ctx, wait.Check{
-		Title: step.String(), Timeout: step.Limit(), ProbeTimeout: askTimeout, Probe: probe,
+		Title: step.String(), Interval: stepInterval(step.Limit()), Timeout: step.Limit(), ProbeTimeout: askTimeout, Probe: probe,
 		Failed: func(reason error) {
 			if text := reason.Error(); text != last {
 				last = text
@@ -102,6 +103,17 @@ func doOne(ctx context.Context, cluster stepCluster, node bundles.StepNode, step
 		return &UnendingStepError{Node: node.Name, hint: hint, Err: err}
 	}
 	return nil
+}
+
+// slowInterval is between two looks of a step that may take hours, whose lists may be long.
+const slowInterval = 5 * time.Second
+
+// stepInterval is the pause between two looks of a step of that limit. Zero: wait's own.
+func stepInterval(limit time.Duration) time.Duration {
+	if limit > bundles.DefaultStepTimeout {
+		return slowInterval
+	}
+	return 0
 }
 
 // runOnce looks, runs the command if something is left to do and that is safe, and says so: the next look tells whether it worked.

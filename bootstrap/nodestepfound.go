@@ -4,12 +4,14 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/cozystack/cozy-install/bootstrap/kube"
 	"github.com/cozystack/cozy-install/bootstrap/wait"
 	"github.com/cozystack/cozy-install/bundles"
 )
@@ -38,6 +40,16 @@ func selected(ctx context.Context, cluster stepCluster, o bundles.StepObjects, n
 		lines = append(lines, describeObject(o.Kind, &unstructured.Unstructured{Object: object}))
 	}
 	return lines, nil
+}
+
+// selectedIfAny is selected where a kind that the cluster never had, or has no more, means that there are none. It is not for
+// waiting: a wait that ends so would take what was deleted for what was done.
+func selectedIfAny(ctx context.Context, cluster stepCluster, o bundles.StepObjects, node bundles.StepNode) ([]string, error) {
+	found, err := selected(ctx, cluster, o, node)
+	if unserved := (*kube.UnservedError)(nil); errors.As(err, &unserved) && unserved.Undefined {
+		return nil, nil
+	}
+	return found, err
 }
 
 // describeObject names an object, and what its conditions say that do not hold: what its controller works on.

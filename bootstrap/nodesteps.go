@@ -92,7 +92,7 @@ func asks(ctx context.Context, cluster stepCluster, step bundles.NodeStep, node 
 	if !step.For(node) || step.ByHand == nil || step.ByHand.While == nil {
 		return step.For(node), nil
 	}
-	left, err := selected(ctx, cluster, *step.ByHand.While, node)
+	left, err := selectedIfAny(ctx, cluster, *step.ByHand.While, node)
 	return len(left) > 0, err
 }
 

@@ -117,7 +117,11 @@ func TestVolumesOfOneNodeKeepIt(t *testing.T) {
 			"[{key: linbit.com/hostname, operator: In, values: [%s]}]}]}}}", name, driver, values)
 	}
 	kept := step(t, "linstor", "check that no volume is on this node alone").RefuseWhile
+	either := strings.Replace(pv("either", "linstor.csi.linbit.com", "w1"), "}]}]}}}", "}]}, {matchExpressions: "+
+		"[{key: linbit.com/hostname, operator: In, values: [w2]}]}]}}}", 1)
 	require.Equal(t, []string{"here"}, chosen(t, kept, strings.Join([]string{
+		either, strings.Replace(pv("other key", "linstor.csi.linbit.com", "w1"), "linbit.com/hostname", "linbit.com/sp/data", 1),
+		"metadata: {name: no terms}\nspec: {csi: {driver: linstor.csi.linbit.com}, nodeAffinity: {required: {nodeSelectorTerms: []}}}",
 		pv("here", "linstor.csi.linbit.com", "w1"), pv("there", "linstor.csi.linbit.com", "w2"), pv("both", "linstor.csi.linbit.com", "w1, w2"),
 		pv("other", "nfs.csi.k8s.io", "w1"), "metadata: {name: anywhere}\nspec: {csi: {driver: linstor.csi.linbit.com}}",
 		"metadata: {name: directory}\nspec: {hostPath: {path: /x}}",
@@ -151,6 +155,7 @@ func TestAMemberOfOVNIsKickedWhereThatIsSafe(t *testing.T) {
 		done, safe bool
 	}{
 		"a member of three":  {leaderStatus("10.0.0.1", "10.0.0.2", "10.0.0.3"), false, true},
+		"a member by TCP":    {strings.ReplaceAll(leaderStatus("10.0.0.1", "10.0.0.2", "10.0.0.3"), "ssl:", "tcp:"), false, false},
 		"gone":               {leaderStatus("10.0.0.1", "10.0.0.3"), true, true},
 		"another like it":    {leaderStatus("10.0.0.1", "10.0.0.21"), true, true},
 		"the only one":       {leaderStatus("10.0.0.2"), false, false},
@@ -179,4 +184,44 @@ func TestWhatCannotBeJudgedIsAnError(t *testing.T) {
 	_, err = o.Select([]map[string]any{{"l": many}}, StepNode{})
 	require.ErrorContains(t, err, "cost limit exceeded")
 	require.Less(t, time.Since(start), time.Minute)
+}
+
+func TestPodsOfOVNThatEndedAreNotWaitedFor(t *testing.T) {
+	pod := func(name, meta, status string) string {
+		return fmt.Sprintf("metadata: {name: %s, labels: {app: ovn-central}%s}\nspec: {nodeName: cp2}\nstatus: {%s}", name, meta, status)
+	}
+	kept := step(t, "kube-ovn", "wait until OVN runs on the other control planes").WaitWhile
+	require.Equal(t, []string{"starts", "ill"}, chosen(t, kept, strings.Join([]string{
+		pod("starts", "", ""), pod("ill", "", "phase: Running, conditions: [{type: Ready, status: 'False'}]"),
+		pod("fine", "", "phase: Running, conditions: [{type: Ready, status: 'True'}]"),
+		pod("evicted", "", "phase: Failed"), pod("ended", "", "phase: Succeeded"),
+		pod("goes", ", deletionTimestamp: '2026-01-01T00:00:00Z'", "phase: Running"),
+	}, "\n---\n")))
+}
+
+func TestASatelliteThatIsAwayKeepsOthersFromLeaving(t *testing.T) {
+	kept := step(t, "linstor", "check that LINSTOR runs on all other nodes").RefuseWhile
+	satellite := func(name, status string) string {
+		return fmt.Sprintf("metadata: {name: %s}\nstatus: {conditions: [{type: Configured, status: %q}]}", name, status)
+	}
+	require.Equal(t, []string{"w3", "w4"}, chosen(t, kept, strings.Join([]string{
+		satellite("w1", "Unknown"), satellite("w2", "True"), satellite("w3", "Unknown"), "metadata: {name: w4}",
+	}, "\n---\n")), "that of the node itself is let go")
+}
+
+func TestADeadSatelliteIsWaitedForWhenItsNodeIsGone(t *testing.T) {
+	last := step(t, "linstor", "wait until LINSTOR has forgotten the node")
+	require.Equal(t, StepGone, last.When())
+	require.True(t, last.For(StepNode{Name: "w1"}))
+	require.False(t, last.For(StepNode{Name: "w1", Running: true}))
+	require.Equal(t, []string{"w1"}, chosen(t, last.WaitWhile, "metadata: {name: w1}\n---\nmetadata: {name: w2}"))
+}
+
+func TestNothingWaitsForAnAuthorityElsewhere(t *testing.T) {
+	issuers, _ := load(t, Data()).Package("cert-manager-issuers")
+	for _, c := range issuers.Health.Conditions {
+		require.Equal(t, "selfsigned-cluster-issuer", c.Name, "LINSTOR waits for what has no name too")
+	}
+	agents, _ := load(t, Data()).Package("monitoring-agents")
+	require.Contains(t, agents.After, "storage-classes", "its volumes")
 }

@@ -5,7 +5,6 @@ package kube
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -44,13 +43,16 @@ func (c *Client) Exec(ctx context.Context, command Command) (string, error) {
 		return fail(err)
 	}
 	var out, said limited
-	if err := executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &out, Stderr: &said}); err != nil {
-		if text := strings.TrimSpace(said.String()); text != "" {
-			err = fmt.Errorf("%w: %s", err, text)
-		}
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &out, Stderr: &said})
+	switch text := strings.TrimSpace(said.kept.String()); {
+	case err != nil && text != "":
+		return fail(fmt.Errorf("%w: %s", err, text))
+	case err != nil:
 		return fail(err)
+	case out.over:
+		return fail(fmt.Errorf("it prints more than %d bytes", maxOutput))
 	}
-	return out.String(), nil
+	return out.kept.String(), nil
 }
 
 // readyPod is the name of a pod that is Ready and stays.
@@ -103,12 +105,16 @@ func (c *Client) executor(command Command, pod string) (remotecommand.Executor, 
 	})
 }
 
-// limited keeps what is written, and refuses more than maxOutput.
-type limited struct{ bytes.Buffer }
+// limited keeps the first maxOutput bytes of what is written, and whether there was more. It takes all, for remotecommand only logs
+// an error of it. The buffer is no embedded one, whose ReadFrom would be used instead of Write.
+type limited struct {
+	kept bytes.Buffer
+	over bool
+}
 
 func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > maxOutput {
-		return 0, errors.New("it prints more than 1 MiB")
-	}
-	return l.Buffer.Write(p)
+	room := min(len(p), maxOutput-l.kept.Len())
+	l.kept.Write(p[:room])
+	l.over = l.over || room < len(p)
+	return len(p), nil
 }

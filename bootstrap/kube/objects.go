@@ -17,11 +17,11 @@ import (
 // pageSize is how many objects are asked for at once: what kubectl asks for.
 const pageSize = 500
 
-// Objects reads every object of a kind. An empty namespace means all of them, and what is in none. Where the kind's whole API group
-// is not served there are none; a group that is served without the kind is an error, for objects of another version may be there.
+// Objects reads every object of a kind. An empty namespace means all of them, and what is in none. A kind that is not served is an
+// *UnservedError, never an empty answer: an API server that has just started serves custom resources only after a while.
 func (c *Client) Objects(ctx context.Context, apiVersion, kind, namespace string) ([]map[string]any, error) {
-	resource, served, err := c.resourceOf(apiVersion, kind)
-	if err != nil || !served {
+	resource, err := c.resourceOf(ctx, apiVersion, kind)
+	if err != nil {
 		return nil, err
 	}
 	var out []map[string]any
@@ -41,38 +41,61 @@ func (c *Client) Objects(ctx context.Context, apiVersion, kind, namespace string
 }
 
 // resourceOf finds the plural under which a kind is served.
-func (c *Client) resourceOf(apiVersion, kind string) (out schema.GroupVersionResource, served bool, err error) {
+func (c *Client) resourceOf(ctx context.Context, apiVersion, kind string) (out schema.GroupVersionResource, err error) {
 	version, err := schema.ParseGroupVersion(apiVersion)
 	if err != nil {
-		return out, false, err
+		return out, err
 	}
 	list, err := c.Typed.Discovery().ServerResourcesForGroupVersion(apiVersion)
 	if apierrors.IsNotFound(err) {
-		groups, err := c.Typed.Discovery().ServerGroups()
-		if err != nil {
-			return out, false, fmt.Errorf("list the API's groups: %w", err)
-		}
-		for _, group := range groups.Groups {
-			if group.Name == version.Group {
-				return out, false, &UnservedError{APIVersion: apiVersion, Kind: kind}
-			}
-		}
-		return out, false, nil
+		return out, c.unserved(ctx, version, kind)
 	}
 	if err != nil {
-		return out, false, fmt.Errorf("list the resources of %s: %w", apiVersion, err)
+		return out, fmt.Errorf("list the resources of %s: %w", apiVersion, err)
 	}
 	for _, resource := range list.APIResources {
 		// Subresources, such as pods/eviction, have kinds too.
 		if resource.Kind == kind && !strings.Contains(resource.Name, "/") {
-			return version.WithResource(resource.Name), true, nil
+			return version.WithResource(resource.Name), nil
 		}
 	}
-	return out, false, &UnservedError{APIVersion: apiVersion, Kind: kind}
+	return out, &UnservedError{APIVersion: apiVersion, Kind: kind}
 }
 
-// UnservedError says that an API does not serve a kind, although it has the group.
-type UnservedError struct{ APIVersion, Kind string }
+// unserved is the error for a kind whose version is not served.
+func (c *Client) unserved(ctx context.Context, version schema.GroupVersion, kind string) error {
+	groups, err := c.Typed.Discovery().ServerGroups()
+	if err != nil {
+		return fmt.Errorf("list the API's groups: %w", err)
+	}
+	out := &UnservedError{APIVersion: version.String(), Kind: kind}
+	for _, group := range groups.Groups {
+		if group.Name == version.Group {
+			return out
+		}
+	}
+	// What discovery lacks may be late. What is stored is not.
+	crds, err := c.Dynamic.Resource(schema.GroupVersionResource{
+		Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions",
+	}).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("list CRDs: %w", err)
+	}
+	out.Undefined = true
+	for _, crd := range crds.Items {
+		if strings.HasSuffix(crd.GetName(), "."+version.Group) { // always plural.group
+			out.Undefined = false
+		}
+	}
+	return out
+}
+
+// UnservedError says that an API does not serve a kind.
+type UnservedError struct {
+	APIVersion, Kind string
+	// Undefined says that no CRD is of its group either: there are no such objects.
+	Undefined bool
+}
 
 func (e *UnservedError) Error() string {
 	return fmt.Sprintf("the API does not serve %s of %s", e.Kind, e.APIVersion)
