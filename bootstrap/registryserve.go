@@ -15,6 +15,7 @@ import (
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/bundles/archive"
+	"github.com/cozystack/cozy-install/talos"
 )
 
 // RegistryOptions is everything the bastion's registry is told by its caller.
@@ -104,7 +105,7 @@ func (o RegistryOptions) upstream() (*archive.Upstream, error) {
 		if err != nil {
 			return nil, err
 		}
-		return archive.NewUpstream(archive.UpstreamOptions{Registries: hosts, Allow: o.Allow})
+		return archive.NewUpstream(archive.UpstreamOptions{Registries: hosts, Allow: o.Allow, Log: o.Log})
 	}
 	plan, err := ResolveBundle(o.Site, "")
 	if err != nil {
@@ -118,9 +119,12 @@ func (o RegistryOptions) upstream() (*archive.Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	version, more := runBeside(o.Site, plan)
+	version, more, err := runBeside(o.Site, plan)
+	if err != nil {
+		return nil, err
+	}
 	return archive.NewUpstream(archive.UpstreamOptions{
-		Registries: hosts, Logins: logins, Images: append(imagesOf(plan, version, more), o.Images...), Allow: o.Allow,
+		Registries: hosts, Logins: logins, Images: append(imagesOf(plan, version, more), o.Images...), Allow: o.Allow, Log: o.Log,
 	})
 }
 
@@ -166,7 +170,10 @@ func upstreamsOf(s *site.Site, plan *bundles.Plan) (map[string]string, error) {
 	if s.Talos != nil {
 		configured = mirrors(s)
 	}
-	version, more := runBeside(s, plan)
+	version, more, err := runBeside(s, plan)
+	if err != nil {
+		return nil, err
+	}
 	hosts, err := imageHosts(plan, version, more)
 	if err != nil {
 		return nil, err
@@ -186,19 +193,17 @@ func upstreamsOf(s *site.Site, plan *bundles.Plan) (map[string]string, error) {
 
 // runBeside is what a site runs beside the images that its plan lists: the version of Talos, empty for none, its installer, and what
 // only values name.
-func runBeside(s *site.Site, plan *bundles.Plan) (talosVersion string, images []string) {
-	if s.Talos != nil {
-		talosVersion = s.Talos.Version
-	}
-	return talosVersion, append(imagesOfValues(s, plan), installerOf(s))
-}
-
-// installerOf is the image that a site's Talos is installed from, of some schematic; empty: there is none.
-func installerOf(s *site.Site) string {
+func runBeside(s *site.Site, plan *bundles.Plan) (talosVersion string, images []string, err error) {
+	images = imagesOfValues(s, plan)
 	if s.Talos == nil {
-		return ""
+		return "", images, nil
 	}
-	return installImage(s.Talos, "any")
+	// Nodes ask for the installer of their schematic, and a login is lent for no other.
+	schematic, _, err := talos.Schematic(requirements(plan.Talos), s.Talos.Extensions, s.Talos.KernelArgs)
+	if err != nil {
+		return "", nil, err
+	}
+	return s.Talos.Version, append(images, installImage(s.Talos, schematic)), nil
 }
 
 // plainHosts are the registries that the site file says are spoken to in plain HTTP: those of mirrors with http://.

@@ -19,8 +19,8 @@ const maxRedirects = 5
 // Exceptions are what an operator allows beyond TLS to the registries that he named, and to public hosts that these lead to.
 // Hosts are written as in an image's name, with a port where it has one. The zero value allows nothing.
 type Exceptions struct {
-	PlainHTTP  []string // registries that are spoken to in plain HTTP
-	PlainLogin []string // more of them, which are sent their login too
+	PlainHTTP  []string // registries, and hosts that these lead to, that are spoken to in plain HTTP
+	PlainLogin []string // more of them, which are sent the login too
 	// Follow are hosts that a registry may lead to although they are on a private network, or that may be its token service,
 	// which gets its login, although they have nothing to do with its name.
 	Follow []string
@@ -34,9 +34,9 @@ func (e Exceptions) plain() hosts { return hostsOf(e.PlainHTTP...).and(hostsOf(e
 type guard struct {
 	network    http.RoundTripper
 	registry   string // host, with a port where it has one
-	plain      bool   // plain HTTP to it is allowed
 	login      bool   // it has one, which is not for everybody
-	plainLogin bool   // which may be sent in plain HTTP
+	plain      hosts  // may be spoken to in plain HTTP
+	plainLogin hosts  // may be sent the login in plain HTTP
 	named      hosts  // may be on a private network
 	follow     hosts  // may get the login
 }
@@ -46,7 +46,7 @@ func newGuard(registry string, login bool, allowed Exceptions, named hosts, netw
 	follow := hostsOf(allowed.Follow...)
 	return &guard{
 		network: network, registry: registry, login: login,
-		plain: allowed.plain().has(registry, ""), plainLogin: hostsOf(allowed.PlainLogin...).has(registry, ""),
+		plain: allowed.plain(), plainLogin: hostsOf(allowed.PlainLogin...),
 		named: named.and(follow), follow: follow,
 	}
 }
@@ -72,25 +72,41 @@ func (g *guard) check(r *http.Request) error {
 		return errManyRedirects
 	}
 	home := hostsOf(g.registry).has(r.URL.Host, r.URL.Scheme)
-	switch {
-	case r.URL.Scheme == "https":
-	case r.URL.Scheme != "http" || !home || (!g.plain && !isLoopback(g.registry)):
-		return &PlainHTTPError{Host: r.URL.Host, Registry: g.registry}
-	case g.login && !g.plainLogin:
-		return &PlainLoginError{Registry: g.registry}
-	}
-	if home {
-		return nil
+	if err := g.checkPlain(r, home); err != nil || home {
+		return err
 	}
 	if !g.named.has(r.URL.Host, r.URL.Scheme) && isPrivateHost(r.URL.Hostname()) {
 		return &AstrayError{Registry: g.registry, Host: r.URL.Host, Why: "which is on a private network"}
 	}
-	// What is not only read carries a token, or content that is for the registry alone.
-	carries := r.Header.Get("Authorization") != "" || (r.Method != http.MethodGet && r.Method != http.MethodHead)
-	if carries && !g.belongs(r.URL.Hostname()) && !g.follow.has(r.URL.Host, r.URL.Scheme) {
+	if carries(r) && !g.belongs(r.URL.Hostname()) && !g.follow.has(r.URL.Host, r.URL.Scheme) {
 		return &AstrayError{Registry: g.registry, Host: r.URL.Host, Why: "with its login"}
 	}
 	return nil
+}
+
+// checkPlain looks at requests without TLS. Another host than the registry needs an exception of its own, on loopback too.
+func (g *guard) checkPlain(r *http.Request, home bool) error {
+	if r.URL.Scheme == "https" {
+		return nil
+	}
+	isAllowed := g.plain.has(r.URL.Host, r.URL.Scheme)
+	if home {
+		isAllowed = g.plain.has(g.registry, "") || isLoopback(g.registry)
+	}
+	switch {
+	case r.URL.Scheme != "http" || !isAllowed:
+		return &PlainHTTPError{Host: r.URL.Host, Registry: g.registry}
+	case home && g.login && !g.plainLogin.has(g.registry, ""):
+		return &PlainLoginError{Registry: g.registry}
+	case !home && carries(r) && !g.plainLogin.has(r.URL.Host, r.URL.Scheme):
+		return &PlainLoginError{Registry: r.URL.Host}
+	}
+	return nil
+}
+
+// carries reports whether a request has a token or a login, or content that is for the registry alone: it is not only read.
+func carries(r *http.Request) bool {
+	return r.Header.Get("Authorization") != "" || (r.Method != http.MethodGet && r.Method != http.MethodHead)
 }
 
 // belongs reports whether a host is the registry's, or of the same domain, as auth.docker.io is of index.docker.io's.

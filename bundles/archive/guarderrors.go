@@ -36,7 +36,8 @@ func (e *PlainHTTPError) Error() string {
 // Hint says how to allow it.
 func (e *PlainHTTPError) Hint() string {
 	if e.Host != e.Registry {
-		return "name a registry that has everything itself, or leads on by HTTPS"
+		return "if " + e.Host + " has no TLS, and the network up to it is trusted, give --insecure=" + e.Host +
+			"; or name a registry that leads on by HTTPS"
 	}
 	return "if " + e.Registry + " has no TLS, and the network up to it is trusted, give --insecure=" + e.Registry +
 		", or give it in the site file as a mirror with http://"

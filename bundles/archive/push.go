@@ -33,7 +33,10 @@ func (e *PushError) Hint() string {
 	var refused *transport.Error
 	var plain *PlainHTTPError
 	var login *PlainLoginError
+	var astray *AstrayError
 	switch {
+	case errors.As(e.Err, &astray):
+		return astray.Hint()
 	case errors.As(e.Err, &login):
 		return "give --insecure-login if everybody on the network up to the registry may read the login"
 	case errors.As(e.Err, &plain), errors.Is(e.Err, http.ErrSchemeMismatch):
@@ -44,22 +47,43 @@ func (e *PushError) Hint() string {
 	return ""
 }
 
+// PushOptions say what a registry is trusted with beyond TLS. The zero value allows nothing.
+type PushOptions struct {
+	// Insecure allows plain HTTP, which is allowed to the registry itself on loopback anyway.
+	Insecure bool
+	// InsecureLogin sends the login in plain HTTP too, which is not done on loopback either without it.
+	InsecureLogin bool
+	// Follow are hosts that the registry may lead to although they are on a private network, or that may be its token service
+	// although they have nothing to do with its name. What is allowed beyond TLS is allowed for them too.
+	Follow []string
+}
+
+func (o PushOptions) exceptions(registry string) Exceptions {
+	out, all := Exceptions{Follow: o.Follow}, append([]string{registry}, o.Follow...)
+	if o.Insecure || o.InsecureLogin {
+		out.PlainHTTP = all
+	}
+	if o.InsecureLogin {
+		out.PlainLogin = all
+	}
+	return out
+}
+
 // Push gives the image to a registry, with the login that Docker's config has for it, and returns its name there by digest.
-// A reference without a tag gets the image's version. Insecure allows plain HTTP, which is allowed on loopback anyway. An
-// error of the registry is a *PushError. What the registry has already is not sent again. InsecureLogin sends the login in
-// plain HTTP too, which is not done on loopback either without it.
-func (i *ControllerImage) Push(ctx context.Context, to string, insecure, insecureLogin bool) (string, error) {
-	return i.push(ctx, to, insecure, insecureLogin, nil)
+// A reference without a tag gets the image's version. An error of the registry is a *PushError. What the registry has already
+// is not sent again.
+func (i *ControllerImage) Push(ctx context.Context, to string, o PushOptions) (string, error) {
+	return i.push(ctx, to, o, nil)
 }
 
 // push takes the network of a test; nil means the real one.
-func (i *ControllerImage) push(ctx context.Context, to string, insecure, insecureLogin bool, network http.RoundTripper) (string, error) {
+func (i *ControllerImage) push(ctx context.Context, to string, o PushOptions, network http.RoundTripper) (string, error) {
 	named, err := i.destination(to)
 	if err != nil {
 		return "", err
 	}
 	options := []name.Option{name.StrictValidation}
-	if insecure || insecureLogin {
+	if o.Insecure || o.InsecureLogin {
 		options = append(options, name.Insecure)
 	}
 	tag, err := name.NewTag(named.String(), options...)
@@ -72,15 +96,10 @@ func (i *ControllerImage) push(ctx context.Context, to string, insecure, insecur
 	if err != nil {
 		return "", &PushError{named.String(), err}
 	}
-	host, allowed := tag.RegistryStr(), Exceptions{}
-	if insecure || insecureLogin {
-		allowed.PlainHTTP = []string{host}
-	}
-	if insecureLogin {
-		allowed.PlainLogin = allowed.PlainHTTP
-	}
+	host := tag.RegistryStr()
+	allowed := o.exceptions(host)
 	if network == nil {
-		own := newNetwork(hostsOf(host))
+		own := newNetwork(hostsOf(host).and(hostsOf(o.Follow...)))
 		defer own.CloseIdleConnections()
 		network = own
 	}

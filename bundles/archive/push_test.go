@@ -48,7 +48,7 @@ func TestAPushedImageIsThereByDigestAndByTag(t *testing.T) {
 	host := strings.TrimPrefix(startUpstream(t, "").URL, "http://")
 
 	for to, tag := range map[string]string{"/team/controller": ":v1.2.3", "/team/controller:latest": ":latest"} {
-		reference, err := made.Push(t.Context(), host+to, false, false)
+		reference, err := made.Push(t.Context(), host+to, PushOptions{})
 		require.NoError(t, err)
 		require.Equal(t, host+"/team/controller@"+made.Digest.String(), reference)
 
@@ -72,7 +72,7 @@ func TestPushLogsInAsDockersConfigSays(t *testing.T) {
 	made := buildController(t, standIn{}, "amd64")
 	host := strings.TrimPrefix(startUpstream(t, "me:secret").URL, "http://")
 
-	_, err := made.Push(t.Context(), host+"/controller", false, false)
+	_, err := made.Push(t.Context(), host+"/controller", PushOptions{})
 
 	var refused *PushError
 
@@ -81,10 +81,10 @@ func TestPushLogsInAsDockersConfigSays(t *testing.T) {
 
 	write(t, filepath.Join(dir, "config.json"),
 		`{"auths":{"`+host+`":{"auth":"`+base64.StdEncoding.EncodeToString([]byte("me:secret"))+`"}}}`)
-	_, err = made.Push(t.Context(), host+"/controller", true, false)
+	_, err = made.Push(t.Context(), host+"/controller", PushOptions{Insecure: true})
 	require.ErrorAs(t, err, &refused)
 	require.Contains(t, refused.Hint(), "--insecure-login")
-	_, err = made.Push(t.Context(), host+"/controller", false, true)
+	_, err = made.Push(t.Context(), host+"/controller", PushOptions{InsecureLogin: true})
 	require.NoError(t, err)
 }
 
@@ -100,14 +100,14 @@ func TestPushSpeaksPlainHTTPOnlyWhereItMay(t *testing.T) {
 	}}
 
 	for _, host := range []string{"10.1.2.3:5000", "registry.local", "registry.example.org"} {
-		_, err := made.push(t.Context(), host+"/controller", false, false, network)
+		_, err := made.push(t.Context(), host+"/controller", PushOptions{}, network)
 
 		var refused *PushError
 
 		require.ErrorAs(t, err, &refused, host)
 		require.Contains(t, refused.Hint(), "--insecure", host)
 
-		reference, err := made.push(t.Context(), host+"/controller", true, false, network)
+		reference, err := made.push(t.Context(), host+"/controller", PushOptions{Insecure: true}, network)
 		require.NoError(t, err, host)
 		require.Equal(t, host+"/controller@"+made.Digest.String(), reference)
 	}
@@ -117,7 +117,7 @@ func TestPlacesForAnImageAreChecked(t *testing.T) {
 	made := buildController(t, standIn{}, "amd64")
 
 	for _, to := range []string{"", "UPPER/case", "example.org/a@" + someDigest, "https://example.org/a"} {
-		_, err := made.Push(t.Context(), to, false, false)
+		_, err := made.Push(t.Context(), to, PushOptions{})
 
 		var wrong *ReferenceError
 

@@ -26,6 +26,7 @@ type UpstreamError struct {
 	Err    error
 	// isForeign says that nobody allowed to ask it.
 	isForeign bool
+	advice    string // what an operator can do; empty: not known
 }
 
 func (e *UpstreamError) Error() string {
@@ -46,6 +47,16 @@ func (e *UpstreamError) Error() string {
 }
 
 func (e *UpstreamError) Unwrap() error { return e.Err }
+
+// Hint says what to do, if that is known.
+func (e *UpstreamError) Hint() string {
+	hinting := interface{ Hint() string }(nil)
+	if e.advice == "" && errors.As(e.Err, &hinting) {
+		return hinting.Hint()
+	}
+
+	return e.advice
+}
 
 // answer is how a client is told: containerd asks the next mirror whatever it is, and tries again later.
 func (e *UpstreamError) answer() int {

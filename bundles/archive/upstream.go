@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -59,6 +60,8 @@ type UpstreamOptions struct {
 	Allow  Exceptions
 	// Transport is the network; nil means the real one.
 	Transport http.RoundTripper
+	// Log is told of logins that are not sent. Nil: nobody is.
+	Log *slog.Logger
 }
 
 // NewUpstream makes an Upstream. All that is wrong with the options is told at once.
@@ -72,9 +75,9 @@ func NewUpstream(o UpstreamOptions) (*Upstream, error) {
 	var wrong error
 
 	for _, host := range slices.Sorted(maps.Keys(o.Registries)) {
-		at, err := newPlace(host, o.Registries[host], o.Logins[host])
+		at, err := newPlace(host, o.Registries[host], o.Logins[host], o.Allow.plain())
 		if err == nil {
-			err = u.add(host, at)
+			u.add(host, at, o.Log)
 		}
 
 		if err != nil {
@@ -96,18 +99,22 @@ func NewUpstream(o UpstreamOptions) (*Upstream, error) {
 	return u, wrong
 }
 
-// add takes a place, unless its login would be for everybody on the way to read.
-func (u *Upstream) add(host string, at place) error {
+// add takes a place; without its login, if that would be for everybody on the way to read: the other registries are served
+// all the same.
+func (u *Upstream) add(host string, at place, log *slog.Logger) {
+	asked := at.registry.RegistryStr()
 	if at.isPlain {
-		u.allows.PlainHTTP = append(slices.Clone(u.allows.PlainHTTP), at.registry.RegistryStr())
+		u.allows.PlainHTTP = append(slices.Clone(u.allows.PlainHTTP), asked)
+	}
+
+	if at.isPlain && at.login != (Login{}) && !hostsOf(u.allows.PlainLogin...).has(asked, "") {
+		at.login, at.isUnsent = Login{}, true
+		if unsent := (&PlainLoginError{Registry: asked}); log != nil {
+			log.Warn("a registry is asked without its login", "registry", asked, "err", unsent, "hint", unsent.Hint())
+		}
 	}
 
 	u.places[host] = at
-	if at.isPlain && at.login != (Login{}) && !hostsOf(u.allows.PlainLogin...).has(at.registry.RegistryStr(), "") {
-		return &PlainLoginError{Registry: at.registry.RegistryStr()}
-	}
-
-	return nil
 }
 
 func (u *Upstream) registries() []string {

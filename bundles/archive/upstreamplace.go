@@ -25,9 +25,11 @@ type place struct {
 	registry name.Registry
 	login    Login
 	isPlain  bool // the operator said that it has no TLS
+	isUnsent bool // it has a login, which is not sent since there is no TLS
 }
 
-func newPlace(host, mirror string, login Login) (place, error) {
+// newPlace makes the place of a host's images. Plain are hosts that may be spoken to in plain HTTP, if they do not speak TLS.
+func newPlace(host, mirror string, login Login, plain hosts) (place, error) {
 	var options []name.Option
 
 	isPlain := false
@@ -39,14 +41,16 @@ func newPlace(host, mirror string, login Login) (place, error) {
 		}
 
 		host = parsed.Host
-		if isPlain = parsed.Scheme == "http"; isPlain {
-			options = append(options, name.Insecure)
-		}
+		isPlain = parsed.Scheme == "http"
+	}
+
+	if isPlain || plain.has(host, "") {
+		options = append(options, name.Insecure)
 	}
 
 	registry, err := name.NewRegistry(host, append(options, name.StrictValidation)...)
 
-	return place{registry, login, isPlain}, err
+	return place{registry: registry, login: login, isPlain: isPlain}, err
 }
 
 // reference is where an image is fetched. Hosts that nobody allowed are not asked, and neither are those that had enough.
@@ -73,7 +77,7 @@ func (u *Upstream) reference(image Image) (name.Reference, error) {
 
 // failed turns an error of the client into one that says what the registry meant.
 func (u *Upstream) failed(image Image, err error) error {
-	at := u.places[image.Host].registry
+	at, as := u.places[image.Host], u.loginFor(image)
 	u.dropPuller(image)
 
 	out := &UpstreamError{Host: image.Host, Err: err}
@@ -81,10 +85,20 @@ func (u *Upstream) failed(image Image, err error) error {
 		out.Status = answered.StatusCode
 	}
 
+	if out.Status == http.StatusUnauthorized || out.Status == http.StatusForbidden {
+		switch {
+		case at.isUnsent:
+			out.advice = (&PlainLoginError{Registry: at.registry.RegistryStr()}).Hint()
+		case at.login != as:
+			out.advice = "if everybody who reaches the bastion's registry may have it, lend it the login: give bundle serve --image " +
+				image.Host + "/" + image.Path
+		}
+	}
+
 	if out.Status == http.StatusTooManyRequests {
 		u.mu.Lock()
 		defer u.mu.Unlock()
-		out.After = max(time.Until(u.resting[restKey(at.RegistryStr(), u.loginFor(image))]), time.Second)
+		out.After = max(time.Until(u.resting[restKey(at.registry.RegistryStr(), as)]), time.Second)
 	}
 
 	return out

@@ -3,7 +3,10 @@
 package archive
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -122,19 +125,31 @@ func TestALoginIsPresentedToItsRegistryOnly(t *testing.T) {
 	options := UpstreamOptions{
 		Registries: registries, Logins: map[string]Login{"ghcr.io": {"puller", "secret"}}, Images: []string{"ghcr.io/team/tool:v9"},
 	}
-	_, err := NewUpstream(options)
+	var log bytes.Buffer
 
-	var login *PlainLoginError
+	options.Log = slog.New(slog.NewTextHandler(&log, nil))
+	unsent, err := NewUpstream(options)
+	require.NoError(t, err, "the others are served all the same")
+	t.Cleanup(unsent.Close)
+	require.Contains(t, log.String(), "--insecure-login="+closed.host)
+	log.Reset()
 
-	require.ErrorAs(t, err, &login)
-	require.Contains(t, login.Hint(), "--insecure-login="+closed.host)
+	without := httptest.NewServer(NewRegistry(t.Context(), newStore(t), unsent, options.Log))
+	t.Cleanup(without.Close)
+	require.NoError(t, pullAll(t, strings.TrimPrefix(without.URL, "http://")+"/quay.io/team/tool:v1"))
+	require.Equal(t, http.StatusBadGateway, get(t, without.URL+"/v2/ghcr.io/team/tool/manifests/v1", "").StatusCode)
+	require.Contains(t, log.String(), "--insecure-login="+closed.host)
+	log.Reset()
 
 	options.Allow.PlainLogin = []string{closed.host}
 	upstream, err := NewUpstream(options)
 	require.NoError(t, err)
 	t.Cleanup(upstream.Close)
 
-	host := serveThrough(t, newStore(t), upstream)
+	server := httptest.NewServer(NewRegistry(t.Context(), newStore(t), upstream, options.Log))
+	t.Cleanup(server.Close)
+
+	host := strings.TrimPrefix(server.URL, "http://")
 	require.NoError(t, pullAll(t, host+"/quay.io/team/tool:v1"))
 	require.NoError(t, pullAll(t, host+"/ghcr.io/team/tool:v1"))
 	require.False(t, leaked.Load())
@@ -143,6 +158,7 @@ func TestALoginIsPresentedToItsRegistryOnly(t *testing.T) {
 	got := get(t, "http://"+host+"/v2/ghcr.io/team/secret/manifests/v1", "")
 	require.Equal(t, http.StatusBadGateway, got.StatusCode)
 	require.Contains(t, string(got.body), "wants a login")
+	require.Contains(t, log.String(), "give bundle serve --image ghcr.io/team/secret")
 }
 
 func TestMirrorsOfAnUpstreamAreURLsWithoutAPath(t *testing.T) {

@@ -117,7 +117,7 @@ func newImageSaveCommand(streams Streams, version string) *cobra.Command {
 func newImagePushCommand(streams Streams, version string) *cobra.Command {
 	var from binariesFlag
 	var output outputFlag
-	var insecure, insecureLogin bool
+	var trusted archive.PushOptions
 	c := &cobra.Command{
 		Use: "push REFERENCE", Short: "Push cozy-controller's image to a registry", Args: usageArgs(cobra.ExactArgs(1)),
 		Long: "Push cozy-controller's image to a registry: REGISTRY/REPOSITORY, with a :TAG if it is not to be the version. Logins are\n" +
@@ -130,7 +130,7 @@ func newImagePushCommand(streams Streams, version string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			reference, err := image.Push(cmd.Context(), args[0], insecure, insecureLogin)
+			reference, err := image.Push(cmd.Context(), args[0], trusted)
 			if err != nil {
 				return err
 			}
@@ -139,7 +139,9 @@ func newImagePushCommand(streams Streams, version string) *cobra.Command {
 	}
 	from.add(c)
 	output.add(c)
-	c.Flags().BoolVar(&insecure, "insecure", false, "allow plain HTTP also to other hosts than this one")
-	c.Flags().BoolVar(&insecureLogin, "insecure-login", false, "send the login in plain HTTP too, for everybody on the way to read")
+	c.Flags().BoolVar(&trusted.Insecure, "insecure", false, "allow plain HTTP also to other hosts than this one")
+	c.Flags().StringSliceVar(&trusted.Follow, "follow", nil,
+		"a host on a private network that the registry may lead to, or a token service of another domain; may be repeated")
+	c.Flags().BoolVar(&trusted.InsecureLogin, "insecure-login", false, "send the login in plain HTTP too, for everybody on the way to read")
 	return c
 }
