@@ -79,7 +79,7 @@ func keptArchive(dir *workdir.Dir) (*usedArchive, error) {
 // keep writes the archive down for later runs, and the key that it was checked with.
 func (a *usedArchive) keep(ctx context.Context, dir *workdir.Dir) error {
 	if a.trust.Key != nil {
-		if err := workdir.Replace(dir.Path(archiveKeyFile), []byte(a.trust.Key.String()+"\n")); err != nil {
+		if err := workdir.Replace(dir.Path(workdir.ArchiveKeyFile), []byte(a.trust.Key.String()+"\n")); err != nil {
 			return err
 		}
 	}
@@ -153,7 +153,7 @@ func (a *usedArchive) controllerRoot(installed string) (archive.Root, bool) {
 func (a ArchiveOptions) trust(dir *workdir.Dir) (archive.Trust, error) {
 	line, trust := a.PublicKey, archive.Trust{Unsigned: a.Unsigned}
 	if len(line) == 0 {
-		kept, err := dir.Read(archiveKeyFile)
+		kept, err := dir.Read(workdir.ArchiveKeyFile)
 		if errors.Is(err, fs.ErrNotExist) {
 			return trust, nil
 		}

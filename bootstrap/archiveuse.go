@@ -19,8 +19,6 @@ import (
 )
 
 const (
-	// archiveKeyFile keeps, in the work directory, the public key that an archive was checked with.
-	archiveKeyFile = "archive-key.pub"
 	// registryDir is, in the work directory, the store of the bastion's registry where none is named.
 	registryDir = "registry"
 	// archiveAssetsDir holds the boot assets of archives, by the archive.

@@ -24,6 +24,9 @@ func (b *bringup) bootAssets(ctx context.Context, say func(string)) (assets.Asse
 		}
 		return found, err
 	}
+	if b.unreadable != nil {
+		return assets.Assets{}, b.unreadable
+	}
 	if b.opts.archived != nil {
 		return b.archivedAssets(want, say)
 	}

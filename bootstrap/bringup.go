@@ -33,6 +33,9 @@ type bringup struct {
 	creds   *talos.Credentials // nil until made of the secrets
 	cluster *kube.Client       // nil until the kubeconfig is there
 	netboot *netboot           // nil while nothing is served
+	// unreadable says why it is not known whether the site takes everything from an archive; nil: it is. Only what an
+	// archive decides fails with it: machine configs, boot assets, and where charts come from.
+	unreadable error
 	// registry ends the bastion's registry, and waits for that; nil: this run does not serve it.
 	registry func() error
 	only     string   // the one node that the run is about; empty: all
@@ -68,12 +71,9 @@ type bringup struct {
 
 // newBringup assembles a run. Unless it was given an archive, it has that of an earlier run.
 func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {
+	var unreadable error
 	if o.archived == nil && !o.Archive.Online {
-		kept, err := keptArchive(dir)
-		if err != nil {
-			return nil, err
-		}
-		o.archived = kept
+		o.archived, unreadable = keptArchive(dir)
 	}
 	charts, err := manifests.NewRepository(manifests.Charts())
 	if err != nil {
@@ -89,7 +89,7 @@ func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {
 	}
 	return &bringup{
 		opts: o, site: o.Site, dir: dir, log: o.log(), plan: plan, endpoint: endpoint, shelf: bundles.NewShelf(charts, nil),
-		turns: make(chan struct{}, nodesAtOnce),
+		turns: make(chan struct{}, nodesAtOnce), unreadable: unreadable,
 	}, nil
 }
 
@@ -131,11 +131,7 @@ func (b *bringup) talosconfig() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := b.talosCluster()
-	if err != nil {
-		return nil, err
-	}
-	return talos.Talosconfig(cluster, secrets, addresses(b.controlPlanes()))
+	return talos.Talosconfig(talos.Cluster{Name: b.site.Metadata.Name}, secrets, addresses(b.controlPlanes()))
 }
 
 // kube is a client of the cluster, from the kubeconfig in the work directory. *NoKubeconfigError means that there is none.

@@ -48,6 +48,8 @@ func (b *bringup) takeChartSource(ctx context.Context) error {
 	source, bastion := b.opts.ChartSource, b.site.Registries.Bastion
 	switch {
 	case source != "":
+	case b.unreadable != nil:
+		return b.unreadable
 	case b.opts.archived == nil:
 		return nil
 	case bastion == nil:

@@ -55,7 +55,11 @@ type Work struct {
 
 // run assembles a run of the change, with the archive that it was given.
 func (w Work) run(ctx context.Context, o Options, dir *workdir.Dir) (b *bringup, err error) {
-	if o, err = o.openArchive(dir); err != nil {
+	o, err = o.openArchive(dir)
+	if kept := (*KeptArchiveError)(nil); errors.As(err, &kept) && !w.installs && !w.pulls {
+		err = nil // it needs nothing of it
+	}
+	if err != nil {
 		return nil, err
 	}
 	if w.installs || o.archived.isGiven() {

@@ -52,6 +52,9 @@ func (b *bringup) schematic() (id string, yaml []byte, err error) {
 
 func (b *bringup) talosCluster() (talos.Cluster, error) {
 	s := b.site
+	if b.unreadable != nil { // its images decide which registries have a mirror
+		return talos.Cluster{}, b.unreadable
+	}
 	id, _, err := b.schematic()
 	if err != nil {
 		return talos.Cluster{}, err

@@ -45,7 +45,9 @@ func (e *ArchiveError) Error() string { return "not a whole backup of a work dir
 // archived are the names that an archive may hold: all that a site cannot be managed without, and what is small. Boot
 // assets and snapshots are not among them.
 func archived() []string {
-	return []string{SecretsFile, EncryptedSecretsFile, TalosconfigFile, KubeconfigFile, JournalFile, NetbootFile, LeasesFile, ArchiveFile}
+	return []string{
+		SecretsFile, EncryptedSecretsFile, TalosconfigFile, KubeconfigFile, JournalFile, NetbootFile, LeasesFile, ArchiveFile, ArchiveKeyFile,
+	}
 }
 
 // Pack writes the small files of the directory as a tar archive. It needs no lock: each file is replaced as a whole.

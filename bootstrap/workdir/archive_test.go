@@ -25,11 +25,12 @@ func packed(t *testing.T) []byte {
 	require.NoError(t, d.Write(t.Context(), KubeconfigFile, []byte("access")))
 	require.NoError(t, d.UpdateJournal(t.Context(), func(j *Journal) { j.BootstrapNode = "cp1" }))
 	require.NoError(t, os.MkdirAll(d.Path(AssetsDir), 0o700))
+	require.NoError(t, d.Write(t.Context(), ArchiveKeyFile, []byte("key")))
 	var out bytes.Buffer
 	manifest, err := d.Pack(&out, "lab", made)
 	require.NoError(t, err)
 	require.Equal(t, "lab", manifest.Site)
-	require.Len(t, manifest.Files, 3)
+	require.Len(t, manifest.Files, 4)
 	return out.Bytes()
 }
 
@@ -45,6 +46,9 @@ func TestAWorkDirectoryComesBackAsItWas(t *testing.T) {
 		j, err := d.Journal()
 		require.NoError(t, err)
 		require.Equal(t, "cp1", j.BootstrapNode)
+		key, err := d.Read(ArchiveKeyFile)
+		require.NoError(t, err)
+		require.Equal(t, "key", string(key), "else an archive without a signature would be taken")
 		require.NoError(t, d.Close())
 		info, err := os.Stat(d.Path(SecretsFile))
 		require.NoError(t, err)

@@ -4,6 +4,7 @@ package world
 
 import (
 	"archive/tar"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -61,14 +62,29 @@ func TestAnArchiveIsAllThatASiteNeeds(t *testing.T) {
 	s.bootedFrom(saved)
 	s.configsLeadToTheBastion(saved)
 	s.fluxTakesChartsFromTheBastion()
+	s.knocksAtTheGateway()
+	require.Eventually(t, func() bool { return len(watch.Seen()) > 0 }, 10*time.Second, 50*time.Millisecond, "nothing was watched")
 	for _, begun := range watch.Seen() {
 		isDHCP := begun.Protocol == "udp" && begun.To == netip.AddrPortFrom(s.site.Network.Gateway, 67)
 		isKnock := begun.Protocol == "tcp" && begun.To == netip.AddrPortFrom(s.site.Network.Gateway, talos.Port) // machines are looked for at all addresses
 		require.True(t, isDHCP || isKnock, begun)
 	}
-	for _, host := range s.Plane.AskedByFlux() {
+	asked := s.Plane.AskedByFlux()
+	require.Contains(t, asked, bastionRegistry, "else nothing was heard")
+	for _, host := range asked {
 		name, _, _ := strings.Cut(host, ":")
 		require.True(t, host == bastionRegistry || strings.HasSuffix(name, ".svc.cluster.local") || strings.HasSuffix(name, ".svc"), host)
+	}
+}
+
+// knocksAtTheGateway sends what a watch that works has seen, and what is allowed: a search for machines does so too. Nobody answers.
+func (s *stage) knocksAtTheGateway() {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Second)
+	defer cancel()
+	conn, err := s.network.Bastion.Dial(ctx, netip.Addr{}, netip.AddrPortFrom(s.site.Network.Gateway, talos.Port).String())
+	if err == nil {
+		require.NoError(s.t, conn.Close())
 	}
 }
 
