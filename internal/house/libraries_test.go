@@ -66,7 +66,7 @@ func libraries() []library {
 		}, why: "the bastion's program is not a controller, and its start-up is measured"},
 		{path: "k8s.io/kubectl", in: []string{"bootstrap/kube"}, why: "nodes are drained in one place, and the rest of kubectl is a command line"},
 		{path: "k8s.io/client-go", in: []string{
-			"bootstrap/kube", "bundles", "tenant/controller", "cmd/...", "lab/...",
+			"bootstrap/kube", "bundles", "tenant/controller", "tenant/admin", "cmd/...", "lab/...",
 		}, why: "clients are made in bootstrap/kube and handed on"},
 
 		{path: "filippo.io/age", in: []string{"talos", "bootstrap/site"}, why: "talos seals secrets, and the site file checks who may open them"},

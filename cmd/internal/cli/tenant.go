@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,40 +10,41 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/cozystack/cozy-install/bootstrap/kube"
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
+	"github.com/cozystack/cozy-install/tenant/admin"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
 func newTenantCommand(streams Streams) *cobra.Command {
-	return newGroup("tenant", "Look at the tenants of a cluster",
+	return newGroup("tenant", "Make and look at the tenants of a cluster, and give people access",
 		tenantView(streams, "list", "List all tenants", tenantTable),
 		tenantView(streams, "tree", "Show the tenants as a tree", tenantTree),
+		newTenantShowCommand(streams), newTenantCreateCommand(streams), newTenantKubeconfigCommand(streams),
 	)
 }
 
 // tenantView is a command that shows all tenants in one way.
 func tenantView(streams Streams, use, short string, text func([]tenantRow) string) *cobra.Command {
-	var kubeconfig, contextName string
+	var flags clusterFlags
 	var output outputFlag
 	c := &cobra.Command{
 		Use: use, Short: short, Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := kube.FromFile(kubeconfig, contextName)
+			client, err := kube.FromFile(flags.kubeconfig, flags.context)
 			if err != nil {
 				return err
 			}
-			rows, err := readTenants(cmd.Context(), client)
+			tenants, err := admin.List(cmd.Context(), client.Dynamic)
 			if err != nil {
-				return err
+				return client.Answered(err)
 			}
+			rows := rowsOf(tenants)
 			return output.print(streams.Out, rows, func() string { return text(rows) })
 		},
 	}
-	c.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the cluster (default: where kubectl looks)")
-	c.Flags().StringVar(&contextName, "context", "", "context in the kubeconfig (default: the current one)")
+	flags.add(c)
 	output.add(c)
 	return c
 }
@@ -60,22 +60,14 @@ type tenantRow struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-func readTenants(ctx context.Context, client *kube.Client) ([]tenantRow, error) {
-	gvr := v1alpha1.GroupVersion.WithResource(v1alpha1.TenantPlural)
-	found, err := client.Dynamic.Resource(gvr).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("list tenants: %w", client.Answered(err))
-	}
-	rows := make([]tenantRow, 0, len(found.Items))
-	for _, item := range found.Items {
-		var t v1alpha1.Tenant
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(item.Object, &t); err != nil {
-			return nil, fmt.Errorf("read tenant %s/%s: %w", item.GetNamespace(), item.GetName(), err)
-		}
+// rowsOf are the rows of tenants, sorted by their own namespaces.
+func rowsOf(tenants []v1alpha1.Tenant) []tenantRow {
+	rows := make([]tenantRow, 0, len(tenants))
+	for _, t := range tenants {
 		rows = append(rows, rowOf(t))
 	}
 	slices.SortFunc(rows, func(a, b tenantRow) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
-	return rows, nil
+	return rows
 }
 
 func rowOf(t v1alpha1.Tenant) tenantRow {

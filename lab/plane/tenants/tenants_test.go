@@ -25,6 +25,9 @@ func TestTenants(t *testing.T) {
 		t.Run("root is adopted", w.rootIsAdopted) &&
 		t.Run("children get namespaces, hosts and services", w.childrenAreResolved) &&
 		t.Run("kubectl prints what tenants are", w.kubectlPrints) &&
+		t.Run("levels hold in tenants below and nowhere else", w.levelsReachDown) &&
+		t.Run("tokens are given of one's own level and below", w.tokensAreOfOnesLevel) &&
+		t.Run("quotas are made and hold", w.quotasHold) &&
 		t.Run("bad tenants are refused at the door", w.badTenantsAreRefused) &&
 		t.Run("change at the root reaches the leaves", w.changeReachesLeaves) &&
 		t.Run("of fifty conflicting tenants one is accepted", w.oneOfFiftyIsAccepted) &&

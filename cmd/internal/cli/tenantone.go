@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cozystack/cozy-install/bootstrap/workdir"
+	"github.com/cozystack/cozy-install/tenant"
+	"github.com/cozystack/cozy-install/tenant/admin"
+)
+
+// whichTenant is what the commands that take one tenant say about naming it.
+const whichTenant = "TENANT is its namespace, its path from the root such as root/alpha/beta, or its name where only one has it."
+
+func newTenantShowCommand(streams Streams) *cobra.Command {
+	var flags clusterFlags
+	var output outputFlag
+	c := &cobra.Command{
+		Use: "show TENANT", Short: "Show what a tenant is, and what it waits for", Args: usageArgs(cobra.ExactArgs(1)),
+		Long: "Show a tenant's place, services, quotas and conditions, as its controller says them.\n" + whichTenant,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := output.check(); err != nil {
+				return err
+			}
+			_, found, err := flags.find(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return output.print(streams.Out, found, func() string { return tenantDescription(found) })
+		},
+	}
+	flags.add(c)
+	output.add(c)
+	return c
+}
+
+func newTenantCreateCommand(streams Streams) *cobra.Command {
+	var flags clusterFlags
+	var spec specFlags
+	var parent string
+	var dryRun bool
+	c := &cobra.Command{
+		Use: "create NAME", Short: "Make a tenant below another", Args: usageArgs(cobra.ExactArgs(1)),
+		Long: "Make a tenant below another. Its name has lower-case letters and digits, and no dash. What the API server can judge it\n" +
+			"judges at once; what becomes of the tenant says: cozy-install tenant show",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			wanted, err := spec.read()
+			if err != nil {
+				return err
+			}
+			client, above, err := flags.find(cmd.Context(), parent)
+			if err != nil {
+				return err
+			}
+			made, err := admin.Create(cmd.Context(), client.Dynamic, above, args[0], wanted, dryRun)
+			if err != nil {
+				return client.Answered(err)
+			}
+			word := "created"
+			if dryRun {
+				word = "would be created (dry run)"
+			}
+			_, err = fmt.Fprintf(streams.Out, "tenant %s %s in %s\n", made.Name, word, made.Namespace)
+			return err
+		},
+	}
+	flags.add(c)
+	spec.add(c)
+	c.Flags().StringVar(&parent, "parent", tenant.RootName, "the tenant above: its namespace, its path from the root, or its name")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "ask the API server whether it would take the tenant, and store nothing")
+	return c
+}
+
+func newTenantKubeconfigCommand(streams Streams) *cobra.Command {
+	var flags clusterFlags
+	var level, file string
+	var ttl time.Duration
+	c := &cobra.Command{
+		Use: "kubeconfig TENANT", Short: "Write a kubeconfig for people with a level in a tenant", Args: usageArgs(cobra.ExactArgs(1)),
+		Long: "Write a kubeconfig with a token of a level in a tenant, to standard output or to a file with mode 0600. The level holds in\n" +
+			"all tenants below too, and nowhere else. The token ends by itself; stderr says when.\n" + whichTenant,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(tenant.Levels(), tenant.Level(level)) {
+				return &UsageError{Err: fmt.Errorf("--level %q: it is %s", level, levelList())}
+			}
+			if ttl < admin.MinTTL {
+				return &UsageError{Err: fmt.Errorf("--ttl %s: the API server gives no token for less than %s", ttl, admin.MinTTL)}
+			}
+			client, found, err := flags.find(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			access, err := admin.Kubeconfig(cmd.Context(), client.Typed, client.Config, found, tenant.Level(level), ttl)
+			if err != nil {
+				return client.Answered(err)
+			}
+			return writeTenantAccess(streams, file, access)
+		},
+	}
+	flags.add(c)
+	c.Flags().StringVar(&level, "level", "", levelList()+"; each includes the one before it")
+	c.Flags().DurationVar(&ttl, "ttl", 8*time.Hour, "how long the token is good, at least "+admin.MinTTL.String())
+	c.Flags().StringVarP(&file, "output", "o", "", "file to write, replaced if it is there (default: standard output)")
+	c.PreRunE = func(*cobra.Command, []string) error {
+		if level == "" {
+			return &UsageError{Err: errors.New("--level is needed: " + levelList())}
+		}
+		return nil
+	}
+	return c
+}
+
+func writeTenantAccess(streams Streams, file string, access admin.Access) error {
+	if file == "" {
+		if _, err := streams.Out.Write(access.Kubeconfig); err != nil {
+			return err
+		}
+	} else if err := workdir.Replace(file, access.Kubeconfig); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(streams.Err, "The token ends at %s.\n", access.Expires.Local().Format(time.DateTime))
+	return err
+}
+
+func levelList() string {
+	levels := make([]string, 0, len(tenant.Levels()))
+	for _, level := range tenant.Levels() {
+		levels = append(levels, string(level))
+	}
+	return strings.Join(levels, ", ")
+}
