@@ -57,6 +57,8 @@ type bringup struct {
 	installed func(context.Context) ([]bundles.Installed, error)
 	// accepted are the names of the risks that a person accepted.
 	accepted []string
+	// checkedAlive is, by node that leaves, whether it answered when packages were asked.
+	checkedAlive map[string]bool
 	// keptPackages are those that the site file disables and that stay all the same.
 	keptPackages []bundles.Kept
 	// applied is, by node, what became of giving it its config in this run.

@@ -50,7 +50,7 @@ func (b *bringup) drain(node site.Node) phase.Phase {
 			if err != nil {
 				return err
 			}
-			alive, err := b.answers(ctx, node)
+			alive, err := b.assertSameLife(ctx, node)
 			if err != nil {
 				return err
 			}
@@ -69,6 +69,9 @@ func (b *bringup) wipeNode(node site.Node) phase.Phase {
 		ID: "wipe", Title: "wipe " + node.Name,
 		Done: func(ctx context.Context) (bool, error) {
 			alive, err := b.answers(ctx, node)
+			if err == nil && alive { // one that is not needs no wiping
+				err = b.sameLife(node, alive)
+			}
 			return !alive, err
 		},
 		Plan: func(context.Context) ([]string, error) {

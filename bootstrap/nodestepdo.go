@@ -50,17 +50,17 @@ const (
 
 // doAll does steps one after another. The first that does not end is an *UnendingStepError.
 func doAll(ctx context.Context, cluster stepCluster, node bundles.StepNode, steps []nodeStep, tell phase.Tell) error {
-	for _, step := range steps {
+	for i, step := range steps {
 		item := phase.Item{Name: step.String(), State: stepRuns, Is: phase.Started}
 		tell(item)
-		err := doOne(ctx, cluster, node, step, func(reason string) {
+		hint, err := doOne(ctx, cluster, node, step, func(reason string) {
 			item.Message = reason
 			tell(item)
 		})
 		if err != nil {
 			item.State, item.Is, item.Message = stepFails, phase.Failed, err.Error()
 			tell(item)
-			return err
+			return unending(node, steps[:i+1], step, hint, err)
 		}
 		item.State, item.Is, item.Message = stepEnded, phase.Done, ""
 		if step.ByHand != nil {
@@ -71,8 +71,11 @@ func doAll(ctx context.Context, cluster stepCluster, node bundles.StepNode, step
 	return nil
 }
 
-func doOne(ctx context.Context, cluster stepCluster, node bundles.StepNode, step nodeStep, say func(reason string)) error {
-	probe, hint := func(context.Context) error { return nil }, ""
+// doOne gives the step's own hint too.
+func doOne(
+	ctx context.Context, cluster stepCluster, node bundles.StepNode, step nodeStep, say func(reason string),
+) (hint string, err error) {
+	probe := func(context.Context) error { return nil }
 	switch {
 	case step.WaitWhile != nil:
 		hint = step.WaitWhile.Hint
@@ -90,7 +93,7 @@ func doOne(ctx context.Context, cluster stepCluster, node bundles.StepNode, step
 		probe = func(ctx context.Context) error { return runOnce(ctx, cluster, *step.Exec, node) }
 	}
 	last := ""
-	err := wait.Until(ctx, wait.Check{
+	err = wait.Until(ctx, wait.Check{
 		Title: step.String(), Interval: stepInterval(step.Limit()), Timeout: step.Limit(), ProbeTimeout: askTimeout, Probe: probe,
 		Failed: func(reason error) {
 			if text := reason.Error(); text != last {
@@ -99,10 +102,7 @@ func doOne(ctx context.Context, cluster stepCluster, node bundles.StepNode, step
 			}
 		},
 	})
-	if err != nil {
-		return &UnendingStepError{Node: node.Name, hint: hint, Err: err}
-	}
-	return nil
+	return hint, err
 }
 
 // slowInterval is between two looks of a step that may take hours, whose lists may be long.

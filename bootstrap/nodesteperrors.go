@@ -4,7 +4,11 @@ package bootstrap
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+
+	"github.com/cozystack/cozy-install/bundles"
 )
 
 // Refusal is a check of a package that does not let a node go.
@@ -46,6 +50,26 @@ type UnendingStepError struct {
 	Node string
 	Err  error
 	hint string
+	back string // how the removal is called off
+}
+
+// unending is the error of a step. done are the steps of its moment up to it, and itself.
+func unending(node bundles.StepNode, done []nodeStep, step nodeStep, hint string, err error) *UnendingStepError {
+	out := &UnendingStepError{Node: node.Name, Err: err, hint: hint}
+	if step.When() == bundles.StepGone {
+		out.back = "the node is wiped: to have it back, cozy-install node add " + node.Name + " when this is through"
+		return out
+	}
+	out.back = "to call it off, kubectl uncordon " + node.Name
+	for _, one := range done {
+		for _, key := range slices.Sorted(maps.Keys(one.Label)) {
+			out.back += "; kubectl label node " + node.Name + " " + key + "-"
+		}
+		if one.Exec != nil {
+			out.back += "; " + one.Package + " may have let the node go, see docs/node-removal.md"
+		}
+	}
+	return out
 }
 
 func (e *UnendingStepError) Error() string { return e.Err.Error() }
@@ -53,7 +77,7 @@ func (e *UnendingStepError) Unwrap() error { return e.Err }
 
 // Hint is the package's own, and how to go on or back.
 func (e *UnendingStepError) Hint() string {
-	out := "run this again to go on; kubectl uncordon " + e.Node + " lets pods onto the node again"
+	out := "run this again to go on; " + e.back
 	if e.hint != "" {
 		out = e.hint + ". " + out
 	}

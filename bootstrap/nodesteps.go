@@ -55,8 +55,8 @@ func (l leaving) byHand() []Risk {
 
 // leave looks at the node and at what is installed. Packages are asked in the order in which they could be removed: who needs others
 // first.
-func (b *bringup) leave(ctx context.Context, node site.Node) (leaving, error) {
-	alive, err := b.answers(ctx, node)
+func (b *bringup) leave(ctx context.Context, node site.Node, when string) (leaving, error) {
+	alive, err := b.lifeOf(ctx, node, when)
 	if err != nil {
 		return leaving{}, err
 	}
@@ -138,7 +138,7 @@ func (b *bringup) checkSteps(node site.Node) phase.Phase {
 	return phase.Phase{
 		ID: "package-checks", Title: "ask packages whether " + node.Name + " can go",
 		Plan: func(ctx context.Context) ([]string, error) {
-			l, err := b.leave(ctx, node)
+			l, err := b.leave(ctx, node, "")
 			if err != nil {
 				return nil, err
 			}
@@ -155,13 +155,14 @@ func (b *bringup) checkSteps(node site.Node) phase.Phase {
 			return lines, nil
 		},
 		Run: func(ctx context.Context, say phase.Say) error {
-			l, err := b.leave(ctx, node)
+			l, err := b.leave(ctx, node, "")
 			if err != nil {
 				return err
 			}
 			if err := b.refuseSteps(ctx, l); err != nil {
 				return err
 			}
+			b.checkedAlive = map[string]bool{node.Name: l.node.Running}
 			for _, step := range l.at("") {
 				say("%s: yes", step)
 			}
@@ -172,7 +173,7 @@ func (b *bringup) checkSteps(node site.Node) phase.Phase {
 
 // stepRisks is what packages want a person to have done, where that can be told.
 func (b *bringup) stepRisks(ctx context.Context, node site.Node) []Risk {
-	l, err := b.leave(ctx, node)
+	l, err := b.leave(ctx, node, "")
 	if err != nil {
 		b.log.Debug("what packages ask can't be told", "node", node.Name, "reason", err)
 		return nil
@@ -198,11 +199,11 @@ func (b *bringup) doSteps(node site.Node, when, id, title string) phase.Phase {
 	return phase.Phase{
 		ID: id, Title: title,
 		Done: func(ctx context.Context) (bool, error) {
-			l, err := b.leave(ctx, node)
+			l, err := b.leave(ctx, node, when)
 			return len(l.at(when)) == 0, err
 		},
 		Plan: func(ctx context.Context) ([]string, error) {
-			l, err := b.leave(ctx, node)
+			l, err := b.leave(ctx, node, when)
 			var lines []string
 			for _, step := range l.at(when) {
 				lines = append(lines, outline(step, l.node))
@@ -210,7 +211,7 @@ func (b *bringup) doSteps(node site.Node, when, id, title string) phase.Phase {
 			return lines, err
 		},
 		RunItems: func(ctx context.Context, tell phase.Tell) error {
-			l, err := b.leave(ctx, node)
+			l, err := b.leave(ctx, node, when)
 			if err != nil {
 				return err
 			}
