@@ -5,6 +5,8 @@
 //
 // It holds tests only. What the rules are is tested in tenant, without a cluster.
 //
+// What a kind of application becomes is judged here too, by the API server and by Flux: tenant/application makes it.
+//
 // Still missing: everything that the controller does not do yet (see tenant/controller), the release of cozy-controller as
 // Helm and its pod run it, and large trees.
 package tenants
