@@ -14,7 +14,7 @@ import (
 // rule for it; these are the ways in which they are written:
 //
 //	image: quay.io/a/b:v1                       also proxyImage, and any text that is a name with a registry and a digest or tag
-//	image: {repository: quay.io/a/b, tag: v1}
+//	image: {repository: quay.io/a/b, tag: v1}     without a registry only beside a tag or digest
 //	image: {registry: quay.io, repository: a/b}
 //	global: {imageRegistry: quay.io}
 //
@@ -38,6 +38,7 @@ func imagesIn(value any) []string {
 			case !isText:
 				out = append(out, imagesIn(one)...)
 			case key == "repository" && registry != "": // the registry's
+			case key == "repository" && !isImage(value, text): // of backups, for one
 			default:
 				out = append(out, imageUnder(key, text)...)
 			}
@@ -50,6 +51,14 @@ func imagesIn(value any) []string {
 		out = append(out, imageUnder("", value)...)
 	}
 	return out
+}
+
+// isImage reports whether a repository among other values is an image's: it names its registry, or has a tag or digest beside it.
+func isImage(beside map[string]any, repository string) bool {
+	_, hasTag := beside["tag"]
+	_, hasDigest := beside["digest"]
+	host, _, hasHost := strings.Cut(repository, "/")
+	return hasTag || hasDigest || hasHost && (host == "localhost" || strings.ContainsAny(host, ".:"))
 }
 
 // imageUnder is the image that a text under a key is; none if it is not one.

@@ -31,7 +31,8 @@ type Gone struct {
 
 // Collect removes what was pulled through, beginning with what was not used for longest, where that is more than limit bytes in
 // all. It ends at nine tenths of the limit, so that the next layer is not the next collection. What a loaded root needs is not
-// counted, and stays; a pin that can't be read is a *PinError, and then everything stays. Who uses an image uses its layers: a
+// counted, and stays; a pin that can't be read is a *PinError, content that
+// was loaded by a program which made no pins an *UnpinnedError, and then everything stays. Who uses an image uses its layers: a
 // manifest goes before what it names. What is being read by somebody is read to its end. Gone is called for each thing that was
 // removed; nil is allowed.
 func (s *Store) Collect(ctx context.Context, limit int64, gone func(Gone)) (Collected, error) {
@@ -40,6 +41,10 @@ func (s *Store) Collect(ctx context.Context, limit int64, gone func(Gone)) (Coll
 	err := s.alone(ctx, func() error {
 		keep, err := s.readPins()
 		if err != nil {
+			return err
+		}
+
+		if err := s.assertPinned(keep); err != nil {
 			return err
 		}
 

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -63,11 +64,12 @@ func (s *Store) pin(ctx context.Context, root Root, content []v1.Hash) error {
 type pins struct {
 	content map[v1.Hash]bool
 	tags    map[string]v1.Hash // repository:tag -> what was loaded as it last
+	charts  map[string]bool    // repositories of charts that were loaded
 }
 
 // readPins fails if one pin can't be read: what it names could then be anything.
 func (s *Store) readPins() (pins, error) {
-	out, when := pins{content: map[v1.Hash]bool{}, tags: map[string]v1.Hash{}}, map[string]time.Time{}
+	out, when := pins{content: map[v1.Hash]bool{}, tags: map[string]v1.Hash{}, charts: map[string]bool{}}, map[string]time.Time{}
 
 	entries, err := os.ReadDir(filepath.Join(s.dir, pinFolder))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -88,6 +90,10 @@ func (s *Store) readPins() (pins, error) {
 
 		for _, sum := range one.Content {
 			out.content[sum] = true
+		}
+
+		if strings.HasPrefix(one.Repository, chartFolder+"/") {
+			out.charts[one.Repository] = true
 		}
 
 		if tag := one.Repository + ":" + one.Tag; one.Tag != "" && !at.Before(when[tag]) {

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -24,6 +25,9 @@ func newBundleServeCommand(streams Streams) *cobra.Command {
 			"quay.io/... there. Nobody can push to it. With --pull-through it fetches what it lacks from the registries themselves.\n" +
 			"Give nodes its address as registries.bastion in the site file.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if options.CacheLimit > 0 && !options.PullThrough {
+				return &UsageError{Err: errors.New("--cache-limit bounds what --pull-through keeps: give both, or neither")}
+			}
 			if file != "" {
 				s, err := site.Load(file)
 				if err != nil {
