@@ -45,6 +45,7 @@ func (b *bringup) installPackages() phase.Phase {
 			if given != nil {
 				steps = append([]string{"put the certificate authority of certificates.ca into Secret " + b.authorityNamespace() + "/" + authoritySecret}, steps...)
 			}
+			steps = append(steps, b.changedClassSteps(ctx)...)
 			return append(steps, b.disabledSteps(ctx)...), err
 		},
 		RunItems: func(ctx context.Context, tell phase.Tell) error {
@@ -57,6 +58,9 @@ func (b *bringup) installPackages() phase.Phase {
 				return err
 			}
 			if err := b.giveAuthority(ctx, client, flux); err != nil {
+				return err
+			}
+			if err := b.freeChangedClass(ctx, client); err != nil {
 				return err
 			}
 			if err := flux.Install(ctx, b.plan, reportTo(tell)); err != nil {
