@@ -171,6 +171,8 @@ func TestKeptServicesStay(t *testing.T) {
 
 	waiting := moved
 	waiting.Release = nil
+	waiting.Resource = o.Resource.DeepCopy()
+	waiting.Resource.Object["status"] = map[string]any{"services": map[string]any{"etcd": "tenant-alpha"}}
 
 	first, err := waiting.MakeRelease()
 	require.NoError(t, err)
