@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/labels"
@@ -21,7 +22,9 @@ import (
 
 // sharedKinds are the namespaced kinds that the controller makes objects of, as others do.
 func sharedKinds() []client.Object {
-	return []client.Object{&corev1.ServiceAccount{}, &rbacv1.RoleBinding{}, &corev1.ResourceQuota{}, &corev1.LimitRange{}}
+	return []client.Object{
+		&corev1.ServiceAccount{}, &rbacv1.RoleBinding{}, &corev1.ResourceQuota{}, &corev1.LimitRange{}, &networkingv1.NetworkPolicy{},
+	}
 }
 
 // cacheOptions keeps only what the controller made of kinds that others make too: a cluster may hold tens of thousands.

@@ -22,7 +22,9 @@ type options struct {
 	leaderNamespace         string
 	// crdTimeout bounds the wait for the CRD of tenants. Zero: it is waited for as long as the program runs.
 	crdTimeout time.Duration
-	isVersion  bool
+	// site names the file of what tenants are isolated from. Empty: they are not isolated.
+	site      string
+	isVersion bool
 }
 
 // usageError says that the command line is wrong.
@@ -45,6 +47,9 @@ func parse(arguments []string, stdout io.Writer) (options, error) {
 	flags.StringVar(&o.leaderNamespace, "leader-elect-namespace", "cozy-system", "namespace of the leader's lease")
 	flags.DurationVar(&o.crdTimeout, "crd-timeout", 0,
 		"how long to wait for the CRD of tenants at the start; 0: for ever, since bundles without tenants have none")
+	flags.StringVar(&o.site, "site", "",
+		"JSON file with the addresses of nodes, pods, Services and more, and which network policies the cluster enforces; empty: "+
+			"networks of tenants are not isolated")
 	flags.BoolVar(&o.isVersion, "version", false, "print the version and stop")
 
 	err := flags.Parse(arguments)

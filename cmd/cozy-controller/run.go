@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
@@ -80,10 +81,15 @@ func unlessStopped(ctx context.Context, err error) error {
 // assemble puts the parts together; nothing runs yet.
 func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, rbacv1.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, rbacv1.AddToScheme, networkingv1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("make the resource types known: %w", err)
 		}
+	}
+
+	site, err := readSite(o.site)
+	if err != nil {
+		return nil, err
 	}
 
 	timeout := shutdownTimeout
@@ -122,7 +128,7 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 			return unlessStopped(ctx, err)
 		}
 
-		return controller.Setup(mgr, controller.Options{Log: log})
+		return controller.Setup(mgr, controller.Options{Site: site, Log: log})
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("add the tenant controller: %w", err)

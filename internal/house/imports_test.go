@@ -67,7 +67,7 @@ func importRules() []rule {
 			why: "the rules of applications are pure: who reads and writes objects is not their business",
 		},
 		{
-			of: "tenant/controller", may: []string{"tenant", "tenant/api/..."},
+			of: "tenant/controller", may: []string{"tenant", "tenant/policy", "tenant/api/..."},
 			why: "reconcilers apply the rules; nothing of the bastion runs in the cluster",
 		},
 

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package controller brings every Tenant to the state its spec asks for, the root first: it adopts the namespace
-// tenant-root and Tenant/root, makes and labels the namespaces of the others, says who has which level in them and how much
-// they may use, writes in the status what each tenant resolves to, and takes tenants down in order.
+// tenant-root and Tenant/root, makes and labels the namespaces of the others, isolates their networks, says who has which
+// level in them and how much they may use, writes in the status what each tenant resolves to, and takes tenants down in order.
 //
 // Two reconcilers share the work. One resolves the whole tree from the cache whenever a tenant appears, changes or goes,
 // however many did meanwhile, and hands the tenants whose answer changed to the other, which brings one tenant to its
 // state. So a change at the root reaches every tenant below in one pass, and n tenants cost n reconciles.
 //
-// What the rules are is package tenant's business. Here is no policy, no Helm, no polling.
+// What the rules are is package tenant's business, and that of tenant/policy. Here is no Helm, no polling.
 //
-// Still missing: network policies, admission of hosts and quotas (TenantLimits), scheduling classes, cluster services and
-// their readiness, applications, events on the resources, deletion of a whole subtree at once, and a bound in time for
-// deletion. Where a user asks for one of these in a tenant's spec, its condition Ready says that it is not there.
+// Still missing: the site in the chart of cozy-controller, without which networks are not isolated; whoever changes a tenant's
+// policy is not noticed before the tenant is looked at again, and policies of Cilium are read past the cache each time; admission
+// of hosts and quotas (TenantLimits), scheduling classes, cluster services and their readiness, applications, events on the
+// resources, deletion of a whole subtree at once, and a bound in time for deletion. Where a user asks for one of these in a
+// tenant's spec, its condition Ready says that it is not there.
 package controller
 
 import (
@@ -30,6 +32,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
 // FieldManager is the name under which the controller owns the fields it writes.
@@ -42,6 +45,8 @@ const defaultWorkers = 8
 type Options struct {
 	// Workers is how many tenants are reconciled at once. Zero: 8.
 	Workers int
+	// Site is what the networks of tenants are isolated from, and with what. Nil: they are not, and their conditions say so.
+	Site *policy.Site
 	// Log gets what is made and deleted. Nil: discarded.
 	Log *slog.Logger
 }
@@ -74,7 +79,7 @@ func Setup(mgr manager.Manager, options Options) error {
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(shared.tenantsOf)).
 		WatchesRawSource(source.Channel(changed, enqueueKey())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		Complete(&reconciler{client: mgr.GetClient(), live: mgr.GetAPIReader(), tree: shared, log: log})
+		Complete(&reconciler{client: mgr.GetClient(), live: mgr.GetAPIReader(), tree: shared, site: options.Site, log: log})
 	if err != nil {
 		return fmt.Errorf("set up the reconciler of tenants: %w", err)
 	}

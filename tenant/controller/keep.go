@@ -97,9 +97,9 @@ func (r *reconciler) found(ctx context.Context, apply *unstructured.Unstructured
 		}
 
 		found = object
-	} else {
-		found.GetObjectKind().SetGroupVersionKind(gvk)
 	}
+
+	found.GetObjectKind().SetGroupVersionKind(gvk) // what is unstructured is asked for by its kind
 
 	err := r.client.Get(ctx, client.ObjectKeyFromObject(apply), found)
 	if apierrors.IsNotFound(err) {

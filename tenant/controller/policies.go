@@ -4,14 +4,86 @@ package controller
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
-// ensurePolicies will isolate the tenant's network. It makes nothing yet, and says so.
-func (r *reconciler) ensurePolicies(context.Context, *v1alpha1.Tenant, tenant.Resolved) (step, error) {
+// ensurePolicies isolates the tenant's network, with what the cluster enforces.
+func (r *reconciler) ensurePolicies(ctx context.Context, _ *v1alpha1.Tenant, resolved tenant.Resolved) (step, error) {
+	if r.site == nil {
+		return step{
+			reason:  "SiteUnknown",
+			message: "nothing isolates the tenant's network: cozy-controller runs without --site, and does not know what to isolate it from",
+		}, nil
+	}
+
+	switch r.site.Enforces {
+	case policy.EnforcesCilium:
+		return r.ensureCilium(ctx, resolved)
+	case policy.EnforcesKubernetes:
+		return r.ensureNetworkPolicies(ctx, resolved)
+	case policy.EnforcesNothing:
+	}
+
 	return step{
-		reason: "PoliciesNotBuilt", message: "this version makes no network policies: nothing isolates the tenant's network",
+		reason: "NotEnforced", message: "nothing isolates the tenant's network: this cluster enforces no network policies",
 	}, nil
+}
+
+// ensureCilium keeps the constant policy, whichever tenant's turn it is, and then the tenant's own.
+func (r *reconciler) ensureCilium(ctx context.Context, resolved tenant.Resolved) (step, error) {
+	for _, object := range []client.Object{r.site.CiliumCluster(), policy.CiliumTenant(resolved)} {
+		err := r.keep(ctx, object)
+		if meta.IsNoMatchError(err) {
+			return step{
+				reason: "CiliumMissing", message: fmt.Sprintf("nothing isolates the tenant's network: the cluster has no %s, of which "+
+					"--site says that Cilium enforces it; it is looked at again when the tenant changes or cozy-controller starts",
+					object.GetObjectKind().GroupVersionKind().Kind),
+			}, nil
+		}
+
+		if err != nil {
+			return step{}, err
+		}
+	}
+
+	return step{isDone: true, reason: v1alpha1.ConditionPoliciesReady}, nil
+}
+
+// ensureNetworkPolicies keeps the tenant's policies, drops those of services that it no longer has, and says what they lack.
+func (r *reconciler) ensureNetworkPolicies(ctx context.Context, resolved tenant.Resolved) (step, error) {
+	unwanted := policy.KubernetesNames()
+
+	for _, object := range r.site.Kubernetes(resolved) {
+		unwanted = slices.DeleteFunc(unwanted, func(name string) bool { return name == object.Name })
+
+		if err := r.keep(ctx, object); err != nil {
+			return step{}, err
+		}
+	}
+
+	for _, name := range unwanted {
+		object := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: resolved.Namespace, Name: name}}
+		if err := r.drop(ctx, object); err != nil {
+			return step{}, err
+		}
+	}
+
+	gaps := make([]string, 0, len(r.site.Gaps()))
+	for _, gap := range r.site.Gaps() {
+		gaps = append(gaps, gap.Why)
+	}
+
+	return step{isDone: true, reason: "Partial", message: "NetworkPolicy isolates the tenant, but for what it can't express: " +
+		strings.Join(gaps, "; ")}, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
 // reconciler brings one tenant to its state.
@@ -23,6 +24,8 @@ type reconciler struct {
 	// live reads past the cache, where a stale answer would lose something.
 	live client.Reader
 	tree *tree
+	// site is what networks are isolated from. Nil: unknown.
+	site *policy.Site
 	log  *slog.Logger
 }
 

@@ -35,7 +35,7 @@ func TestRootAndItsNamespaceAreAdopted(t *testing.T) {
 
 	w.requireReason("tenant-root", "root", "Accepted", metav1.ConditionTrue, "Accepted")
 	w.requireReason("tenant-root", "root", "NamespaceReady", metav1.ConditionTrue, "NamespaceReady")
-	w.requireReason("tenant-root", "root", "PoliciesReady", metav1.ConditionFalse, "PoliciesNotBuilt")
+	w.requireReason("tenant-root", "root", "PoliciesReady", metav1.ConditionFalse, "SiteUnknown")
 	w.requireReason("tenant-root", "root", "Ready", metav1.ConditionTrue, "Ready")
 	require.EqualValues(t, 1, w.condition("tenant-root", "root", "Ready").ObservedGeneration)
 }

@@ -10,18 +10,21 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/managedfields"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
 // world is a fake API server and both reconcilers, driven by hand. What only a real one does (generations, creation
@@ -30,6 +33,7 @@ type world struct {
 	t       *testing.T
 	client  client.Client
 	tree    *tree
+	site    *policy.Site
 	changed chan event.TypedGenericEvent[types.NamespacedName]
 	// writes are the calls that would change something on a server, in order.
 	writes []string
@@ -43,6 +47,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	scheme := runtime.NewScheme()
 	require.NoError(t, corev1.AddToScheme(scheme))
 	require.NoError(t, rbacv1.AddToScheme(scheme))
+	require.NoError(t, networkingv1.AddToScheme(scheme))
 	require.NoError(t, v1alpha1.AddToScheme(scheme))
 
 	w := &world{t: t, tree: &tree{}, changed: make(chan event.TypedGenericEvent[types.NamespacedName], 1000)}
@@ -53,7 +58,8 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		}
 	}
 
-	w.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&v1alpha1.Tenant{}).
+	// The fake's own converters disagree on NetworkPolicies: none can be applied with them.
+	w.client = fake.NewClientBuilder().WithScheme(scheme).WithTypeConverters(managedfields.NewDeducedTypeConverter()).WithObjects(objects...).WithStatusSubresource(&v1alpha1.Tenant{}).
 		WithInterceptorFuncs(w.recording()).Build()
 
 	return w
@@ -99,7 +105,7 @@ func (w *world) pass() {
 }
 
 func (w *world) reconcile(key types.NamespacedName) error {
-	one := &reconciler{client: w.client, live: w.client, tree: w.tree, log: slog.New(slog.DiscardHandler)}
+	one := &reconciler{client: w.client, live: w.client, tree: w.tree, site: w.site, log: slog.New(slog.DiscardHandler)}
 	_, err := one.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: key})
 
 	return err

@@ -3,6 +3,7 @@
 package policy_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +63,24 @@ func TestATenantsPoliciesNameNobodyBelowOrBeside(t *testing.T) {
 func TestCiliumsPoliciesAreCopiedAsJSON(t *testing.T) {
 	require.NotPanics(t, func() { _ = site().CiliumCluster().DeepCopy() })
 	require.NotPanics(t, func() { _ = policy.CiliumTenant(tree(t)["tenant-foo-bar"]).DeepCopy() })
+}
+
+func TestEveryNameOfANetworkPolicyIsKnown(t *testing.T) {
+	var given []string
+
+	for _, source := range []tenant.Source{tenant.Own, tenant.Inherited} {
+		one := tenant.Resolved{Namespace: "tenant-a", Ancestors: []string{"tenant-root"}}
+		for i := range one.Services {
+			one.Services[i] = tenant.Provision{Source: source, Namespace: "tenant-a"}
+		}
+
+		for _, object := range site().Kubernetes(one) {
+			given = append(given, object.Name)
+		}
+	}
+
+	slices.Sort(given)
+	require.ElementsMatch(t, policy.KubernetesNames(), slices.Compact(given))
 }
 
 func TestATenantCostsTheSameInAnyTree(t *testing.T) {

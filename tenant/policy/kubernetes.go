@@ -46,6 +46,21 @@ func (s Site) Kubernetes(t tenant.Resolved) []*networkingv1.NetworkPolicy {
 	return policies
 }
 
+// KubernetesNames are all names that Kubernetes gives, so that those it no longer does can be removed.
+func KubernetesNames() []string {
+	suffixes := []string{"", "-within", "-exposed", "-apiserver", "-to-etcd", "-etcd"}
+	for _, door := range doors() {
+		suffixes = append(suffixes, "-"+door.part)
+	}
+
+	names := make([]string, 0, len(suffixes))
+	for _, suffix := range suffixes {
+		names = append(names, TenantName+suffix)
+	}
+
+	return names
+}
+
 type (
 	inward  []networkingv1.NetworkPolicyIngressRule
 	outward []networkingv1.NetworkPolicyEgressRule

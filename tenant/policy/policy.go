@@ -8,7 +8,7 @@
 // pod in a tenant's namespace is selected by the constant policy in both directions, so what nobody allows is denied. There is
 // no rule that denies: the order of policies does not matter.
 //
-// It refuses to know Kubernetes clients, and who writes the policies.
+// It refuses to know Kubernetes clients, and who writes the policies (tenant/controller).
 //
 // Still missing: the dashboard among the system pods that tenants reach (row 13), which has no package yet, and the etcd that a
 // managed cluster stays on when its tenant gets another one (row 4 knows only what the tenant resolves to now).

@@ -3,7 +3,9 @@
 package policy
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -43,6 +45,23 @@ type Site struct {
 	APIPort uint16 `json:"apiPort"`
 	// ClusterDomain is the domain of Services, such as cluster.local.
 	ClusterDomain string `json:"clusterDomain"`
+}
+
+// ReadSite reads a site from JSON. Unknown keys, and all that Check refuses, are errors.
+func ReadSite(text []byte) (Site, error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+
+	var site Site
+	if err := decoder.Decode(&site); err != nil {
+		return Site{}, fmt.Errorf("decode the site: %w", err)
+	}
+
+	if err := site.Check(); err != nil {
+		return Site{}, err
+	}
+
+	return site, nil
 }
 
 // area is one field of a site.

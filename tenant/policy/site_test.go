@@ -3,6 +3,7 @@
 package policy_test
 
 import (
+	"encoding/json"
 	"net/netip"
 	"strings"
 	"testing"
@@ -43,6 +44,21 @@ func TestASiteIsChecked(t *testing.T) {
 	}
 
 	require.Equal(t, 6, strings.Count(policy.Site{}.Check().Error(), "\n")+1, "everything is said at once")
+}
+
+func TestASiteIsReadFromJSON(t *testing.T) {
+	text, err := json.Marshal(site())
+	require.NoError(t, err)
+
+	read, err := policy.ReadSite(text)
+	require.NoError(t, err)
+	require.Equal(t, site(), read)
+
+	_, err = policy.ReadSite([]byte(`{"node": []}`))
+	require.ErrorContains(t, err, `unknown field "node"`)
+
+	_, err = policy.ReadSite([]byte(`{}`))
+	require.ErrorContains(t, err, "nodes: empty")
 }
 
 func TestNetworkPolicyHasGapsAndCiliumHasNone(t *testing.T) {

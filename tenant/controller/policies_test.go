@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/policy"
+)
+
+func isolatedWorld(t *testing.T, enforces policy.Enforcer) *world {
+	t.Helper()
+
+	w := newWorld(t, plainNamespace("tenant-root", nil), madeRoot(),
+		made("tenant-root", "foo", v1alpha1.TenantSpec{Etcd: true}), made("tenant-foo", "bar", v1alpha1.TenantSpec{}))
+	w.site = &policy.Site{
+		Enforces: enforces,
+		Nodes:    []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+		Pods:     []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16")},
+		Services: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")},
+		API:      []netip.Addr{netip.MustParseAddr("192.0.2.10")}, APIPort: 6443, ClusterDomain: "cluster.local",
+	}
+	require.NoError(t, w.site.Check())
+
+	return w
+}
+
+func (w *world) cilium(kind, namespace, name string) *unstructured.Unstructured {
+	w.t.Helper()
+
+	found := &unstructured.Unstructured{}
+	found.SetGroupVersionKind(policy.GroupVersionCilium().WithKind(kind))
+
+	err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, found)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+
+	require.NoError(w.t, err)
+
+	return found
+}
+
+func TestCiliumsPoliciesAreKept(t *testing.T) {
+	w := isolatedWorld(t, policy.EnforcesCilium)
+	w.settle()
+	w.requireReason("tenant-foo", "bar", "PoliciesReady", metav1.ConditionTrue, "PoliciesReady")
+	require.Empty(t, w.settle(), "nothing is written without a difference")
+
+	constant := w.cilium(policy.KindCiliumClusterwide, "", policy.ClusterName)
+	require.NotNil(t, constant)
+	require.Equal(t, w.site.CiliumCluster().Object["specs"], constant.Object["specs"])
+
+	own := w.cilium(policy.KindCilium, "tenant-foo-bar", policy.TenantName)
+	require.NotNil(t, own)
+	require.Equal(t, "cozy-controller", own.GetLabels()["app.kubernetes.io/managed-by"])
+
+	// Whoever opens it or takes it away, it comes back.
+	own.Object["specs"] = []any{}
+	require.NoError(t, w.client.Update(t.Context(), own))
+	require.NoError(t, w.client.Delete(t.Context(), constant))
+	w.settle()
+	require.NotNil(t, w.cilium(policy.KindCiliumClusterwide, "", policy.ClusterName))
+	require.Len(t, w.cilium(policy.KindCilium, "tenant-foo-bar", policy.TenantName).Object["specs"], 3)
+
+	// A service that appears above moves the tenants below.
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
+	w.settle()
+	require.Len(t, w.cilium(policy.KindCilium, "tenant-foo-bar", policy.TenantName).Object["specs"], 2)
+}
+
+func TestWithoutCiliumsKindsNothingElseStops(t *testing.T) {
+	w := isolatedWorld(t, policy.EnforcesCilium)
+	w.fails = func(_ string, object client.Object) error {
+		if object.GetName() == policy.ClusterName {
+			return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "cilium.io", Kind: policy.KindCiliumClusterwide}}
+		}
+
+		return nil
+	}
+	w.settle()
+	w.requireReason("tenant-foo", "bar", "PoliciesReady", metav1.ConditionFalse, "CiliumMissing")
+	w.requireReason("tenant-foo", "bar", "AccessReady", metav1.ConditionTrue, "AccessReady")
+}
+
+func TestNetworkPoliciesAreKeptAndTheirGapsNamed(t *testing.T) {
+	w := isolatedWorld(t, policy.EnforcesKubernetes)
+	w.settle()
+	w.requireReason("tenant-foo", "bar", "PoliciesReady", metav1.ConditionTrue, "Partial")
+	require.Contains(t, w.condition("tenant-foo", "bar", "PoliciesReady").Message, "the node that a pod runs on is always open to it")
+	require.Empty(t, w.settle(), "nothing is written without a difference")
+
+	names := func(namespace string) (found []string) {
+		var list networkingv1.NetworkPolicyList
+		require.NoError(t, w.client.List(t.Context(), &list, client.InNamespace(namespace)))
+
+		for i := range list.Items {
+			found = append(found, list.Items[i].Name)
+		}
+
+		return found
+	}
+	require.ElementsMatch(t, []string{"tenant", "tenant-within", "tenant-exposed", "tenant-apiserver", "tenant-to-etcd"}, names("tenant-foo-bar"))
+	require.Contains(t, names("tenant-foo"), "tenant-etcd")
+
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
+	w.settle()
+	require.NotContains(t, names("tenant-foo"), "tenant-etcd")
+	require.NotContains(t, names("tenant-foo-bar"), "tenant-to-etcd")
+}
+
+func TestWhatIsNotEnforcedIsSaid(t *testing.T) {
+	w := isolatedWorld(t, policy.EnforcesNothing)
+	w.settle()
+	w.requireReason("tenant-foo", "bar", "PoliciesReady", metav1.ConditionFalse, "NotEnforced")
+	require.Nil(t, w.cilium(policy.KindCilium, "tenant-foo-bar", policy.TenantName))
+}
