@@ -72,7 +72,7 @@ func serveBundle(t *testing.T, made testSite) *bundleServe {
 
 func (s *bundleServe) start(t *testing.T) {
 	t.Helper()
-	s.cmd = exec.Command(s.args[0], s.args[1:]...) //nolint:noctx // stop ends it
+	s.cmd = exec.Command(s.args[0], s.args[1:]...)
 	s.cmd.Stdout, s.cmd.Stderr = s.said, s.said
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, s.cmd.Start())

@@ -27,9 +27,11 @@ func TestUpBringsRealNodesToReady(t *testing.T) {
 	lab := openLab(t)
 	_, err := lab.ServeImages(t.Context(), imageServer)
 	require.NoError(t, err)
-	nodes := make([]*taloslab.Node, nodeCount(t))
-	for i := range nodes {
-		nodes[i], _ = startNode(t, lab, byte(i+1))
+	count := nodeCount(t)
+	nodes := make([]*taloslab.Node, 0, count+1)
+	for i := range count {
+		node, _ := startNode(t, lab, byte(i+1))
+		nodes = append(nodes, node)
 	}
 	if len(nodes) == 1 { // a second one, for pods to move to
 		worker, _ := startNamed(t, lab, workerPrefix+"1", 2)

@@ -24,7 +24,7 @@ func (w *World) ServeOutside(ctx context.Context, what string, port uint16, hand
 	if err != nil {
 		return at, fmt.Errorf("%s: %w", what, err)
 	}
-	w.serveOutside(w.life, what, listener, handler)
+	w.serveOutside(w.life, what, listener, handler) //nolint:contextcheck // it lives as long as the world
 	return at, nil
 }
 
@@ -44,11 +44,12 @@ func (w *World) LeadFluxTo(ctx context.Context, at string) error {
 	if err != nil {
 		return fmt.Errorf("listen for Flux's way to %s: %w", at, err)
 	}
-	w.serve(w.life, "Flux's way to "+at, listener, &httputil.ReverseProxy{
+	way := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", at },
 		Transport: &http.Transport{DialContext: func(ctx context.Context, _, to string) (net.Conn, error) {
 			return w.network.Site.Dial(ctx, netip.Addr{}, to)
 		}},
-	})
+	}
+	w.serve(w.life, "Flux's way to "+at, listener, way) //nolint:contextcheck // it lives as long as the world
 	return w.Plane.RouteHost(at, listener.Addr().String())
 }
