@@ -79,7 +79,7 @@ func (r *reconciler) ensureNetworkPolicies(ctx context.Context, resolved tenant.
 		}
 	}
 
-	gaps := make([]string, 0, len(r.site.Gaps()))
+	var gaps []string
 	for _, gap := range r.site.Gaps() {
 		gaps = append(gaps, gap.Why)
 	}

@@ -38,13 +38,20 @@ func writeAccess(streams Streams, path string, access bootstrap.Access) error {
 	if access.Kept {
 		fmt.Fprintf(streams.Err, "This is the one kept in %s, because: %s\n", access.From, ui.Printable(access.Why.Error()))
 	}
-	if path == "" {
-		_, err := streams.Out.Write(access.Data)
+	if err := writeSecret(streams, path, access.Data); err != nil {
 		return err
 	}
-	if err := workdir.Replace(path, access.Data); err != nil {
-		return err
+	if path != "" {
+		fmt.Fprintf(streams.Err, "Wrote %s, from %s.\n", path, access.From)
 	}
-	fmt.Fprintf(streams.Err, "Wrote %s, from %s.\n", path, access.From)
 	return nil
+}
+
+// writeSecret writes to a file that its owner alone may read, replaced if it is there, or to standard output where path is empty.
+func writeSecret(streams Streams, path string, data []byte) error {
+	if path == "" {
+		_, err := streams.Out.Write(data)
+		return err
+	}
+	return workdir.Replace(path, data)
 }

@@ -11,9 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/cozystack/cozy-install/bootstrap/kube"
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
-	"github.com/cozystack/cozy-install/tenant/admin"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
@@ -32,13 +30,9 @@ func tenantView(streams Streams, use, short string, text func([]tenantRow) strin
 	c := &cobra.Command{
 		Use: use, Short: short, Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := kube.FromFile(flags.kubeconfig, flags.context)
+			_, tenants, err := flags.tenants(cmd.Context())
 			if err != nil {
 				return err
-			}
-			tenants, err := admin.List(cmd.Context(), client.Dynamic)
-			if err != nil {
-				return client.Answered(err)
 			}
 			rows := rowsOf(tenants)
 			return output.print(streams.Out, rows, func() string { return text(rows) })

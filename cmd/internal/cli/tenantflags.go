@@ -25,15 +25,21 @@ func (f *clusterFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.context, "context", "", "context in the kubeconfig (default: the current one)")
 }
 
-// find is a client, and the tenant that a word means.
-func (f *clusterFlags) find(ctx context.Context, word string) (*kube.Client, *v1alpha1.Tenant, error) {
+// tenants is a client, and all tenants that it may see.
+func (f *clusterFlags) tenants(ctx context.Context) (*kube.Client, []v1alpha1.Tenant, error) {
 	client, err := kube.FromFile(f.kubeconfig, f.context)
 	if err != nil {
 		return nil, nil, err
 	}
 	tenants, err := admin.List(ctx, client.Dynamic)
+	return client, tenants, client.Answered(err)
+}
+
+// find is a client, and the tenant that a word means.
+func (f *clusterFlags) find(ctx context.Context, word string) (*kube.Client, *v1alpha1.Tenant, error) {
+	client, tenants, err := f.tenants(ctx)
 	if err != nil {
-		return nil, nil, client.Answered(err)
+		return nil, nil, err
 	}
 	found, err := admin.Find(tenants, word)
 	return client, found, err

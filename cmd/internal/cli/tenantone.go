@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/admin"
 )
@@ -87,6 +86,9 @@ func newTenantKubeconfigCommand(streams Streams) *cobra.Command {
 		Long: "Write a kubeconfig with a token of a level in a tenant, to standard output or to a file with mode 0600. The level holds in\n" +
 			"all tenants below too, and nowhere else. The token ends by itself; stderr says when.\n" + whichTenant,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if level == "" {
+				return &UsageError{Err: errors.New("--level is needed: " + levelList())}
+			}
 			if !slices.Contains(tenant.Levels(), tenant.Level(level)) {
 				return &UsageError{Err: fmt.Errorf("--level %q: it is %s", level, levelList())}
 			}
@@ -108,21 +110,11 @@ func newTenantKubeconfigCommand(streams Streams) *cobra.Command {
 	c.Flags().StringVar(&level, "level", "", levelList()+"; each includes the one before it")
 	c.Flags().DurationVar(&ttl, "ttl", 8*time.Hour, "how long the token is good, at least "+admin.MinTTL.String())
 	c.Flags().StringVarP(&file, "output", "o", "", "file to write, replaced if it is there (default: standard output)")
-	c.PreRunE = func(*cobra.Command, []string) error {
-		if level == "" {
-			return &UsageError{Err: errors.New("--level is needed: " + levelList())}
-		}
-		return nil
-	}
 	return c
 }
 
 func writeTenantAccess(streams Streams, file string, access admin.Access) error {
-	if file == "" {
-		if _, err := streams.Out.Write(access.Kubeconfig); err != nil {
-			return err
-		}
-	} else if err := workdir.Replace(file, access.Kubeconfig); err != nil {
+	if err := writeSecret(streams, file, access.Kubeconfig); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(streams.Err, "The token ends at %s.\n", access.Expires.Local().Format(time.DateTime))
