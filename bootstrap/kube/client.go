@@ -83,10 +83,13 @@ func (e *UnreachableError) Hint() string {
 	return "check from this host that the address is reachable, e.g. curl -k " + e.Host + "/version"
 }
 
-// Answered makes an *UnreachableError of an error of a call that got no answer. What the API server itself answered, and
-// nil, stay as they are.
+// Answered makes an *UnreachableError of an error of a call that got no answer. What the API server itself answered, what we refused
+// before it was asked (it says what to do next), and nil stay as they are.
 func (c *Client) Answered(err error) error {
 	if status := apierrors.APIStatus(nil); err == nil || errors.As(err, &status) {
+		return err
+	}
+	if refused := interface{ Hint() string }(nil); errors.As(err, &refused) {
 		return err
 	}
 	return &UnreachableError{Host: c.Config.Host, Err: err}

@@ -116,5 +116,6 @@ func TestCommandsOfOneTenantRefuseWhatCanNotBe(t *testing.T) {
 		require.Equal(t, tc.code, code, "%v: %s", tc.arguments, err)
 		require.Empty(t, out)
 		require.Contains(t, err, tc.says)
+		require.NotContains(t, err, "does not answer", "it did")
 	}
 }
