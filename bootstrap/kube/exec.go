@@ -67,21 +67,12 @@ func (c *Client) readyPod(ctx context.Context, namespace, selector string) (stri
 		if i == 0 {
 			reasons = nil
 		}
-		if pod.DeletionTimestamp == nil && podReady(&pod) {
+		if pod.DeletionTimestamp == nil && notReadyPod(pod) == "" {
 			return pod.Name, nil
 		}
 		reasons = append(reasons, fmt.Sprintf("pod %s/%s is %s", namespace, pod.Name, pod.Status.Phase))
 	}
 	return "", &NotYetError{What: "ready", Reasons: reasons}
-}
-
-func podReady(pod *corev1.Pod) bool {
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodReady {
-			return condition.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }
 
 // executor speaks WebSocket, and SPDY with API servers that do not, as kubectl does.
