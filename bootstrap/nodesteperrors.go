@@ -35,12 +35,10 @@ func (e *RefusedStepsError) Error() string {
 // Hint says what to do about each.
 func (e *RefusedStepsError) Hint() string {
 	var hints []string
-	seen := map[string]bool{}
 	for _, one := range e.Refused {
-		if !seen[one.Hint] {
+		if !slices.Contains(hints, one.Hint) {
 			hints = append(hints, one.Hint)
 		}
-		seen[one.Hint] = true
 	}
 	return strings.Join(hints, "; ")
 }

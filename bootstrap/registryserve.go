@@ -166,10 +166,7 @@ func keyedBy(hosts []string) map[string]string {
 // upstreamsOf are the registries of a site's images, with the mirror that is asked for each. Those that the site file has
 // mirrors for are among them: the operator said that images come from there.
 func upstreamsOf(s *site.Site, plan *bundles.Plan) (map[string]string, error) {
-	configured := s.Registries.Mirrors
-	if s.Talos != nil {
-		configured = mirrors(s)
-	}
+	configured := mirrors(s)
 	version, more, err := runBeside(s, plan)
 	if err != nil {
 		return nil, err
@@ -208,10 +205,7 @@ func runBeside(s *site.Site, plan *bundles.Plan) (talosVersion string, images []
 
 // plainHosts are the registries that the site file says are spoken to in plain HTTP: those of mirrors with http://.
 func plainHosts(s *site.Site) []string {
-	configured := s.Registries.Mirrors
-	if s.Talos != nil {
-		configured = mirrors(s)
-	}
+	configured := mirrors(s)
 	var out []string
 	for _, host := range slices.Sorted(maps.Keys(configured)) {
 		for _, endpoint := range configured[host] {

@@ -95,6 +95,9 @@ func installImage(t *site.Talos, schematic string) string {
 // mirrors are the site's registry mirrors. A factory without TLS is one more: nodes pull the installer image from it, and
 // take a registry for https unless they are told otherwise.
 func mirrors(s *site.Site) map[string][]string {
+	if s.Talos == nil {
+		return s.Registries.Mirrors
+	}
 	factory, err := url.Parse(s.Talos.Factory)
 	if err != nil || factory.Scheme != "http" || s.Registries.Mirrors[factory.Host] != nil {
 		return s.Registries.Mirrors

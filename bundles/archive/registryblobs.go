@@ -139,7 +139,7 @@ func (s *Store) place(ctx context.Context, name string, sum v1.Hash) error {
 			return err
 		}
 
-		return syncFolder(filepath.Dir(target))
+		return syncDir(filepath.Dir(target))
 	})
 }
 

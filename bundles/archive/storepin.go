@@ -56,7 +56,7 @@ func (s *Store) pin(ctx context.Context, root Root, content []v1.Hash) error {
 			return fmt.Errorf("pin %s: %w", root, err)
 		}
 
-		return syncFolder(filepath.Dir(name))
+		return syncDir(filepath.Dir(name))
 	})
 }
 
@@ -142,13 +142,4 @@ func (e *PinError) Unwrap() error { return e.Err }
 // Hint says what to do.
 func (e *PinError) Hint() string {
 	return "remove the file and load the archives again, which writes it anew: cozy-install bundle serve --archive FILE"
-}
-
-func syncFolder(dir string) error {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-
-	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // keepFree is what the cache leaves free on its file system, in bytes: a bastion with a full disk loses more than a cache.
@@ -46,12 +44,12 @@ func (s *Store) promise(size int64) (*room, error) {
 	s.space.mu.Lock()
 	defer s.space.mu.Unlock()
 
-	var about unix.Statfs_t
-	if err := unix.Statfs(s.dir, &about); err != nil {
-		return nil, fmt.Errorf("see how much space %s has: %w", s.dir, err)
+	available, err := freeSpace(s.dir)
+	if err != nil {
+		return nil, err
 	}
 
-	free := int64(about.Bavail)*about.Bsize - s.space.promised
+	free := available - s.space.promised
 	if size > 0 && free-size < keepFree {
 		return nil, &NoRoomError{Dir: s.dir, Free: free, Need: size}
 	}

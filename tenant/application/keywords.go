@@ -7,7 +7,7 @@ import "strings"
 // inexpressible says why a keyword can't be part of a structural schema; empty: it can, or it says nothing of what is valid.
 // A keyword that is not known is one that may say something.
 func inexpressible(key string, value any) string {
-	if strings.HasPrefix(key, "x-") && !strings.HasPrefix(key, "x-kubernetes-") {
+	if isNote(key) {
 		return ""
 	}
 
@@ -17,8 +17,7 @@ func inexpressible(key string, value any) string {
 		"minItems", "maxItems", "minProperties", "maxProperties",
 		"x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations":
 		return ifNot(key != "nullable", "is no keyword of JSON schema: write type: [..., \"null\"]")
-	case "title", "description", "default", "examples", "$comment", "readOnly", "writeOnly", "deprecated",
-		"contentEncoding", "contentMediaType", "definitions", "$defs", "$schema", "$id":
+	case "contentEncoding", "contentMediaType":
 		return ""
 	case "uniqueItems":
 		return ifNot(value == false, "a structural schema can't ask for items that differ")

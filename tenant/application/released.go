@@ -68,18 +68,14 @@ func (o Object) released() said {
 		return said{kind: ConditionReleased, state: metav1.ConditionFalse, reason: reason, message: fmt.Sprintf(message, args...)}
 	}
 
-	if err := o.check(); err != nil {
+	wanted, err := o.MakeRelease()
+	if err != nil {
 		reason := ReasonRefused
 		if taken := (*takenError)(nil); errors.As(err, &taken) {
 			reason = ReasonReleaseTaken
 		}
 
 		return no(reason, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
-	}
-
-	wanted, err := o.MakeRelease()
-	if err != nil {
-		return no(ReasonRefused, "%v", err)
 	}
 
 	if o.Release == nil {

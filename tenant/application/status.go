@@ -109,12 +109,12 @@ type said struct {
 
 // conditions are all that hold, Ready first.
 func (o Object) conditions(seen Seen) []said {
-	released := o.released()
-	all := []said{o.ready(seen, released), released}
+	released, waits := o.released(), o.Waits(seen.IsReady)
+	all := []said{o.ready(seen, released, waits), released}
 
 	if len(o.Definition.Spec.Needs)+len(o.Definition.Spec.Keeps) > 0 {
 		services := said{kind: ConditionServicesReady, state: metav1.ConditionTrue, reason: ConditionServicesReady}
-		if waits := o.Waits(seen.IsReady); len(waits) > 0 {
+		if len(waits) > 0 {
 			services.state, services.reason, services.message = metav1.ConditionFalse, ReasonWaitingForService, strings.Join(waits, "; ")
 		}
 
@@ -141,12 +141,10 @@ func (o Object) conditions(seen Seen) []said {
 }
 
 // ready is the first thing that keeps the application from being used as its spec asks.
-func (o Object) ready(seen Seen, released said) said {
+func (o Object) ready(seen Seen, released said, waits []string) said {
 	no := func(reason, message string) said {
 		return said{kind: ConditionReady, state: metav1.ConditionFalse, reason: reason, message: message}
 	}
-
-	waits := o.Waits(seen.IsReady)
 
 	switch {
 	case o.Resource.GetDeletionTimestamp() != nil:

@@ -37,7 +37,7 @@ func (s Site) Kubernetes(t tenant.Resolved) []*networkingv1.NetworkPolicy {
 	for _, door := range doors() {
 		if t.Services[door.service].Source == tenant.Own {
 			policies = append(policies, kubernetesPolicy(t, "-"+door.part, pods(LabelService, door.part), inward{{
-				From:  []networkingv1.NetworkPolicyPeer{{NamespaceSelector: ptr(pods(tenant.ServiceLabel+door.service.String(), t.Namespace))}},
+				From:  []networkingv1.NetworkPolicyPeer{{NamespaceSelector: new(pods(tenant.ServiceLabel+door.service.String(), t.Namespace))}},
 				Ports: ports(corev1.ProtocolTCP, door.ports...),
 			}}, nil))
 		}
@@ -87,7 +87,7 @@ func kubernetesPolicy(
 }
 
 func (s Site) kubernetesPlatform() inward {
-	system := networkingv1.NetworkPolicyPeer{NamespaceSelector: ptr(pods(LabelSystem, isTrue))}
+	system := networkingv1.NetworkPolicyPeer{NamespaceSelector: new(pods(LabelSystem, isTrue))}
 
 	return inward{{From: append([]networkingv1.NetworkPolicyPeer{system}, s.kubernetesAPI()...)}}
 }
@@ -136,8 +136,8 @@ func (s Site) kubernetesOutward(t tenant.Resolved) outward {
 func kubernetesEtcd(t tenant.Resolved) inward {
 	members := part(t.Namespace, PartEtcd)
 	clients := networkingv1.NetworkPolicyPeer{
-		NamespaceSelector: ptr(pods(tenant.ServiceLabel+tenant.Etcd.String(), t.Namespace)),
-		PodSelector:       ptr(pods(LabelAllowToEtcd, isTrue)),
+		NamespaceSelector: new(pods(tenant.ServiceLabel+tenant.Etcd.String(), t.Namespace)),
+		PodSelector:       new(pods(LabelAllowToEtcd, isTrue)),
 	}
 	rules := inward{
 		{From: []networkingv1.NetworkPolicyPeer{members}, Ports: ports(corev1.ProtocolTCP, etcdClient, etcdPeer)},

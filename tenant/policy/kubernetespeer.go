@@ -19,13 +19,13 @@ const (
 
 func inNamespaces(names ...string) networkingv1.NetworkPolicyPeer {
 	return networkingv1.NetworkPolicyPeer{
-		NamespaceSelector: ptr(where(metav1.LabelSelector{}, labelName, metav1.LabelSelectorOpIn, names...)),
+		NamespaceSelector: new(where(metav1.LabelSelector{}, labelName, metav1.LabelSelectorOpIn, names...)),
 	}
 }
 
 func labelled(namespace, key, value string) networkingv1.NetworkPolicyPeer {
 	return networkingv1.NetworkPolicyPeer{
-		NamespaceSelector: ptr(pods(labelName, namespace)), PodSelector: ptr(pods(key, value)),
+		NamespaceSelector: new(pods(labelName, namespace)), PodSelector: new(pods(key, value)),
 	}
 }
 
@@ -50,10 +50,8 @@ func block(cidr string, but []netip.Prefix) networkingv1.NetworkPolicyPeer {
 func ports(protocol corev1.Protocol, numbers ...uint16) []networkingv1.NetworkPolicyPort {
 	all := make([]networkingv1.NetworkPolicyPort, 0, len(numbers))
 	for _, number := range numbers {
-		all = append(all, networkingv1.NetworkPolicyPort{Protocol: &protocol, Port: ptr(intstr.FromInt32(int32(number)))})
+		all = append(all, networkingv1.NetworkPolicyPort{Protocol: &protocol, Port: new(intstr.FromInt32(int32(number)))})
 	}
 
 	return all
 }
-
-func ptr[T any](value T) *T { return &value }
