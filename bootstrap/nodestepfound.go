@@ -28,7 +28,13 @@ func selected(ctx context.Context, cluster stepCluster, o bundles.StepObjects, n
 	if err != nil {
 		return nil, err
 	}
-	found, err := o.Select(objects, node)
+	lists := map[string][]map[string]any{}
+	for name, list := range o.Lists {
+		if lists[name], err = cluster.Objects(ctx, list.APIVersion, list.Kind, ""); err != nil {
+			return nil, err
+		}
+	}
+	found, err := o.Select(objects, lists, node)
 	if err != nil {
 		return nil, wait.Final(fmt.Errorf("%s: %w", o.Kind, err))
 	}

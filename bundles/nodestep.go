@@ -66,7 +66,15 @@ type StepObjects struct {
 	// Where is a CEL expression over object and node (its name and address), true for those that are meant. One that can't be
 	// told of an object is an error. https://github.com/google/cel-spec, with optional fields: object.?spec.?nodeName.orValue('')
 	Where string `json:"where"`
-	Hint  string `json:"hint,omitempty"` // what a person can do about them. Only ByHand has none
+	// Lists are further variables of Where, by name: every object of another kind, wherever it is. Nil: none.
+	Lists map[string]StepList `json:"lists,omitempty"`
+	Hint  string              `json:"hint,omitempty"` // what a person can do about them. Only ByHand has none
+}
+
+// StepList is all objects of one kind.
+type StepList struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
 }
 
 // StepByHand is what nothing here can do safely.

@@ -87,7 +87,7 @@ func chosen(t *testing.T, o *StepObjects, documents string) []string {
 		require.NoError(t, yaml.Unmarshal([]byte(document), &object))
 		objects = append(objects, object)
 	}
-	found, err := o.Select(objects, StepNode{Name: "w1", Address: "10.0.0.7"})
+	found, err := o.Select(objects, nil, StepNode{Name: "w1", Address: "10.0.0.7"})
 	require.NoError(t, err)
 	names := []string{}
 	for _, object := range found {
@@ -173,7 +173,7 @@ func TestAMemberOfOVNIsKickedWhereThatIsSafe(t *testing.T) {
 
 func TestWhatCannotBeJudgedIsAnError(t *testing.T) {
 	o := StepObjects{Where: "object.status.nodeName == node.name"}
-	_, err := o.Select([]map[string]any{{"metadata": map[string]any{}}}, StepNode{})
+	_, err := o.Select([]map[string]any{{"metadata": map[string]any{}}}, nil, StepNode{})
 	require.ErrorContains(t, err, "no such key: status")
 	start := time.Now()
 	many := make([]any, 1<<10)
@@ -181,7 +181,7 @@ func TestWhatCannotBeJudgedIsAnError(t *testing.T) {
 		many[i] = "x"
 	}
 	o.Where = "object.l.all(a, object.l.all(b, a == b))"
-	_, err = o.Select([]map[string]any{{"l": many}}, StepNode{})
+	_, err = o.Select([]map[string]any{{"l": many}}, nil, StepNode{})
 	require.ErrorContains(t, err, "cost limit exceeded")
 	require.Less(t, time.Since(start), time.Minute)
 }

@@ -9,25 +9,31 @@ import (
 	"github.com/google/cel-go/cel"
 )
 
-// What the expressions of steps are over, beside node.
+// What the expressions of steps are over.
 const (
 	overObjects = "object"
 	overOutput  = "output"
+	overNode    = "node" // always
 )
 
 // stepCost bounds what an expression may cost, in CEL's units: objects and outputs come from the network. A conjunction over a few
 // conditions costs tens; this much takes seconds on a slow machine.
 const stepCost = 100_000
 
-// Select gives those of the objects, as JSON decodes them, that are meant.
-func (o StepObjects) Select(objects []map[string]any, node StepNode) ([]map[string]any, error) {
-	program, err := compileStep(o.Where, overObjects)
+// Select gives those of the objects, as JSON decodes them, that are meant. lists are the objects of Lists, by the same names.
+func (o StepObjects) Select(objects []map[string]any, lists map[string][]map[string]any, node StepNode) ([]map[string]any, error) {
+	program, err := compileStep(o.Where, overObjects, sortedKeys(o.Lists)...)
 	if err != nil {
 		return nil, err
 	}
 	var out []map[string]any
+	over := map[string]any{}
+	for name := range o.Lists {
+		over[name] = lists[name]
+	}
 	for _, object := range objects {
-		is, err := judge(program, overObjects, object, node)
+		over[overObjects] = object
+		is, err := judge(program, over, node)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", o.Where, err)
 		}
@@ -53,15 +59,17 @@ func judgeOutput(text, output string, node StepNode) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	is, err := judge(program, overOutput, output, node)
+	is, err := judge(program, map[string]any{overOutput: output}, node)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", text, err)
 	}
 	return is, nil
 }
 
-func judge(program cel.Program, over string, value any, node StepNode) (bool, error) {
-	result, _, err := program.Eval(map[string]any{over: value, "node": map[string]string{"name": node.Name, "address": node.Address}})
+// judge evaluates over these variables, and the node, which it adds to them.
+func judge(program cel.Program, over map[string]any, node StepNode) (bool, error) {
+	over[overNode] = map[string]string{"name": node.Name, "address": node.Address}
+	result, _, err := program.Eval(over)
 	if err != nil {
 		return false, err
 	}
@@ -69,16 +77,22 @@ func judge(program cel.Program, over string, value any, node StepNode) (bool, er
 	return is, nil
 }
 
-func compileStep(text, over string) (cel.Program, error) {
+func compileStep(text, over string, lists ...string) (cel.Program, error) {
 	if text == "" {
 		return nil, errors.New("missing")
 	}
+	object := cel.MapType(cel.StringType, cel.DynType)
 	kind := cel.StringType
 	if over == overObjects {
-		kind = cel.MapType(cel.StringType, cel.DynType)
+		kind = object
 	}
-	env, err := cel.NewEnv(cel.OptionalTypes(),
-		cel.Variable(over, kind), cel.Variable("node", cel.MapType(cel.StringType, cel.StringType)))
+	options := []cel.EnvOption{
+		cel.OptionalTypes(), cel.Variable(over, kind), cel.Variable(overNode, cel.MapType(cel.StringType, cel.StringType)),
+	}
+	for _, name := range lists {
+		options = append(options, cel.Variable(name, cel.ListType(object)))
+	}
+	env, err := cel.NewEnv(options...)
 	if err != nil {
 		return nil, err
 	}

@@ -72,18 +72,35 @@ func checkDeed(step NodeStep, at string, problem report) {
 }
 
 func checkObjects(o StepObjects, at string, problem report) {
-	if version, err := schema.ParseGroupVersion(o.APIVersion); err != nil || version.Version == "" {
-		problem(at+".apiVersion", o.APIVersion, "not an API's group and version")
-	}
-	if o.Kind == "" {
-		problem(at+".kind", nil, "missing")
-	}
+	checkKind(o.APIVersion, o.Kind, at, problem)
 	if o.Namespace != "" {
 		checkLabel(problem, at+".namespace", o.Namespace, validation.DNS1123LabelMaxLength)
 	}
-	if _, err := compileStep(o.Where, overObjects); err != nil {
+	var named []string
+	for _, name := range sortedKeys(o.Lists) {
+		checkKind(o.Lists[name].APIVersion, o.Lists[name].Kind, at+".lists."+name, problem)
+		if !isListName(name) {
+			problem(at+".lists", name, "not a name of small letters, other than %s and %s", overObjects, overNode)
+			continue // it can't be a variable
+		}
+		named = append(named, name)
+	}
+	if _, err := compileStep(o.Where, overObjects, named...); err != nil {
 		problem(at+".where", o.Where, "%v", err)
 	}
+}
+
+func checkKind(apiVersion, kind, at string, problem report) {
+	if version, err := schema.ParseGroupVersion(apiVersion); err != nil || version.Version == "" {
+		problem(at+".apiVersion", apiVersion, "not an API's group and version")
+	}
+	if kind == "" {
+		problem(at+".kind", nil, "missing")
+	}
+}
+
+func isListName(name string) bool {
+	return name != "" && name != overObjects && name != overNode && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == ""
 }
 
 func checkExec(e StepExec, at string, problem report) {
