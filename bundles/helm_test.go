@@ -4,7 +4,10 @@ package bundles
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,10 +32,15 @@ type memoryHelm struct {
 // failingClient fails when told to, and finds no objects in any manifest.
 type failingClient struct {
 	kubefake.PrintingKubeClient
-	err error
+	err  error
+	once error // given instead, a single time
 }
 
 func (c *failingClient) Build(io.Reader, bool) (kube.ResourceList, error) {
+	if once := c.once; once != nil {
+		c.once = nil
+		return nil, once
+	}
 	return kube.ResourceList{}, c.err
 }
 
@@ -69,6 +77,16 @@ func (m *memoryHelm) newest(t *testing.T) ReleaseStatus {
 	status, err := m.Status(t.Context(), "a", "cozy-a")
 	require.NoError(t, err)
 	return status
+}
+
+func TestAConnectionThatIsCutFailsNoInstallation(t *testing.T) {
+	m := newMemoryHelm(t)
+	cut := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	m.client.once = fmt.Errorf("unexpected error when reading response body. Please retry. Original error: %w", cut)
+	changed, err := m.install(t, nil)
+	require.NoError(t, err)
+	require.True(t, changed)
+	require.Equal(t, "deployed", m.newest(t).State)
 }
 
 func TestInstallingAgainChangesNothing(t *testing.T) {

@@ -16,6 +16,10 @@ import (
 	"github.com/cozystack/cozy-install/lab/plane"
 )
 
+// resyncPatience outlasts what kube-apiserver may take to recover by itself. A CRD whose names were accepted, but that was not
+// established when the process was killed, is looked at again only when its informer resyncs, every 5 minutes.
+const resyncPatience = 5*time.Minute + patience
+
 // What the installer depends on is killed and comes back in the middle of an installation, which notices nothing but that it
 // takes longer: nobody has to run it again.
 func TestInstallationOutlivesRestartsOfWhatItDependsOn(t *testing.T) {
@@ -27,7 +31,7 @@ func TestInstallationOutlivesRestartsOfWhatItDependsOn(t *testing.T) {
 	w.coreOutlivesRestart(t, plan)
 
 	heard, ended := &reports{}, make(chan error, 1)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*resyncPatience)
 	defer cancel()
 	flux := w.flux(t)
 	go func() { ended <- flux.Install(ctx, plan, heard.hear) }()
@@ -41,7 +45,7 @@ func TestInstallationOutlivesRestartsOfWhatItDependsOn(t *testing.T) {
 	require.NoError(t, <-ended)
 	w.requireConverged(t, plan, func(p bundles.Package) int {
 		if plan.IsCore(p.Name) {
-			return 1
+			return 2
 		}
 		return 4 // each of three restarts may have interrupted an attempt
 	})
@@ -61,13 +65,15 @@ func (w *world) coreOutlivesRestart(t *testing.T, plan *bundles.Plan) {
 	require.NoError(t, w.plane.Restart(t.Context(), plane.ControlPlaneProcess))
 	w.cordon(t, false)
 	require.NoError(t, <-ended)
-	require.Equal(t, map[int]string{1: "deployed"}, w.history(t, "cozy-system", "cozy-controller"))
+	history := w.history(t, "cozy-system", "cozy-controller")
+	require.Equal(t, "deployed", history[len(history)], "of revisions %v", history)
+	require.LessOrEqual(t, len(history), 2, "a revision may have lost its connection, and only one")
 }
 
 // awaitReady waits until so many packages are ready.
 func (w *world) awaitReady(t *testing.T, heard *reports, ended <-chan error, count int) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(resyncPatience)
 	for heard.ready() < count {
 		select {
 		case err := <-ended:
