@@ -167,6 +167,7 @@ func (n *node) settle(held *hosts) *Refusal {
 	}
 
 	n.resolved.Services = provisions(n.resolved.Namespace, n.Runs, above)
+	n.keepEtcds()
 
 	return nil
 }
@@ -226,7 +227,7 @@ func settledFirst(a, b bool) int {
 	return 1
 }
 
-// countDependents tells each provider who inherits from it, in alphabetical order.
+// countDependents tells each provider who inherits from it, and which applications use it.
 func countDependents(accepted map[string]*node) {
 	for _, namespace := range slices.Sorted(maps.Keys(accepted)) {
 		for service, provision := range accepted[namespace].resolved.Services {
@@ -234,5 +235,7 @@ func countDependents(accepted map[string]*node) {
 				accepted[provision.Namespace].resolved.Services[service].Dependents.add(namespace)
 			}
 		}
+
+		accepted[namespace].countApplications()
 	}
 }

@@ -83,6 +83,7 @@ func TestLabelsNameAncestorsAndProviders(t *testing.T) {
 		"tenant.cozystack.io/tenant-foo":     "",
 		"tenant.cozystack.io/tenant-foo-bar": "",
 		"namespace.cozystack.io/etcd":        "tenant-foo-bar",
+		"etcd.cozystack.io/tenant-foo-bar":   "",
 		"namespace.cozystack.io/ingress":     "tenant-root",
 	}, resolved["tenant-foo-bar"].Labels())
 	require.Equal(t, map[string]string{

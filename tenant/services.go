@@ -53,24 +53,26 @@ type Provision struct {
 	Source Source
 	// Namespace is the provider's: the tenant's own or that of the nearest ancestor that runs the service. Empty for None.
 	Namespace string
-	// Dependents are the tenants that inherit the service from this one. Zero unless the source is Own.
+	// Dependents are the tenants that inherit the service from this one, and the applications that use it, in the tenant's own
+	// namespace and below. Zero unless the source is Own.
 	Dependents Dependents
 }
 
 // maxDependents bounds the names in a status: it is written anew with each change, and kept in etcd.
 const maxDependents = 10
 
-// Dependents counts tenants and names some of them.
+// Dependents counts who depends on a service, and names some of them.
 type Dependents struct {
 	Count int
-	// First are the namespaces of the first ten, in alphabetical order.
+	// First names the first ten, tenant by tenant in alphabetical order of their namespaces: a tenant by its namespace, an
+	// application as Usage.Name behind that of its tenant and a slash.
 	First []string
 }
 
-func (d *Dependents) add(namespace string) {
+func (d *Dependents) add(name string) {
 	d.Count++
 	if d.Count <= maxDependents {
-		d.First = append(d.First, namespace)
+		d.First = append(d.First, name)
 	}
 }
 

@@ -7,7 +7,7 @@
 // no clock. The parent of a tenant is a pointer, the namespace its object lives in. Nothing here, or anywhere else,
 // takes a namespace name apart to find it.
 //
-// Still missing: what an access level may do, and applications as dependents of a service.
+// Still missing: what an access level may do.
 package tenant
 
 import (
@@ -33,6 +33,8 @@ type Tenant struct {
 	Host string
 	// Runs says which cluster services the tenant runs itself.
 	Runs Flags
+	// Applications are those in the tenant's own namespace that use cluster services, as far as known. Nil: none.
+	Applications []Usage
 	// SchedulingClass is used where no ancestor has one.
 	SchedulingClass string
 	// Bounds is what the spec asks for. Nil: nothing is bounded.
@@ -68,6 +70,9 @@ type Resolved struct {
 	Quota Quota
 	// Services says who provides each cluster service, indexed by Service.
 	Services [ServiceCount]Provision
+	// KeptEtcd are the namespaces of the ancestors, from the root down, on whose etcd applications of the tenant stay though it
+	// resolves to another by now: data is not moved. Empty: none.
+	KeptEtcd []string
 }
 
 // Level is the number of ancestors: 0 for the root.

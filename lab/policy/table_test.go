@@ -34,7 +34,9 @@ const table = `
 4  allow  alpha/toetcd                     alpha/etcd,alpha/everything        2379
 4  allow  beta/toetcd                      alpha/etcd,alpha/everything        2379
 4  allow  gamma/toetcd                     alpha/etcd,alpha/everything        2379
+4  allow  gamma/toetcd                     root/etcd                          2379
 4  allow  epsil/toetcd                     epsil/etcd                         2379
+4  allow  epsil/toetcd                     alpha/etcd,alpha/everything        2379
 4  allow  delta/toetcd,sigma/toetcd        delta/etcd                         2379
 
 5  deny   *,*/*                            */etcd,*/everything                *

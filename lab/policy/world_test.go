@@ -26,6 +26,8 @@ import (
 //	    delta   delta    root        root     delta
 //	      sigma delta    root        root     delta
 //	  omega     root     root        root     root
+//
+// An application of gamma stays on the etcd of root, and one of epsil on that of alpha.
 func resolve(t *testing.T) map[string]tenant.Resolved {
 	t.Helper()
 
@@ -37,6 +39,10 @@ func resolve(t *testing.T) map[string]tenant.Resolved {
 		return flags
 	}
 
+	stays := func(provider string) []tenant.Usage {
+		return []tenant.Usage{{Name: "Kubernetes/old", Service: tenant.Etcd, Provider: provider}}
+	}
+
 	resolved, refused := tenant.Resolve([]tenant.Tenant{
 		{
 			Namespace: tenant.RootNamespace, Name: tenant.RootName,
@@ -44,8 +50,8 @@ func resolve(t *testing.T) map[string]tenant.Resolved {
 		},
 		{Namespace: "tenant-root", Name: "alpha", Runs: runs(tenant.Etcd)},
 		{Namespace: "tenant-alpha", Name: "beta", Runs: runs(tenant.Monitoring, tenant.Ingress)},
-		{Namespace: "tenant-alpha-beta", Name: "gamma"},
-		{Namespace: "tenant-alpha-beta", Name: "epsil", Runs: runs(tenant.Etcd)},
+		{Namespace: "tenant-alpha-beta", Name: "gamma", Applications: stays("tenant-root")},
+		{Namespace: "tenant-alpha-beta", Name: "epsil", Runs: runs(tenant.Etcd), Applications: stays("tenant-alpha")},
 		{Namespace: "tenant-alpha", Name: "delta", Runs: runs(tenant.Etcd, tenant.SeaweedFS)},
 		{Namespace: "tenant-alpha-delta", Name: "sigma"},
 		{Namespace: "tenant-root", Name: "omega"},
@@ -156,6 +162,7 @@ func around() []peer {
 			"io.cilium.k8s.namespace.labels.cozystack.io/system":             "true",
 			"io.cilium.k8s.namespace.labels.tenant.cozystack.io/tenant-root": "",
 			"io.cilium.k8s.namespace.labels.namespace.cozystack.io/etcd":     "tenant-alpha",
+			"io.cilium.k8s.namespace.labels.etcd.cozystack.io/tenant-alpha":  "",
 		}),
 		{"host", asked{Reserved: []string{"host"}}, policy.Peer{Kind: policy.Host}},
 		{"node", asked{Reserved: []string{"remote-node"}}, policy.Peer{Kind: policy.RemoteNode}},
@@ -175,6 +182,10 @@ func around() []peer {
 		{"world.beside-bastion", "198.51.100.201"},
 		{"world.beside-nodes", "192.0.3.1"},
 		{"world.beside-nodes6", "2001:db8:0:2::1"},
+		{"world.beside-link", "169.253.255.254"},
+		{"world.beside-link6", "fec0::1"},
+		{"closed.metadata", "169.254.169.254"},
+		{"closed.link6", "fe80::a9fe:a9fe"},
 		{"closed.vip", "192.0.2.10"},
 		{"closed.node", "192.0.2.77"},
 		{"closed.node6", "2001:db8:0:1::5"},

@@ -120,7 +120,7 @@ func (r *reconciler) label(ctx context.Context, namespace *corev1.Namespace, lab
 
 	for key := range found {
 		_, isWanted := labels[key]
-		if !isWanted && (strings.HasPrefix(key, tenant.AncestorLabel) || strings.HasPrefix(key, tenant.ServiceLabel)) {
+		if !isWanted && isTrusted(key) {
 			stray[key] = nil
 		}
 	}
@@ -140,6 +140,17 @@ func (r *reconciler) label(ctx context.Context, namespace *corev1.Namespace, lab
 	}
 
 	return nil
+}
+
+// isTrusted says whether policies go by a label of a namespace.
+func isTrusted(key string) bool {
+	for _, trusted := range []string{tenant.AncestorLabel, tenant.ServiceLabel, tenant.EtcdLabel} {
+		if strings.HasPrefix(key, trusted) {
+			return true
+		}
+	}
+
+	return false
 }
 
 // holds says whether the labels include all that are wanted.

@@ -103,6 +103,7 @@ func TestLabelsThatPoliciesTrustAreKept(t *testing.T) {
 	forged := w.namespace("tenant-a")
 	forged.Labels["tenant.cozystack.io/tenant-victim"] = ""
 	forged.Labels["namespace.cozystack.io/etcd"] = "tenant-victim"
+	forged.Labels["etcd.cozystack.io/tenant-victim"] = ""
 	forged.Labels["team"] = "x"
 	delete(forged.Labels, "tenant.cozystack.io/tenant-root")
 	require.NoError(t, w.client.Update(t.Context(), forged))

@@ -34,13 +34,12 @@ func CiliumTenant(t tenant.Resolved) *unstructured.Unstructured {
 		},
 	}
 
-	if t.Services[tenant.Etcd].Source == tenant.Inherited {
+	if above := t.InheritedEtcds(); len(above) > 0 {
+		etcds := where(pods(LabelService, PartEtcd), ciliumNamespace, metav1.LabelSelectorOpIn, above...)
 		rules = append(rules, ciliumRule{
-			Description: "row 4: labelled pods reach the etcd above",
+			Description: "row 4: labelled pods reach the etcd above, and those on which applications stay",
 			Of:          pods(LabelAllowToEtcd, isTrue),
-			Egress: []ciliumPeers{{
-				ToPods: []metav1.LabelSelector{ciliumPart(t.Services[tenant.Etcd].Namespace, PartEtcd)}, Ports: tcp(etcdClient),
-			}},
+			Egress:      []ciliumPeers{{ToPods: []metav1.LabelSelector{etcds}, Ports: tcp(etcdClient)}},
 		})
 	}
 
@@ -96,11 +95,10 @@ func ciliumDoors(t tenant.Resolved) []ciliumRule {
 
 // ciliumEtcd opens the etcd that the tenant runs to its own members, to labelled pods, and to the scraper.
 func ciliumEtcd(t tenant.Resolved) ciliumRule {
-	labelled := pods(ciliumNamespaceLabels+tenant.ServiceLabel+tenant.Etcd.String(), t.Namespace)
-	labelled.MatchLabels[LabelAllowToEtcd] = isTrue
+	labelled := where(pods(LabelAllowToEtcd, isTrue), ciliumNamespaceLabels+tenant.EtcdLabel+t.Namespace, metav1.LabelSelectorOpExists)
 
 	rule := ciliumRule{
-		Description: "rows 1, 3 and 4: members of etcd, labelled pods of who resolves to it, and who scrapes it",
+		Description: "rows 1, 3 and 4: members of etcd, labelled pods of who uses it, and who scrapes it",
 		Of:          pods(LabelService, PartEtcd),
 		Ingress: []ciliumPeers{
 			{FromPods: []metav1.LabelSelector{ciliumPart(t.Namespace, PartEtcd)}, Ports: tcp(etcdClient, etcdPeer)},

@@ -68,10 +68,12 @@ func TestCiliumsPoliciesAreCopiedAsJSON(t *testing.T) {
 func TestEveryNameOfANetworkPolicyIsKnown(t *testing.T) {
 	var given []string
 
-	for _, source := range []tenant.Source{tenant.Own, tenant.Inherited} {
+	for _, provision := range []tenant.Provision{
+		{Source: tenant.Own, Namespace: "tenant-a"}, {Source: tenant.Inherited, Namespace: "tenant-root"},
+	} {
 		one := tenant.Resolved{Namespace: "tenant-a", Ancestors: []string{"tenant-root"}}
 		for i := range one.Services {
-			one.Services[i] = tenant.Provision{Source: source, Namespace: "tenant-a"}
+			one.Services[i] = provision
 		}
 
 		for _, object := range site().Kubernetes(one) {

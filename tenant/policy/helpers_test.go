@@ -43,13 +43,17 @@ func ranges(texts ...string) []netip.Prefix {
 }
 
 // tree is foo in root, bar and qux in foo: root runs everything but seaweedfs, foo monitoring and ingress, bar etcd.
+// An application of bar stays on the etcd of root.
 func tree(t *testing.T) map[string]tenant.Resolved {
 	t.Helper()
 
 	resolved, refused := tenant.Resolve([]tenant.Tenant{
 		{Namespace: tenant.RootNamespace, Name: tenant.RootName, Runs: tenant.Flags{tenant.Etcd: true, tenant.Monitoring: true, tenant.Ingress: true}},
 		{Namespace: tenant.RootNamespace, Name: "foo", Runs: tenant.Flags{tenant.Monitoring: true, tenant.Ingress: true}},
-		{Namespace: "tenant-foo", Name: "bar", Runs: tenant.Flags{tenant.Etcd: true}},
+		{
+			Namespace: "tenant-foo", Name: "bar", Runs: tenant.Flags{tenant.Etcd: true},
+			Applications: []tenant.Usage{{Name: "Kubernetes/old", Service: tenant.Etcd, Provider: tenant.RootNamespace}},
+		},
 		{Namespace: "tenant-foo", Name: "qux"},
 	})
 	require.Empty(t, refused)

@@ -25,13 +25,15 @@ func (s Site) Kubernetes(t tenant.Resolved) []*networkingv1.NetworkPolicy {
 			outward{{To: s.kubernetesAPI(), Ports: ports(corev1.ProtocolTCP, s.APIPort)}}),
 	}
 
-	switch etcd := t.Services[tenant.Etcd]; etcd.Source {
-	case tenant.Inherited:
+	if above := t.InheritedEtcds(); len(above) > 0 {
+		etcds := inNamespaces(above...)
+		etcds.PodSelector = new(pods(LabelService, PartEtcd))
 		policies = append(policies, kubernetesPolicy(t, "-to-etcd", pods(LabelAllowToEtcd, isTrue), nil,
-			outward{{To: []networkingv1.NetworkPolicyPeer{part(etcd.Namespace, PartEtcd)}, Ports: ports(corev1.ProtocolTCP, etcdClient)}}))
-	case tenant.Own:
+			outward{{To: []networkingv1.NetworkPolicyPeer{etcds}, Ports: ports(corev1.ProtocolTCP, etcdClient)}}))
+	}
+
+	if t.Services[tenant.Etcd].Source == tenant.Own {
 		policies = append(policies, kubernetesPolicy(t, "-etcd", pods(LabelService, PartEtcd), kubernetesEtcd(t), nil))
-	case tenant.None:
 	}
 
 	for _, door := range doors() {
@@ -136,7 +138,7 @@ func (s Site) kubernetesOutward(t tenant.Resolved) outward {
 func kubernetesEtcd(t tenant.Resolved) inward {
 	members := part(t.Namespace, PartEtcd)
 	clients := networkingv1.NetworkPolicyPeer{
-		NamespaceSelector: new(pods(tenant.ServiceLabel+tenant.Etcd.String(), t.Namespace)),
+		NamespaceSelector: new(where(metav1.LabelSelector{}, tenant.EtcdLabel+t.Namespace, metav1.LabelSelectorOpExists)),
 		PodSelector:       new(pods(LabelAllowToEtcd, isTrue)),
 	}
 	rules := inward{

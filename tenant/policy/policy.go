@@ -10,8 +10,7 @@
 //
 // It refuses to know Kubernetes clients, and who writes the policies (tenant/controller).
 //
-// Still missing: the dashboard among the system pods that tenants reach (row 13), which has no package yet, and the etcd that a
-// managed cluster stays on when its tenant gets another one (row 4 knows only what the tenant resolves to now).
+// Still missing: the dashboard among the system pods that tenants reach (row 13), which has no package yet.
 package policy
 
 import "github.com/cozystack/cozy-install/tenant"

@@ -66,7 +66,7 @@ func ReadSite(text []byte) (Site, error) {
 
 // area is one field of a site.
 type area struct {
-	field      string
+	field      string // empty: not of the site
 	what       string // in a sentence: "is an address of ..."
 	ranges     []netip.Prefix
 	isRequired bool
@@ -81,6 +81,7 @@ func (s Site) areas() []area {
 	}
 
 	return []area{
+		{"", "the link between a node and what is next to it, such as a cloud's metadata", linkLocal(), false, true},
 		{"api", "the API server", api, false, true},
 		{"nodes", "nodes", s.Nodes, true, true},
 		{"bmcs", "management controllers", s.BMCs, false, true},
@@ -90,6 +91,12 @@ func (s Site) areas() []area {
 		{"join", "the network between nodes and pods", s.Join, false, false},
 		{"loadBalancers", "load balancers", s.LoadBalancers, false, false},
 	}
+}
+
+// linkLocal is of no site and never the world (RFC 3927, RFC 4291). On 169.254.169.254 clouds tell whoever asks the credentials
+// of the node.
+func linkLocal() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10")}
 }
 
 // Check says everything that is wrong with a site, or nil.

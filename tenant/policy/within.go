@@ -60,10 +60,15 @@ func fromScraper(_ Site, f Flow) (bool, string) {
 }
 
 func labelledToEtcd(_ Site, f Flow) (bool, string) {
-	if f.From.ofTenant() && f.From.has(LabelAllowToEtcd, isTrue) && f.To.isPart(PartEtcd) &&
-		f.From.provider(tenant.Etcd) == f.To.Namespace && f.isTCP(etcdClient) {
+	switch {
+	case !f.From.ofTenant() || !f.From.has(LabelAllowToEtcd, isTrue) || !f.To.isPart(PartEtcd) || !f.isTCP(etcdClient):
+		return false, ""
+	case f.From.provider(tenant.Etcd) == f.To.Namespace:
 		return true, "the label " + LabelAllowToEtcd + " opens the etcd of " + f.To.Namespace + ", which " +
 			f.From.Namespace + " resolves to"
+	case slices.Contains(f.From.Tenant.KeptEtcd, f.To.Namespace):
+		return true, "the label " + LabelAllowToEtcd + " opens the etcd of " + f.To.Namespace + ", on which applications of " +
+			f.From.Namespace + " stay"
 	}
 
 	return false, ""
@@ -71,7 +76,7 @@ func labelledToEtcd(_ Site, f Flow) (bool, string) {
 
 func othersToEtcd(_ Site, f Flow) (bool, string) {
 	if f.To.isPart(PartEtcd) {
-		return false, "etcd is closed to everybody but pods with the label " + LabelAllowToEtcd + " of tenants that resolve to it, " +
+		return false, "etcd is closed to everybody but pods with the label " + LabelAllowToEtcd + " of tenants that use it, " +
 			"at its client port, and to its own tenant's other pods too"
 	}
 

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tenant
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Usage is one cluster service that one application uses.
+type Usage struct {
+	// Name is how people are told of the application, such as Kubernetes/prod.
+	Name    string
+	Service Service
+	// Provider is the namespace of the tenant that runs the service.
+	Provider string
+}
+
+// Etcds are the namespaces of all etcds that the tenant's pods may use: the one it resolves to and those that its applications
+// keep. Empty: none.
+func (r Resolved) Etcds() []string {
+	etcds := slices.Clone(r.KeptEtcd)
+	if resolved := r.Services[Etcd].Namespace; resolved != "" {
+		etcds = append(etcds, resolved)
+	}
+
+	return etcds
+}
+
+// InheritedEtcds are those of Etcds that other tenants run.
+func (r Resolved) InheritedEtcds() []string {
+	return slices.DeleteFunc(r.Etcds(), func(namespace string) bool { return namespace == r.Namespace })
+}
+
+// provider is the tenant that runs what an application uses: the tenant itself or one above it. Nil: nobody does, or somebody
+// who can't be its provider.
+func (n *node) provider(use Usage) *node {
+	for ; n != nil; n = n.parent {
+		if n.resolved.Namespace == use.Provider && n.resolved.Services[use.Service].Source == Own {
+			return n
+		}
+	}
+
+	return nil
+}
+
+// keepEtcds finds the etcds above the tenant that its applications stay on. It is the last to fill in what a tenant resolves to.
+func (n *node) keepEtcds() {
+	var kept []*node
+
+	for _, use := range n.Applications {
+		provider := n.provider(use)
+		if use.Service == Etcd && provider != nil && use.Provider != n.resolved.Services[Etcd].Namespace && !slices.Contains(kept, provider) {
+			kept = append(kept, provider)
+		}
+	}
+
+	slices.SortFunc(kept, func(a, b *node) int { return cmp.Compare(a.resolved.Level(), b.resolved.Level()) })
+
+	for _, provider := range kept {
+		n.resolved.KeptEtcd = append(n.resolved.KeptEtcd, provider.resolved.Namespace)
+	}
+}
+
+// countApplications tells each provider which applications of a tenant use its services, in alphabetical order.
+func (n *node) countApplications() {
+	uses := slices.SortedFunc(slices.Values(n.Applications), func(a, b Usage) int { return cmp.Compare(a.Name, b.Name) })
+
+	for _, use := range uses {
+		if provider := n.provider(use); provider != nil {
+			provider.resolved.Services[use.Service].Dependents.add(n.resolved.Namespace + "/" + use.Name)
+		}
+	}
+}
