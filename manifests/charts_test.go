@@ -32,6 +32,10 @@ type rendering struct {
 }
 
 func renderings() []rendering {
+	return append(platformRenderings(), applicationRenderings()...)
+}
+
+func platformRenderings() []rendering {
 	return []rendering{
 		{"cozy-controller-talos", "cozy-controller", "cozy-system", nil},
 		{"cozy-controller-generic", "cozy-controller", "cozy-system", map[string]any{
@@ -210,6 +214,7 @@ func render(t *testing.T, r rendering) string {
 	install.ClientOnly, install.DryRun = true, true
 	install.ReleaseName, install.Namespace = r.chart, r.namespace
 	install.KubeVersion = &chartutil.KubeVersion{Version: "v1.34.4", Major: "1", Minor: "34"}
+	install.APIVersions = apisOf(r.name)
 	release, err := install.Run(loaded, r.values)
 	require.NoError(t, err, r.name)
 	return strings.TrimSpace(release.Manifest) + "\n"

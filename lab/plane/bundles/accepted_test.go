@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/restmapper"
 
@@ -20,36 +21,45 @@ import (
 // a stand-in brought, it shows name and scope only: those take any content.
 func (w *world) objectsAreAccepted(t *testing.T, plan *bundles.Plan) {
 	t.Helper()
+	for _, p := range plan.Packages {
+		if p.Chart.Embedded != "" {
+			w.areAccepted(t, p, w.rendered(t, p))
+		}
+	}
+}
+
+func (w *world) rendered(t *testing.T, p bundles.Package) []*unstructured.Unstructured {
+	t.Helper()
+	archive, err := w.shelf.charts.Archive(p.Chart.Embedded)
+	require.NoError(t, err)
+	objects, err := bundles.Render(t.Context(), p, archive, "v1.34.4")
+	require.NoError(t, err, p.Name)
+	require.NotEmpty(t, objects, "%s has nothing", p.Name)
+	return objects
+}
+
+func (w *world) areAccepted(t *testing.T, p bundles.Package, objects []*unstructured.Unstructured) {
+	t.Helper()
 	groups, err := restmapper.GetAPIGroupResources(w.kube.Discovery())
 	require.NoError(t, err)
 	mapper := restmapper.NewDiscoveryRESTMapper(groups)
 	force := true
-	for _, p := range plan.Packages {
-		if p.Chart.Embedded == "" {
-			continue
-		}
-		archive, err := w.shelf.charts.Archive(p.Chart.Embedded)
-		require.NoError(t, err)
-		objects, err := bundles.Render(t.Context(), p, archive, "v1.34.4")
-		require.NoError(t, err, p.Name)
-		require.NotEmpty(t, objects, "%s has nothing", p.Name)
-		for _, object := range objects {
-			is := object.GroupVersionKind()
-			mapping, err := mapper.RESTMapping(is.GroupKind(), is.Version)
-			require.NoError(t, err, "%s: %s", p.Name, is)
-			namespace := ""
-			if mapping.Scope.Name() != meta.RESTScopeNameRoot {
-				if namespace = object.GetNamespace(); namespace == "" {
-					namespace = p.Namespace
-				}
+	for _, object := range objects {
+		is := object.GroupVersionKind()
+		mapping, err := mapper.RESTMapping(is.GroupKind(), is.Version)
+		require.NoError(t, err, "%s: %s", p.Name, is)
+		namespace := ""
+		if mapping.Scope.Name() != meta.RESTScopeNameRoot {
+			if namespace = object.GetNamespace(); namespace == "" {
+				namespace = p.Namespace
 			}
-			text, err := json.Marshal(object)
-			require.NoError(t, err)
-			_, err = w.dynamic.Resource(mapping.Resource).Namespace(namespace).Patch(t.Context(), object.GetName(), types.ApplyPatchType, text,
-				metav1.PatchOptions{
-					DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict, FieldManager: "accepted", Force: &force,
-				})
-			require.NoError(t, err, "%s: %s %s", p.Name, object.GetKind(), object.GetName())
 		}
+		text, err := json.Marshal(object)
+		require.NoError(t, err)
+		_, err = w.dynamic.Resource(mapping.Resource).Namespace(namespace).Patch(t.Context(), object.GetName(), types.ApplyPatchType, text,
+			metav1.PatchOptions{
+				DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict, FieldManager: "accepted", Force: &force,
+			})
+		require.NoError(t, err, "%s: %s %s", p.Name, object.GetKind(), object.GetName())
 	}
 }

@@ -29,8 +29,12 @@ func TestEveryBundleInstallsWithEverythingOptional(t *testing.T) {
 		all++
 		t.Run(title, func(t *testing.T) {
 			ran++
-			for _, p := range installsWithStandIns(t, bundle, choices).Packages {
+			charts, plan := installsWithStandIns(t, bundle, choices)
+			for _, p := range plan.Packages {
 				ours[p.Chart.Embedded] = true
+			}
+			for _, chart := range charts {
+				ours[chart] = true
 			}
 		})
 	}
@@ -52,7 +56,8 @@ func TestEveryBundleInstallsWithEverythingOptional(t *testing.T) {
 	}
 }
 
-func installsWithStandIns(t *testing.T, bundle string, choices bundles.Choices) *bundles.Plan {
+// installsWithStandIns returns the charts of the applications that tenants can order, and what was installed.
+func installsWithStandIns(t *testing.T, bundle string, choices bundles.Choices) ([]string, *bundles.Plan) {
 	t.Helper()
 	w := newWorld(t)
 	if strings.HasSuffix(bundle, "-hosted") {
@@ -77,7 +82,10 @@ func installsWithStandIns(t *testing.T, bundle string, choices bundles.Choices) 
 		hasTenants = hasTenants || group.Name == "apps.cozystack.io"
 	}
 	require.Equal(t, bundle == "paas-full" || bundle == "paas-hosted", hasTenants, "the API of tenants")
-	return plan
+	if !hasTenants {
+		return nil, plan
+	}
+	return w.applicationsAreAccepted(t, plan), plan
 }
 
 // staysReady waits for releases that were ready: Flux looks at each again when what it depends on has changed.
