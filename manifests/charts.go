@@ -8,7 +8,7 @@
 // whoever packed it.
 //
 // The package refuses to know what the charts are for, which bundle takes them, and Helm itself: packing is a tar file
-// and an index. Still missing: charts made from plain manifests of third parties, and those of applications.
+// and an index. Still missing: charts made from plain manifests of third parties.
 package manifests
 
 import (
