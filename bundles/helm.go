@@ -17,6 +17,7 @@ import (
 	"helm.sh/helm/v3/pkg/kube"
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 )
@@ -66,26 +67,7 @@ func (h *Helm) uninstall(name, namespace string, timeout time.Duration) error {
 	return err
 }
 
-// InstallOrUpgrade makes the release of p what p says, from the packed chart, and with wait returns when everything in it
-// is ready, or after timeout with an error. If the same chart with the same values is deployed and ready already, it
-// does nothing and returns false. The namespace must exist. Others' objects are an *OccupiedError, unless p adopts them.
-//
-// A revision that is pending was left by a process that died, since the caller holds the site's lock: it is marked as
-// failed, and upgraded. When ctx ends, the revision is marked as failed too, and the call returns, but the SDK may go on
-// in the background for up to timeout: end the process soon.
-//
-// An API server that restarts cuts connections, after which the SDK gives up. That is no fault of the release, so the revision
-// that failed by it is upgraded at once, for half a minute at most.
-func (h *Helm) InstallOrUpgrade(ctx context.Context, p Package, archive []byte, wait bool, timeout time.Duration) (bool, error) {
-	changed := false
-	err := persistOver(ctx, isCut, func(ctx context.Context) error {
-		hasChanged, err := h.installOrUpgrade(ctx, p, archive, wait, timeout)
-		changed = changed || hasChanged
-		return err
-	})
-	return changed, err
-}
-
+// installOrUpgrade is one attempt of InstallOrUpgrade.
 func (h *Helm) installOrUpgrade(ctx context.Context, p Package, archive []byte, wait bool, timeout time.Duration) (bool, error) {
 	loaded, err := loader.LoadArchive(bytes.NewReader(archive))
 	if err != nil {
@@ -227,4 +209,34 @@ func configuration(config *rest.Config, namespace string, log *slog.Logger) (*ac
 	}
 	cfg.Releases.MaxHistory = maxHistory
 	return cfg, nil
+}
+
+// Render makes the objects of a package without a cluster, those of its crds directory and its hooks included. A chart that
+// looks things up in the cluster finds nothing there. The version of Kubernetes is that of the site: v1.34.4.
+func Render(ctx context.Context, p Package, archive []byte, kubernetes string) ([]*unstructured.Unstructured, error) {
+	loaded, err := loader.LoadArchive(bytes.NewReader(archive))
+	if err != nil {
+		return nil, fmt.Errorf("load chart %s: %w", p.Chart.ChartName(), err)
+	}
+	if loaded.Metadata.Version != p.Chart.Version {
+		return nil, fmt.Errorf("chart %s: its version is %s, not %s", p.Chart.ChartName(), loaded.Metadata.Version, p.Chart.Version)
+	}
+	kubeVersion, err := chartutil.ParseKubeVersion(kubernetes)
+	if err != nil {
+		return nil, fmt.Errorf("version of Kubernetes %q: %w", kubernetes, err)
+	}
+	run := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
+	run.ClientOnly, run.DryRun, run.IncludeCRDs = true, true, true
+	run.ReleaseName, run.Namespace = p.Release, p.Namespace
+	run.KubeVersion, run.APIVersions = kubeVersion, apiVersions(p.Needs)
+	run.PostRenderer = patcher{p.Patches}
+	release, err := run.RunWithContext(ctx, loaded, p.Values)
+	if err != nil {
+		return nil, fmt.Errorf("render chart %s: %w", p.Chart.ChartName(), err)
+	}
+	text := release.Manifest
+	for _, hook := range release.Hooks {
+		text += "\n---\n" + hook.Manifest
+	}
+	return objectsOf(text)
 }
