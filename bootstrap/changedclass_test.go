@@ -43,7 +43,7 @@ func TestAClassWithOtherCopiesIsDeletedSoThatItsReleaseMakesItAgain(t *testing.T
 
 			left, err := client.StorageClasses(t.Context())
 			require.NoError(t, err)
-			require.Equal(t, tc.stays, len(left) == 1)
+			require.Equal(t, tc.stays, len(left.Names) == 1)
 			require.NoError(t, b.freeChangedClass(t.Context(), client), "again")
 		})
 	}

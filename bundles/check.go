@@ -74,6 +74,7 @@ func checkValueSources(p *Package, catalog *Catalog, problem report) {
 	for _, bundle := range sortedKeys(p.ValuesByBundle) {
 		checkKnown(p, catalog, "valuesByBundle."+bundle, p.ValuesByBundle[bundle], problem)
 	}
+	checkVolumes(p, catalog, problem)
 	for _, path := range sortedKeys(p.FromSite) {
 		checkKnown(p, catalog, "fromSite", nest(splitPath(path), nil), problem)
 		if slices.Contains(strings.Split(path, "."), "") {

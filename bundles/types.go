@@ -23,6 +23,8 @@ type Package struct {
 	// FromSite puts facts of the site into values: dotted path of the value -> name of the fact. A fact that the site does
 	// not give leaves the value as it is; if there is none, that is a mistake.
 	FromSite map[string]string `json:"fromSite,omitempty"`
+	// Volumes says where values ask for volumes. Nil: the package makes none by itself.
+	Volumes *Volumes `json:"volumes,omitempty"`
 	// DefaultsNeed says which values, as they are by default, point to what another package makes.
 	DefaultsNeed []DefaultNeed `json:"defaultsNeed,omitempty"`
 

@@ -12,18 +12,27 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// StorageClasses are the names of the cluster's storage classes, sorted.
-func (c *Client) StorageClasses(ctx context.Context) ([]string, error) {
+// StorageClasses are the cluster's storage classes.
+type StorageClasses struct {
+	Names      []string // sorted
+	HasDefault bool     // claims that name none get the default one
+}
+
+// StorageClasses lists the cluster's storage classes.
+func (c *Client) StorageClasses(ctx context.Context) (out StorageClasses, err error) {
 	list, err := c.Typed.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("list storage classes: %w", err)
+		return out, fmt.Errorf("list storage classes: %w", err)
 	}
-	names := make([]string, len(list.Items))
-	for i, class := range list.Items {
-		names[i] = class.Name
+	for _, class := range list.Items {
+		out.Names = append(out.Names, class.Name)
+		// Kubernetes takes both (pkg/volume/util/storageclass.go, IsDefaultAnnotation).
+		for _, key := range []string{"storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"} {
+			out.HasDefault = out.HasDefault || class.Annotations[key] == "true"
+		}
 	}
-	slices.Sort(names)
-	return names, nil
+	slices.Sort(out.Names)
+	return out, nil
 }
 
 // ClassParameter is one parameter of a storage class that a Helm release made.
