@@ -53,6 +53,12 @@ func checkHealthObject(c HealthCondition, known []string, problem report) {
 	if errs := validation.IsDNS1123Subdomain(c.Name); c.Name != "" && len(errs) > 0 {
 		problem(".name", c.Name, "%s", errs[0])
 	}
+	if c.Live && c.Name != "" {
+		problem(".live", c.Live, "stands beside a name: only one of the two")
+	}
+	if errs := validation.IsQualifiedName(c.Among); c.Among != "" && (!c.Live || len(errs) > 0) {
+		problem(".among", c.Among, "not the type of a condition of what is live")
+	}
 	if c.Namespace == "" {
 		return
 	}

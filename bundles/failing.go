@@ -23,7 +23,7 @@ func (o FailingObject) String() string {
 	if o == (FailingObject{}) {
 		return ""
 	}
-	return fmt.Sprintf("%s %s: %s", o.Kind, pathOf(o.Namespace, o.Name), o.Why)
+	return fmt.Sprintf("%s: %s", strings.TrimSpace(o.Kind+" "+pathOf(o.Namespace, o.Name)), o.Why)
 }
 
 // Warning is a warning that Kubernetes gave about an object, or about one of its pods or their volumes. Its JSON keys are a

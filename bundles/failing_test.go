@@ -55,6 +55,7 @@ func TestTheNewestWarningAboutAnObjectOrItsPods(t *testing.T) {
 	recent.Series = &corev1.EventSeries{LastObservedTime: metav1.NewMicroTime(time.Unix(600, 0))}
 	client := fake.NewClientset(&pod,
 		&appsv1.ReplicaSet{ObjectMeta: owned("web-1", "Deployment", "web")},
+		&appsv1.Deployment{ObjectMeta: owned("web", "Site", "mine")}, &appsv1.StatefulSet{ObjectMeta: owned("db", "Database", "mine")},
 		&corev1.Pod{ObjectMeta: owned("circle", "Pod", "circle")},
 		warning("old", "Pod", "web-1-a", 1), warning("newest", "PersistentVolumeClaim", "data", 3),
 		warning("newer", "ReplicaSet", "web-1", 2), warning("of others", "Pod", "other", 9),
@@ -65,5 +66,7 @@ func TestTheNewestWarningAboutAnObjectOrItsPods(t *testing.T) {
 	require.Equal(t, Warning{"PersistentVolumeClaim", "data", "Because", "newest"}, w.last(objectKey{"Deployment", "web"}))
 	require.Equal(t, "Pod other: Because: of others", w.last(objectKey{"Pod", "other"}).String())
 	require.Equal(t, "of a series", w.last(objectKey{"StatefulSet", "db"}).Message)
+	require.Equal(t, "newest", w.last(objectKey{"Site", "mine"}).Message, "of what an operator made for it")
+	require.Equal(t, "of a series", w.last(objectKey{"Database", "mine"}).Message)
 	require.Equal(t, Warning{}, w.last(objectKey{"DaemonSet", "calm"}))
 }

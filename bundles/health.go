@@ -35,6 +35,11 @@ type HealthCondition struct {
 	Name string `json:"name,omitempty"`
 	// Namespace is that of the object of that Name. Empty: the package's, if the kind has namespaces.
 	Namespace string `json:"namespace,omitempty"`
+	// Live means, without a Name, what an operator makes: each object of that kind which the cluster has, in the package's
+	// namespace if the kind has namespaces, and of which there must be one.
+	Live bool `json:"live,omitempty"`
+	// Among is the type of a condition: of what is Live, only those of which it is True are looked at. Empty: all.
+	Among string `json:"among,omitempty"`
 
 	Condition string `json:"condition,omitempty"` // type of one of status.conditions: Available
 	Field     string `json:"field,omitempty"`     // instead of Condition: the dotted path of a text, number or boolean: status.phase
@@ -62,6 +67,12 @@ func (c HealthCondition) crd() string { return c.resource().GroupResource().Stri
 func (c HealthCondition) is(object *unstructured.Unstructured) bool {
 	kind := object.GroupVersionKind()
 	return kind.Kind == c.Kind && kind.Group == c.resource().Group && (c.Name == "" || c.Name == object.GetName())
+}
+
+// counts says whether a live object is one of those that are looked at.
+func (c HealthCondition) counts(object *unstructured.Unstructured) bool {
+	status, _, _ := HealthCondition{Condition: c.Among}.found(object.Object)
+	return c.Among == "" || status == string(metav1.ConditionTrue)
 }
 
 func (c HealthCondition) value() string {

@@ -12,11 +12,11 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// healthTarget is one object that a condition is about.
+// healthTarget is one object that a condition is about, or all of its kind.
 type healthTarget struct {
 	condition HealthCondition
 	namespace string // empty: its kind has none
-	name      string
+	name      string // empty: all
 }
 
 func (t healthTarget) in(client dynamic.Interface) dynamic.ResourceInterface {
@@ -27,13 +27,71 @@ func (t healthTarget) in(client dynamic.Interface) dynamic.ResourceInterface {
 	return resource.Namespace(t.namespace)
 }
 
-// judge is why the object does not fulfil the condition; zero if it does. A nil object does not exist.
-func (t healthTarget) judge(object *unstructured.Unstructured) FailingObject {
-	why := t.condition.unmet(object)
+// judge is why what is there does not fulfil the condition; zero if it does.
+func (t healthTarget) judge(objects []*unstructured.Unstructured) FailingObject {
+	if t.name != "" {
+		var object *unstructured.Unstructured // it does not exist
+		if len(objects) > 0 {
+			object = objects[0]
+		}
+		return t.failing(t.name, t.condition.unmet(object))
+	}
+	counted := 0
+	for _, object := range objects {
+		if !t.condition.counts(object) {
+			continue
+		}
+		counted++
+		if why := t.condition.unmet(object); why != "" {
+			return t.failing(object.GetName(), why)
+		}
+	}
+	switch {
+	case counted > 0:
+		return FailingObject{}
+	case len(objects) > 0:
+		return t.failing("", "of none is condition "+t.condition.Among+" True yet")
+	default:
+		return t.failing("", "there is none yet")
+	}
+}
+
+// failing names an object; zero if there is no reason why.
+func (t healthTarget) failing(name, why string) FailingObject {
 	if why == "" {
 		return FailingObject{}
 	}
-	return FailingObject{Kind: t.condition.Kind, Namespace: t.namespace, Name: t.name, Why: why}
+	return FailingObject{Kind: t.condition.Kind, Namespace: t.namespace, Name: name, Why: why}
+}
+
+// unmet asks for what the target is about, and judges it. What can't be asked for fulfils nothing, which is the error too.
+func (t healthTarget) unmet(ctx context.Context, client dynamic.Interface) (FailingObject, error) {
+	objects, err := t.read(ctx, t.in(client))
+	if err != nil {
+		return t.failing(t.name, cut(err.Error())), err
+	}
+	return t.judge(objects), nil
+}
+
+func (t healthTarget) read(ctx context.Context, resource dynamic.ResourceInterface) ([]*unstructured.Unstructured, error) {
+	if t.name != "" {
+		object, err := resource.Get(ctx, t.name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return []*unstructured.Unstructured{object}, err
+	}
+	var out []*unstructured.Unstructured
+	return out, eachPage(ctx, func(ctx context.Context, o metav1.ListOptions) (string, error) {
+		list, err := resource.List(ctx, o)
+		if err != nil {
+			return "", err
+		}
+		for i := range list.Items {
+			out = append(out, &list.Items[i])
+		}
+		return list.GetContinue(), nil
+	})
 }
 
 // healthCheck asks a cluster for the conditions of packages whose releases are deployed. It changes nothing.
@@ -63,7 +121,7 @@ func (h healthCheck) targets(ctx context.Context, p Package) ([]healthTarget, er
 			}
 			out = append(out, healthTarget{c, namespace, name})
 		}
-		if c.Name != "" {
+		if c.Name != "" || c.Live {
 			add(c.Namespace, c.Name)
 			continue
 		}
@@ -79,7 +137,7 @@ func (h healthCheck) targets(ctx context.Context, p Package) ([]healthTarget, er
 // rendered are the objects of the package's release, where some condition does not name its own.
 func (h healthCheck) rendered(ctx context.Context, p Package) ([]*unstructured.Unstructured, error) {
 	for _, c := range p.Health.Conditions {
-		if c.Name == "" && h.inspect != nil {
+		if c.Name == "" && !c.Live && h.inspect != nil {
 			return h.inspect.helm.objects(ctx, p.Release, p.Namespace)
 		}
 	}
@@ -104,14 +162,7 @@ func (h healthCheck) unmet(ctx context.Context, p Package) FailingObject {
 		return unasked(p, err)
 	}
 	for _, target := range targets {
-		object, err := target.in(h.dynamic).Get(ctx, target.name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			object, err = nil, nil
-		}
-		if err != nil {
-			return FailingObject{Kind: target.condition.Kind, Namespace: target.namespace, Name: target.name, Why: cut(err.Error())}
-		}
-		if failing := target.judge(object); failing != (FailingObject{}) {
+		if failing, _ := target.unmet(ctx, h.dynamic); failing != (FailingObject{}) {
 			return failing
 		}
 	}
@@ -134,6 +185,9 @@ func (h healthCheck) judge(ctx context.Context, p Package, status PackageStatus)
 	}
 	if failing := h.unmet(ctx, p); failing != (FailingObject{}) {
 		status.State, status.Message, status.Object = StateInstalling, deployed, failing
+		if found := h.inspect.look(ctx, suspect{p, failing}); found.known {
+			status.Object, status.Warning = found.object, found.warning
+		}
 	}
 	return status
 }

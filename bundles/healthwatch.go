@@ -6,10 +6,6 @@ import (
 	"context"
 	"sync"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -23,10 +19,9 @@ type healthWatch struct {
 
 // watchedHealth is the objects of one package.
 type watchedHealth struct {
-	targets   []healthTarget
-	informers []cache.SharedIndexInformer // one for each target
-	cancel    context.CancelFunc
-	running   sync.WaitGroup
+	targets []*watchedTarget
+	cancel  context.CancelFunc
+	running sync.WaitGroup
 }
 
 // newHealthWatch watches nothing yet. The caller must call stop.
@@ -58,15 +53,8 @@ func (w *healthWatch) unmetOf(ctx context.Context, p Package) FailingObject {
 		}
 		w.watched[p.Name] = one
 	}
-	for i, target := range one.targets {
-		if !one.informers[i].HasSynced() {
-			return FailingObject{target.condition.Kind, target.namespace, target.name, "nothing is known of it yet"}
-		}
-		var object *unstructured.Unstructured
-		if item, exists, _ := one.informers[i].GetStore().GetByKey(pathOf(target.namespace, target.name)); exists {
-			object, _ = item.(*unstructured.Unstructured)
-		}
-		if failing := target.judge(object); failing != (FailingObject{}) {
+	for _, target := range one.targets {
+		if failing := target.unmetNow(ctx, w.check.dynamic); failing != (FailingObject{}) {
 			return failing
 		}
 	}
@@ -80,15 +68,13 @@ func (w *healthWatch) watch(ctx context.Context, p Package) (*watchedHealth, err
 	if err != nil {
 		return nil, err
 	}
-	out := &watchedHealth{targets: targets}
+	out := &watchedHealth{}
 	for _, target := range targets {
-		selector := fields.OneTermEqualSelector("metadata.name", target.name).String()
-		informer := dynamicinformer.NewFilteredDynamicInformer(w.check.dynamic, target.condition.resource(), target.namespace, 0,
-			cache.Indexers{}, func(o *metav1.ListOptions) { o.FieldSelector = selector }).Informer()
-		if err := signalChanges(informer, w.changed); err != nil {
+		watched, err := w.watchTarget(target)
+		if err != nil {
 			return nil, err
 		}
-		out.informers = append(out.informers, informer)
+		out.targets = append(out.targets, watched)
 	}
 	out.start(ctx, w.changed)
 	return out, nil
@@ -97,7 +83,8 @@ func (w *healthWatch) watch(ctx context.Context, p Package) (*watchedHealth, err
 func (w *watchedHealth) start(ctx context.Context, changed chan<- struct{}) {
 	watching, cancel := context.WithCancel(ctx)
 	w.cancel = cancel
-	for _, informer := range w.informers {
+	for _, target := range w.targets {
+		informer := target.informer
 		w.running.Go(func() { informer.RunWithContext(watching) })
 		w.running.Go(func() { // an object that does not exist gives no event
 			if cache.WaitForCacheSync(watching.Done(), informer.HasSynced) {

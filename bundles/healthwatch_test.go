@@ -136,14 +136,21 @@ func TestAHealthyPackageStaysReadyAndAnUnwellOneIsNotMixedUp(t *testing.T) {
 	done, _ := observe(true)
 	require.False(t, done)
 	require.Equal(t, StateInstalling, p.status["a"].State)
-	require.Empty(t, p.suspects(), "what is to blame is known")
-	p.found(finding{name: "a", known: true})
-	require.Equal(t, "Thing", p.status["a"].Object.Kind, "Helm finds nothing wrong with it")
+	require.Empty(t, p.suspects(), "it has just become unwell")
+	clock = clock.Add(suspicion)
+	require.Equal(t, []suspect{{p.packages[0], p.unhealthy["a"]}}, p.suspects())
+	p.found(finding{name: "a", known: true, unwell: FailingObject{Kind: "Thing", Name: "x", Why: "another reason"}})
+	require.Equal(t, PackageStatus{Name: "a", State: StateInstalling, Message: deployed, Object: p.unhealthy["a"]}, p.status["a"], "that is no longer so")
+	pod := Warning{Kind: "Pod", Name: "x-0", Reason: "FailedScheduling", Message: "unbound claims"}
+	p.found(finding{name: "a", known: true, unwell: p.unhealthy["a"], object: p.unhealthy["a"], warning: pod})
+	require.Equal(t, pod, p.status["a"].Warning)
+	_, _ = observe(true)
+	require.Equal(t, pod, p.status["a"].Warning, "it stays as long as nothing else is known")
 
 	clock = clock.Add(time.Minute + time.Second)
 	done, err := observe(true)
 	require.True(t, done)
-	require.EqualError(t, err, "packages are not ready: a is failed (Thing x: no; its release is deployed, but not healthy after 1m0s); waiting for them: b")
+	require.EqualError(t, err, "packages are not ready: a is failed (Thing x: no; Pod x-0: FailedScheduling: unbound claims; its release is deployed, but not healthy after 1m0s); waiting for them: b")
 
 	condition(r, meta.ReadyCondition, metav1.ConditionFalse, helmv2.UpgradeFailedReason, "no such image") // Flux looks again
 	_, _ = observe(true)

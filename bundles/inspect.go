@@ -33,17 +33,24 @@ func newInspector(config *rest.Config, client kubernetes.Interface) *inspector {
 	return &inspector{helm: NewHelm(bounded, nil), kube: client}
 }
 
+// suspect is a package to look at closely.
+type suspect struct {
+	Package
+	unwell FailingObject // what its health conditions say of it, if its release is deployed
+}
+
 // finding is what keeps a package from being ready.
 type finding struct {
-	name    string // of the package
-	known   bool   // false: it could not be looked at
+	name    string        // of the package
+	unwell  FailingObject // as of the suspect
+	known   bool          // false: it could not be looked at
 	object  FailingObject
 	warning Warning
 }
 
 // look asks what keeps a package from being ready, and returns when ctx ends, or after inspectionTimeout: what asks is then left
 // behind, since the SDK takes no context, and ends after the time that each of its requests has.
-func (i *inspector) look(ctx context.Context, p Package) finding {
+func (i *inspector) look(ctx context.Context, p suspect) finding {
 	if i == nil {
 		return finding{name: p.Name}
 	}
@@ -62,14 +69,17 @@ func (i *inspector) look(ctx context.Context, p Package) finding {
 // ask names the first object of the package that does not exist, or that is not ready and has a warning, or the first of
 // all that are not ready. A package whose
 // objects can't be asked for has none: its own message must do.
-func (i *inspector) ask(ctx context.Context, p Package) finding {
-	out := finding{name: p.Name}
+func (i *inspector) ask(ctx context.Context, p suspect) finding {
+	out := finding{name: p.Name, unwell: p.unwell}
 	failing, err := i.helm.Unready(ctx, p.Release, p.Namespace)
 	if err != nil || ctx.Err() != nil {
 		return out
 	}
-	if out.known = true; len(failing) == 0 {
+	if out.known = true; len(failing) == 0 && p.unwell == (FailingObject{}) {
 		return out
+	}
+	if len(failing) == 0 { // then it is what the operator made of that object
+		return i.warnOf(ctx, p, out)
 	}
 	out.object = failing[0]
 	if at := slices.IndexFunc(failing, func(o FailingObject) bool { return o.Why == doesNotExist }); at >= 0 {
@@ -93,14 +103,27 @@ func (i *inspector) ask(ctx context.Context, p Package) finding {
 	return out
 }
 
+// warnOf adds the newest warning about what belongs to an object that is unwell: of one without a namespace that is in the package's.
+func (i *inspector) warnOf(ctx context.Context, p suspect, out finding) finding {
+	out.object = p.unwell
+	namespace := p.unwell.Namespace
+	if namespace == "" {
+		namespace = p.Namespace
+	}
+	if read, err := readWarnings(ctx, i.kube, namespace); err == nil {
+		out.warning = read.last(objectKey{p.unwell.Kind, p.unwell.Name})
+	}
+	return out
+}
+
 // inspection looks at packages in the background, one after the other.
 type inspection struct {
-	ask   chan []Package
+	ask   chan []suspect
 	found chan finding
 }
 
 func newInspection() *inspection {
-	return &inspection{ask: make(chan []Package), found: make(chan finding)}
+	return &inspection{ask: make(chan []suspect), found: make(chan finding)}
 }
 
 // run answers requests until ctx ends.
@@ -122,7 +145,7 @@ func (n *inspection) run(ctx context.Context, by *inspector) {
 }
 
 // request asks for these packages to be looked at, unless it is busy with others.
-func (n *inspection) request(packages []Package) {
+func (n *inspection) request(packages []suspect) {
 	if len(packages) == 0 {
 		return
 	}
@@ -137,7 +160,7 @@ func (i *inspector) explain(ctx context.Context, p Package, status PackageStatus
 	if !isUnready(status.State) {
 		return status
 	}
-	if found := i.look(ctx, p); found.known {
+	if found := i.look(ctx, suspect{Package: p}); found.known {
 		status.Object, status.Warning = found.object, found.warning
 	}
 	return status

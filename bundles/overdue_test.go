@@ -70,7 +70,7 @@ func TestAFindingIsToldOnceAndForgottenWhenThePackageIsReady(t *testing.T) {
 	p.start("a", start{})
 	require.Empty(t, p.suspects(), "it has just begun")
 	clock = clock.Add(suspicion)
-	require.Equal(t, []string{"a"}, names(p.suspects()))
+	require.Equal(t, []string{"a"}, suspectNames(p))
 	found := finding{
 		name: "a", known: true, object: FailingObject{"Deployment", "x", "y", "0 of 1"}, warning: Warning{"Pod", "y-1", "Failed", "no image"},
 	}
@@ -115,4 +115,11 @@ func TestAnInterruptedRunSaysWhatGoesOn(t *testing.T) {
 		"not begun: b\nrun the same command again: it goes on from here", stopped.Interrupted())
 	require.ErrorIs(t, stopped, context.Canceled)
 	require.EqualError(t, &StoppedError{Left: []string{"b"}, Err: context.Canceled}, "stopped before package b: context canceled")
+}
+
+func suspectNames(p *progress) (out []string) {
+	for _, one := range p.suspects() {
+		out = append(out, one.Name)
+	}
+	return out
 }

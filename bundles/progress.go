@@ -25,6 +25,7 @@ type progress struct {
 
 	unhealthy map[string]FailingObject // packages whose release is deployed, and what does not fulfil their health conditions
 	unwell    map[string]time.Time     // since when they are
+	looked    map[string]finding       // what a closer look at them said
 }
 
 // attempts is how many full attempts of Flux at one package a run waits for. What fails thrice is not mended by waiting.
@@ -34,7 +35,7 @@ func newProgress(plan *Plan, report Report, now func() time.Time) *progress {
 	return &progress{
 		packages: plan.Packages[len(plan.Core):], report: report, now: now,
 		started: map[string]start{}, status: map[string]PackageStatus{}, since: map[string]time.Time{},
-		kindless: map[string]time.Time{}, unwell: map[string]time.Time{},
+		kindless: map[string]time.Time{}, unwell: map[string]time.Time{}, looked: map[string]finding{},
 	}
 }
 
@@ -173,16 +174,21 @@ func (p *progress) isOverdue(pkg Package) bool {
 	return started && p.now().Sub(since) > attempts*(pkg.timeout()+retryInterval)
 }
 
-// suspects are the packages that it is worth looking at closely: what failed, or installs for longer than most.
-func (p *progress) suspects() []Package {
-	var out []Package
+// suspects are the packages that it is worth looking at closely: what failed, or installs or is unwell for longer than most.
+func (p *progress) suspects() []suspect {
+	var out []suspect
 	for _, pkg := range p.packages {
-		if _, waits := p.unwell[pkg.Name]; waits {
-			continue // what is to blame is known
+		since, unwell := p.unwell[pkg.Name]
+		if !unwell {
+			since = p.since[pkg.Name]
 		}
 		switch state := p.status[pkg.Name].State; {
-		case state == StateFailed, state == StateStalled, state == StateInstalling && p.now().Sub(p.since[pkg.Name]) >= suspicion:
-			out = append(out, pkg)
+		case state == StateFailed, state == StateStalled, state == StateInstalling && p.now().Sub(since) >= suspicion:
+			one := suspect{Package: pkg}
+			if unwell {
+				one.unwell = p.unhealthy[pkg.Name]
+			}
+			out = append(out, one)
 		}
 	}
 	return out
@@ -191,8 +197,14 @@ func (p *progress) suspects() []Package {
 // found notes what keeps a package from being ready.
 func (p *progress) found(f finding) {
 	status, before := p.status[f.name], p.status[f.name]
-	if _, waits := p.unwell[f.name]; waits || !f.known || !isUnready(status.State) {
+	if !f.known || !isUnready(status.State) {
 		return
+	}
+	if _, unwell := p.unwell[f.name]; unwell {
+		p.looked[f.name] = f
+		if f.unwell != p.unhealthy[f.name] {
+			return // that was before it became unwell, or so
+		}
 	}
 	if status.Object, status.Warning = f.object, f.warning; status != before {
 		p.status[f.name] = status

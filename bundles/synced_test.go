@@ -56,6 +56,6 @@ func TestALookAtAnAPIThatDoesNotAnswerEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
 	began := time.Now()
-	require.False(t, i.look(ctx, Package{Name: "a"}).known)
+	require.False(t, i.look(ctx, suspect{Package: Package{Name: "a"}}).known)
 	require.Less(t, time.Since(began), inspectionTimeout/2)
 }

@@ -30,12 +30,16 @@ func (p *progress) isUnhealthy(pkg Package, state State) bool {
 	object, unhealthy := p.unhealthy[pkg.Name]
 	if !unhealthy || state != StateReady {
 		delete(p.unwell, pkg.Name)
+		delete(p.looked, pkg.Name)
 		return false
 	}
 	if _, waits := p.unwell[pkg.Name]; !waits {
 		p.unwell[pkg.Name] = p.now()
 	}
 	status := PackageStatus{Name: pkg.Name, State: StateInstalling, Message: deployed, Object: object}
+	if seen, known := p.looked[pkg.Name]; known && seen.unwell == object {
+		status.Object, status.Warning = seen.object, seen.warning
+	}
 	if p.isOverdue(pkg) {
 		status.State, status.Message = StateFailed, fmt.Sprintf("its release is deployed, but not healthy after %s", pkg.timeout())
 	}

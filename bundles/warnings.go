@@ -22,7 +22,7 @@ const (
 // warnings is what Kubernetes warns of in one namespace, and who owns the objects that it warns of.
 type warnings struct {
 	events []corev1.Event
-	owners map[objectKey][]objectKey // of ReplicaSets, pods, and the claims that pods use
+	owners map[objectKey][]objectKey // of what runs pods, of pods, and of the claims that pods use
 }
 
 // objectKey is an object in a namespace.
@@ -38,6 +38,26 @@ func readWarnings(ctx context.Context, client kubernetes.Interface, namespace st
 				return "", err
 			}
 			w.events = append(w.events, list.Items...)
+			return list.Continue, nil
+		},
+		func(ctx context.Context, o metav1.ListOptions) (string, error) {
+			list, err := client.AppsV1().Deployments(namespace).List(ctx, o)
+			if err != nil {
+				return "", err
+			}
+			for i := range list.Items {
+				w.noteOwners("Deployment", &list.Items[i].ObjectMeta)
+			}
+			return list.Continue, nil
+		},
+		func(ctx context.Context, o metav1.ListOptions) (string, error) {
+			list, err := client.AppsV1().StatefulSets(namespace).List(ctx, o)
+			if err != nil {
+				return "", err
+			}
+			for i := range list.Items {
+				w.noteOwners("StatefulSet", &list.Items[i].ObjectMeta)
+			}
 			return list.Continue, nil
 		},
 		func(ctx context.Context, o metav1.ListOptions) (string, error) {
@@ -98,7 +118,7 @@ func (w *warnings) noteOwners(kind string, object *metav1.ObjectMeta) {
 	}
 }
 
-// last is the newest warning about an object, its ReplicaSets, its pods, or their claims. Zero: there is none.
+// last is the newest warning about an object, what runs its pods, its pods, or their claims. Zero: there is none.
 func (w *warnings) last(object objectKey) Warning {
 	var out Warning
 	var newest time.Time
@@ -113,12 +133,13 @@ func (w *warnings) last(object objectKey) Warning {
 	return out
 }
 
-// belongs reports whether one object is another, or owned by it. The longest way is claim, pod, ReplicaSet, Deployment.
+// belongs reports whether one object is another, or owned by it. The longest way is claim, pod, ReplicaSet,
+// Deployment, and the custom resource that an operator made it for.
 func (w *warnings) belongs(one, to objectKey, steps int) bool {
 	if one == to {
 		return true
 	}
-	if steps == 3 { // also: owners in a circle
+	if steps == 4 { // also: owners in a circle
 		return false
 	}
 	for _, owner := range w.owners[one] {
