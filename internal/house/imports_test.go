@@ -61,7 +61,10 @@ func importRules() []rule {
 		{of: "tenant", why: "the tenant rules are pure"},
 		{of: "tenant/policy", may: []string{"tenant"}, why: "verdicts and policies follow from the rules; who writes them is not their business"},
 		{of: "tenant/api/...", why: "resource types are read by everybody, so they read nobody"},
-		{of: "tenant/admin", may: []string{"tenant", "tenant/api/..."}, why: "it is given clients, and goes by what the API server says"},
+		{
+			of: "tenant/admin", may: []string{"tenant", "tenant/policy", "tenant/api/..."},
+			why: "it is given clients, and goes by what the API server says",
+		},
 		{
 			of: "tenant/application", may: []string{"tenant", "tenant/api/..."},
 			why: "the rules of applications are pure: who reads and writes objects is not their business",

@@ -36,6 +36,26 @@ func TestVerdictsAreThoseOfTheTable(t *testing.T) {
 	wrong.report(t)
 }
 
+// What people are told of either end must not differ from what Cilium does there.
+func TestBothSidesTogetherAreThoseOfTheTable(t *testing.T) {
+	all := peers(resolve(t))
+	wrong := disagreement{}
+
+	for flow, want := range expected(t, all) {
+		at := ports()[flow.at]
+		leaves, enters := site().Sides(policy.Flow{
+			From: all[flow.from].rules, To: all[flow.to].rules, Protocol: corev1.Protocol(at.Protocol), Port: at.Number,
+		})
+
+		if got := leaves.IsOpen && enters.IsOpen; got != want.isAllowed {
+			wrong.add("%s to %s at %v: leaves %t %q, enters %t %q; the table has: %s", all[flow.from].name, all[flow.to].name, at,
+				leaves.IsOpen, leaves.Rules, enters.IsOpen, enters.Rules, want.text)
+		}
+	}
+
+	wrong.report(t)
+}
+
 func TestCiliumJudgesAsTheTableDoes(t *testing.T) {
 	resolved := resolve(t)
 	engine := startEngine(t)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package admin is what people do to tenants from outside the cluster: look at them, make one, and give somebody access. It is
-// given clients, and goes by what the API server and the controller say; it decides nothing itself.
+// Package admin is what people do to tenants from outside the cluster: look at them, make one, give somebody access, and learn why
+// traffic passes or does not. It is given clients, and goes by what the API server and the controller say; it decides nothing
+// itself.
 //
-// Still missing: deletion with confirmation, why traffic is allowed (explain), and credentials of applications.
+// Still missing: deletion with confirmation, and credentials of applications.
 package admin
 
 import (

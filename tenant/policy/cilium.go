@@ -14,6 +14,10 @@ const ClusterName = "cozystack-tenants"
 // CiliumCluster is what holds for the pods of all tenants alike, whatever the tree. It is written before the first tenant gets
 // a namespace: it is also what denies the rest.
 func (s Site) CiliumCluster() *unstructured.Unstructured {
+	return ciliumPolicy("", ClusterName, s.ciliumClusterRules())
+}
+
+func (s Site) ciliumClusterRules() []ciliumRule {
 	all := where(metav1.LabelSelector{}, ciliumNamespaceLabels+labelTenants, metav1.LabelSelectorOpExists)
 	// Etcd is closed to the world whatever labels its pods carry.
 	exposed := where(all, LabelService, metav1.LabelSelectorOpNotIn, PartEtcd)
@@ -21,7 +25,7 @@ func (s Site) CiliumCluster() *unstructured.Unstructured {
 	toAPIServer := all
 	toAPIServer.MatchLabels = map[string]string{LabelAllowToAPIServer: isTrue}
 
-	return ciliumPolicy("", ClusterName, []ciliumRule{
+	return []ciliumRule{
 		{
 			Description: "row 2: system namespaces, the API server and the node itself reach every pod",
 			Of:          all,
@@ -45,7 +49,7 @@ func (s Site) CiliumCluster() *unstructured.Unstructured {
 			Of:          toAPIServer,
 			Egress:      []ciliumPeers{{ToEntities: []string{entityAPIServer}, Ports: tcp(s.APIPort)}},
 		},
-	})
+	}
 }
 
 // ciliumOutward is what every pod reaches outside of its tenant.

@@ -17,6 +17,10 @@ const TenantName = "tenant"
 // CiliumTenant is what follows for a tenant's pods from its place in the tree. It names the tenant, its ancestors and who
 // provides its services, and nobody below or beside it: a new tenant changes no other's policy.
 func CiliumTenant(t tenant.Resolved) *unstructured.Unstructured {
+	return ciliumPolicy(t.Namespace, TenantName, ciliumTenantRules(t))
+}
+
+func ciliumTenantRules(t tenant.Resolved) []ciliumRule {
 	rules := []ciliumRule{
 		{
 			Description: "rows 6 and 7: the tenant itself and its ancestors reach all pods but etcd's",
@@ -47,7 +51,7 @@ func CiliumTenant(t tenant.Resolved) *unstructured.Unstructured {
 		rules = append(rules, ciliumEtcd(t))
 	}
 
-	return ciliumPolicy(t.Namespace, TenantName, append(rules, ciliumDoors(t)...))
+	return append(rules, ciliumDoors(t)...)
 }
 
 // upwards is the tenant's namespace and those of its ancestors.
