@@ -44,6 +44,9 @@ func factsOf(s *site.Site) bundles.Facts {
 		facts[bundles.FactStorageClass] = s.Storage.Class
 	}
 	addSigners(s.Certificates, facts)
+	if isolation := isolationOf(s); isolation != nil {
+		facts[bundles.FactIsolation] = isolationFact(isolation)
+	}
 	return facts
 }
 

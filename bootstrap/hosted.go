@@ -4,6 +4,7 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/util/version"
@@ -26,6 +27,7 @@ func (b *bringup) reachCluster() phase.Phase {
 				return nil, err
 			}
 			more, err := b.storageClassSteps(ctx, client)
+			more = append(more, b.isolationSteps(ctx, client)...)
 			return append([]string{"use the cluster at " + client.Config.Host + ", and nothing else of its kubeconfig"}, more...), err
 		},
 		Run: func(ctx context.Context, say phase.Say) error {
@@ -39,7 +41,7 @@ func (b *bringup) reachCluster() phase.Phase {
 			if err := assertRecent(client); err != nil {
 				return err
 			}
-			return b.assertStorageClass(ctx, client)
+			return errors.Join(b.assertStorageClass(ctx, client), b.requireIsolation(ctx, client))
 		},
 	}
 }

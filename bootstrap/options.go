@@ -51,8 +51,8 @@ type Options struct {
 	// ChartSource is the URL of a chart repository that stands in for all others, see bundles.Shelf.Redirect. Empty: each
 	// package's own.
 	ChartSource string
-	// Accept are names of risks. Of them only RiskDataLoss matters here: packages that the site file disables are removed
-	// although they hold data.
+	// Accept are names of risks. Of them two matter here: with RiskDataLoss packages that the site file disables are removed
+	// although they hold data, and with RiskNoIsolation tenants may share a network that keeps nobody apart.
 	Accept []string
 	// Archive is what charts, images and boot assets are taken from, where there is no network.
 	Archive ArchiveOptions

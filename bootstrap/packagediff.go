@@ -48,6 +48,9 @@ func DiffBundle(ctx context.Context, o Options) ([]bundles.PackageDiff, error) {
 			}
 			return nil, b.cluster.Answered(err)
 		}
+		if _, err := b.takeIsolation(ctx, b.cluster); err != nil {
+			return nil, b.cluster.Answered(err)
+		}
 	}
 	statuses, err := b.readPackages(ctx, b.cluster)
 	if err != nil {

@@ -28,6 +28,9 @@ func (b *bringup) installCore() phase.Phase {
 			if err != nil {
 				return err
 			}
+			if err := b.requireIsolation(ctx, b.cluster); err != nil { // a run may begin here
+				return err
+			}
 			return core.Install(ctx, b.plan, reportTo(tell))
 		},
 	}

@@ -14,11 +14,12 @@ const (
 	RiskLastControlPlane = "last-control-plane"
 	RiskStorageReplicas  = "storage-replicas"
 	RiskPackageSteps     = "package-steps"
+	RiskNoIsolation      = "no-isolation"
 )
 
 // Risks are the names that there are.
 func Risks() []string {
-	return []string{RiskDataLoss, RiskQuorumLoss, RiskLastControlPlane, RiskStorageReplicas, RiskPackageSteps}
+	return []string{RiskDataLoss, RiskQuorumLoss, RiskLastControlPlane, RiskStorageReplicas, RiskPackageSteps, RiskNoIsolation}
 }
 
 // Risk is something that may be lost, and why.

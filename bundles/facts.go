@@ -28,6 +28,10 @@ const (
 	FactACMEServer           = "acmeServer"           // the directory of another ACME server; empty: none
 	FactACMEEmail            = "acmeEmail"            // whom the ACME server writes to; empty: nobody
 
+	// FactIsolation is what the networks of tenants are isolated from: as cozy-controller reads its site. Only where there are
+	// tenants.
+	FactIsolation = "isolation"
+
 	FactReplicas = "replicas" // copies of replicated volumes: 3, or as many as there are nodes
 )
 
@@ -36,5 +40,6 @@ func knownFacts() []string {
 		FactDomain, FactClusterDomain, FactPodSubnet, FactNodePodSubnet, FactServiceSubnet, FactJoinSubnet, FactControllerImage,
 		FactControlPlaneAddresses, FactNodeSubnet, FactPodGateway, FactAPIServerEndpoint, FactLoadBalancerPools, FactStoragePools,
 		FactStorageClass, FactReplicas, FactCertificateAuthority, FactLetsEncrypt, FactACMEServer, FactACMEEmail,
+		FactIsolation,
 	}
 }

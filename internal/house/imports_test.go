@@ -41,6 +41,7 @@ func importRules() []rule {
 		{of: "bootstrap/workdir", why: "files on disk: what is in them is not its business"},
 		{of: "bootstrap", may: []string{
 			"bootstrap/...", "talos", "talos/power", "pxe", "pxe/assets", "bundles", "bundles/archive", "manifests", "tenant", "tenant/api/...",
+			"tenant/policy", "tenant/admin",
 		}, why: "the one place that introduces the others to each other, and that knows their order"},
 
 		{of: "talos/power", why: "it switches whatever machine it is told to"},

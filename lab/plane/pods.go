@@ -34,6 +34,7 @@ type PodEnv struct {
 	Kubeconfig string            // path; with a token of the pod's ServiceAccount, bound to the pod
 	Addresses  map[string]string // loopback host:port to listen on, by port name; the same in each restart
 	Dir        string            // working directory, made
+	Mounts     map[string]string // directories with the ConfigMaps that the pod's first container mounts, by where it has them
 	Env        []string          // environment: a private HOME and TMPDIR, and what the pod's first container sets by value or from fields
 }
 
@@ -80,8 +81,14 @@ func (k *kubelet) podEnv(ctx context.Context, pod *corev1.Pod, addresses map[str
 	if err != nil {
 		return PodEnv{}, err
 	}
+	mounts, err := k.podMounts(ctx, pod)
+	if err != nil {
+		return PodEnv{}, err
+	}
 	env, err := k.plane.environment(name, containerEnv(pod)...)
-	return PodEnv{Pod: pod.DeepCopy(), Kubeconfig: path, Addresses: addresses, Dir: filepath.Dir(path), Env: env}, err
+	return PodEnv{
+		Pod: pod.DeepCopy(), Kubeconfig: path, Addresses: addresses, Dir: filepath.Dir(path), Mounts: mounts, Env: env,
+	}, err
 }
 
 // podKubeconfig asks for a token as a kubelet does. It lives for a day, for nothing renews it in the file.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -49,8 +50,14 @@ func controllerPods(binary string) (plane.PodProgram, error) {
 	return plane.PodProgram{
 		Namespace: "cozy-system", Selector: selector,
 		Command: func(env plane.PodEnv) *exec.Cmd {
+			arguments := []string{"--kubeconfig=" + env.Kubeconfig, "--charts-address=" + env.Addresses["http"], "--leader-elect"}
+			for _, given := range env.Pod.Spec.Containers[0].Args {
+				if path, is := strings.CutPrefix(given, "--site="); is {
+					arguments = append(arguments, "--site="+filepath.Join(env.Mounts[filepath.Dir(path)], filepath.Base(path)))
+				}
+			}
 			//nolint:noctx // the plane ends it with its pod
-			return exec.Command(binary, "--kubeconfig="+env.Kubeconfig, "--charts-address="+env.Addresses["http"], "--leader-elect")
+			return exec.Command(binary, arguments...)
 		},
 	}, err
 }

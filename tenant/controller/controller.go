@@ -10,11 +10,10 @@
 //
 // What the rules are is package tenant's business, and that of tenant/policy. Here is no Helm, no polling.
 //
-// Still missing: the site in the chart of cozy-controller, without which networks are not isolated; whoever changes a tenant's
-// policy is not noticed before the tenant is looked at again, and policies of Cilium are read past the cache each time; admission
-// of hosts and quotas (TenantLimits), scheduling classes, cluster services and their readiness, applications, events on the
-// resources, deletion of a whole subtree at once, and a bound in time for deletion. Where a user asks for one of these in a
-// tenant's spec, its condition Ready says that it is not there.
+// Still missing: whoever changes a tenant's policy is not noticed before the tenant is looked at again, and policies of Cilium
+// are read past the cache each time; admission of hosts and quotas (TenantLimits), scheduling classes, cluster services and
+// their readiness, applications, events on the resources, deletion of a whole subtree at once, and a bound in time for
+// deletion. Where a user asks for one of these in a tenant's spec, its condition Ready says that it is not there.
 package controller
 
 import (
