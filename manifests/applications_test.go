@@ -27,6 +27,8 @@ func applicationRenderings() []rendering {
 		{"etcd-hosted", "etcd", "tenant-alpha", ordered("etcd", map[string]any{
 			"replicas": 1, "size": "20Gi", "storageClass": "local", "resources": map[string]any{"cpu": "1500m", "memory": "2Gi"},
 		})},
+		{"postgres", "postgres", "tenant-alpha", ordered("postgres", nil)},
+		{"postgres-all", "postgres", "tenant-alpha", postgresWithAll()},
 	}
 }
 
@@ -35,6 +37,8 @@ func apisOf(rendering string) chartutil.VersionSet {
 	switch rendering {
 	case "etcd":
 		return chartutil.VersionSet{"kamaji.clastix.io/v1alpha1"}
+	case "postgres-all":
+		return chartutil.VersionSet{"operator.victoriametrics.com/v1beta1/VMPodScrape"}
 	}
 	return nil
 }
