@@ -9,6 +9,7 @@ import (
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/ext"
 	"github.com/stretchr/testify/require"
+	"k8s.io/apiserver/pkg/cel/library"
 	"sigs.k8s.io/yaml"
 
 	"github.com/cozystack/cozy-install/tenant"
@@ -27,6 +28,11 @@ type policy struct {
 // It returns the message of the first that refuses; empty means allowed.
 func judge(t *testing.T, name string, input map[string]any) string {
 	t.Helper()
+	return readPolicy(t, name).judge(t, input)
+}
+
+func readPolicy(t *testing.T, name string) policy {
+	t.Helper()
 	for _, object := range objects(t, render(t, rendering{name: name, chart: "tenant-admission", namespace: "cozy-system"})) {
 		if object["kind"] != "ValidatingAdmissionPolicy" {
 			continue
@@ -35,32 +41,36 @@ func judge(t *testing.T, name string, input map[string]any) string {
 		require.NoError(t, err)
 		var p policy
 		require.NoError(t, yaml.Unmarshal(raw, &p))
-		if p.Metadata.Name != name {
-			continue
+		if p.Metadata.Name == name {
+			return p
 		}
-		variables := map[string]any{}
-		input["variables"] = variables
-		for _, v := range p.Spec.Variables {
-			variables[v.Name] = evaluate(t, v.Expression, input)
-		}
-		for _, v := range p.Spec.Validations {
-			if evaluate(t, v.Expression, input) == true {
-				continue
-			}
-			if v.Message != "" {
-				return v.Message
-			}
-			return evaluate(t, v.MessageExpression, input).(string)
-		}
-		return ""
 	}
 	t.Fatalf("no policy %s", name)
+	return policy{}
+}
+
+func (p policy) judge(t *testing.T, input map[string]any) string {
+	t.Helper()
+	variables := map[string]any{}
+	input["variables"] = variables
+	for _, v := range p.Spec.Variables {
+		variables[v.Name] = evaluate(t, v.Expression, input)
+	}
+	for _, v := range p.Spec.Validations {
+		if evaluate(t, v.Expression, input) == true {
+			continue
+		}
+		if v.Message != "" {
+			return v.Message
+		}
+		return evaluate(t, v.MessageExpression, input).(string)
+	}
 	return ""
 }
 
 func evaluate(t *testing.T, expression string, input map[string]any) any {
 	t.Helper()
-	env, err := cel.NewEnv(ext.Strings(),
+	env, err := cel.NewEnv(ext.Strings(), library.Quantity(), cel.Variable("params", cel.DynType),
 		cel.Variable("object", cel.DynType), cel.Variable("oldObject", cel.DynType), cel.Variable("request", cel.DynType),
 		cel.Variable("namespaceObject", cel.DynType), cel.Variable("variables", cel.MapType(cel.StringType, cel.DynType)))
 	require.NoError(t, err)

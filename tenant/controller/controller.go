@@ -2,7 +2,7 @@
 
 // Package controller brings every Tenant to the state its spec asks for, the root first: it adopts the namespace
 // tenant-root and Tenant/root, makes and labels the namespaces of the others, isolates their networks, says who has which
-// level in them and how much they may use, writes in the status what each tenant resolves to, and takes tenants down in order.
+// level in them and how much they may use, tells admission which hosts are held and what is left of quotas, writes in the status what each tenant resolves to, and takes tenants down in order.
 //
 // Two reconcilers share the work. One resolves the whole tree from the cache whenever a tenant appears, changes or goes,
 // however many did meanwhile, and hands the tenants whose answer changed to the other, which brings one tenant to its
@@ -11,9 +11,9 @@
 // What the rules are is package tenant's business, and that of tenant/policy. Here is no Helm, no polling.
 //
 // Still missing: whoever changes a tenant's policy is not noticed before the tenant is looked at again, and policies of Cilium
-// are read past the cache each time; admission of hosts and quotas (TenantLimits), scheduling classes, cluster services and
-// their readiness, applications, events on the resources, deletion of a whole subtree at once, and a bound in time for
-// deletion. Where a user asks for one of these in a tenant's spec, its condition Ready says that it is not there.
+// are read past the cache each time; scheduling classes, cluster services and their readiness, applications, events on the
+// resources, deletion of a whole subtree at once, and a bound in time for deletion. Where a user asks for one of these in a
+// tenant's spec, its condition Ready says that it is not there.
 package controller
 
 import (
@@ -65,10 +65,11 @@ func Setup(mgr manager.Manager, options Options) error {
 
 	shared := &tree{}
 	changed := make(chan event.TypedGenericEvent[types.NamespacedName])
+	hosts := make(chan event.TypedGenericEvent[struct{}], 1)
 
 	err := ctrl.NewControllerManagedBy(mgr).Named("tenant-tree").
 		Watches(&v1alpha1.Tenant{}, handler.EnqueueRequestsFromMapFunc(wholeTree), builder.WithPredicates(movesTheTree())).
-		Complete(&resolver{reader: mgr.GetClient(), tree: shared, changed: changed})
+		Complete(&resolver{reader: mgr.GetClient(), tree: shared, changed: changed, hosts: hosts})
 	if err != nil {
 		return fmt.Errorf("set up the resolver of the tenant tree: %w", err)
 	}
@@ -77,6 +78,7 @@ func Setup(mgr manager.Manager, options Options) error {
 		For(&v1alpha1.Tenant{}).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(shared.tenantsOf)).
 		WatchesRawSource(source.Channel(changed, enqueueKey())).
+		WatchesRawSource(source.Channel(hosts, enqueueRoot())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(&reconciler{client: mgr.GetClient(), live: mgr.GetAPIReader(), tree: shared, site: options.Site, log: log})
 	if err != nil {

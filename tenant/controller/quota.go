@@ -20,7 +20,7 @@ import (
 const quotaName = "tenant-quota"
 
 // ensureQuota keeps what the tenant's own namespace may use, and what a container gets that asks for nothing: with a quota
-// Kubernetes refuses pods without requests and limits.
+// Kubernetes refuses pods without requests and limits. Beside it lies what admission is to know of tenants made there.
 func (r *reconciler) ensureQuota(ctx context.Context, _ *v1alpha1.Tenant, resolved tenant.Resolved) (step, error) {
 	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: resolved.Namespace, Name: quotaName}}
 	limits := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: resolved.Namespace, Name: quotaName}}
@@ -30,10 +30,17 @@ func (r *reconciler) ensureQuota(ctx context.Context, _ *v1alpha1.Tenant, resolv
 		limits.Spec.Limits = []corev1.LimitRangeItem{*item}
 	}
 
+	admission := &v1alpha1.TenantLimits{
+		ObjectMeta: metav1.ObjectMeta{Namespace: resolved.Namespace, Name: v1alpha1.TenantLimitsName}, Spec: r.limits(resolved),
+	}
+
 	for _, one := range []struct {
 		object   client.Object
 		isWanted bool
-	}{{quota, len(quota.Spec.Hard) > 0}, {limits, len(limits.Spec.Limits) > 0}} {
+	}{
+		{quota, len(quota.Spec.Hard) > 0}, {limits, len(limits.Spec.Limits) > 0},
+		{admission, len(admission.Spec.Left)+len(admission.Spec.Hosts) > 0},
+	} {
 		bring := r.drop
 		if one.isWanted {
 			bring = r.keep

@@ -25,6 +25,8 @@ type resolver struct {
 	reader  client.Reader
 	tree    *tree
 	changed chan<- event.TypedGenericEvent[types.NamespacedName]
+	// hosts is told when the list of hosts that admission goes by changed. It has room for one.
+	hosts chan<- event.TypedGenericEvent[struct{}]
 }
 
 // Reconcile resolves the tree and hands out the tenants whose answer changed. The request says nothing.
@@ -39,12 +41,22 @@ func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 		return reconcile.Result{}, fmt.Errorf("list the quotas of tenants: %w", err)
 	}
 
-	for _, key := range r.tree.replace(resolve(tenants.Items, quotas.Items, r.tree)) {
+	entries := resolve(tenants.Items, quotas.Items, r.tree)
+	isNew := r.tree.replaceHosts(heldHosts(tenants.Items, entries))
+
+	for _, key := range r.tree.replace(entries) {
 		select {
 		case r.changed <- event.TypedGenericEvent[types.NamespacedName]{Object: key}:
 		case <-ctx.Done():
 			// The tree goes with this process: the next one starts with an empty tree and hands out everybody.
 			return reconcile.Result{}, ctx.Err()
+		}
+	}
+
+	if isNew {
+		select {
+		case r.hosts <- event.TypedGenericEvent[struct{}]{}:
+		default: // it was told already, and has yet to look
 		}
 	}
 

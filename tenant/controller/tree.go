@@ -62,6 +62,7 @@ type tree struct {
 	mu         sync.RWMutex
 	entries    map[types.NamespacedName]entry
 	namespaces map[string]types.NamespacedName // computed namespace -> its tenant
+	hosts      []v1alpha1.HeldHost             // for admission, by host
 }
 
 func (t *tree) get(key types.NamespacedName) (entry, bool) {

@@ -35,6 +35,7 @@ type world struct {
 	tree    *tree
 	site    *policy.Site
 	changed chan event.TypedGenericEvent[types.NamespacedName]
+	hosts   chan event.TypedGenericEvent[struct{}]
 	// writes are the calls that would change something on a server, in order.
 	writes []string
 	// fails answers a write in the server's place. Nil: none does.
@@ -50,7 +51,10 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	require.NoError(t, networkingv1.AddToScheme(scheme))
 	require.NoError(t, v1alpha1.AddToScheme(scheme))
 
-	w := &world{t: t, tree: &tree{}, changed: make(chan event.TypedGenericEvent[types.NamespacedName], 1000)}
+	w := &world{
+		t: t, tree: &tree{}, changed: make(chan event.TypedGenericEvent[types.NamespacedName], 1000),
+		hosts: make(chan event.TypedGenericEvent[struct{}], 1),
+	}
 
 	for i, object := range objects {
 		if object.GetUID() == "" {
@@ -88,12 +92,16 @@ func (w *world) settle() []string {
 func (w *world) pass() {
 	w.t.Helper()
 
-	resolver := &resolver{reader: w.client, tree: w.tree, changed: w.changed}
+	resolver := &resolver{reader: w.client, tree: w.tree, changed: w.changed, hosts: w.hosts}
 	_, err := resolver.Reconcile(w.t.Context(), reconcile.Request{})
 	require.NoError(w.t, err)
 
 	for len(w.changed) > 0 {
 		<-w.changed
+	}
+
+	for len(w.hosts) > 0 {
+		<-w.hosts
 	}
 
 	var tenants v1alpha1.TenantList

@@ -147,10 +147,6 @@ func (w *world) quotasHold(t *testing.T) {
 	w.change(t, "tenant-root", "small", func(spec *v1alpha1.TenantSpec) { spec.ResourceQuotas = bounded("cpu", "2", "pods", "1") })
 	w.awaitReason(t, "tenant-root", "small", v1alpha1.ConditionQuotaReady, "QuotaBelowUse")
 
-	w.create(t, "tenant-small", "big", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "3", "pods", "1")})
-	w.awaitReason(t, "tenant-small", "big", v1alpha1.ConditionAccepted, "QuotaExceeded")
-	w.delete(t, "tenant-small", "big")
-	w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-small", Name: "big"}})
 	w.delete(t, "tenant-root", "small")
 	w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "small"}})
 }

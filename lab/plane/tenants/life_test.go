@@ -3,78 +3,16 @@
 package tenants
 
 import (
-	"fmt"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
-
-func (w *world) oneOfFiftyIsAccepted(t *testing.T) {
-	var group sync.WaitGroup
-	for i := range 50 {
-		group.Go(func() {
-			one := &v1alpha1.Tenant{
-				ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: fmt.Sprintf("host%d", i)},
-				Spec:       v1alpha1.TenantSpec{Host: "shop.example.com"},
-			}
-			if err := w.client.Create(t.Context(), one); err != nil {
-				t.Errorf("create %s: %v", one.Name, err)
-			}
-		})
-	}
-
-	group.Wait()
-
-	reasons := map[string]int{}
-
-	w.await(t, func() bool {
-		clear(reasons)
-
-		for i := range 50 {
-			for _, condition := range w.get(t, "tenant-root", fmt.Sprintf("host%d", i)).Status.Conditions {
-				if condition.Type == "Accepted" {
-					reasons[condition.Reason]++
-				}
-			}
-		}
-
-		return reasons["Accepted"] == 1 && reasons["HostTaken"] == 49
-	}, func() string { return fmt.Sprint("reasons: ", reasons) })
-
-	var namespaces corev1.NamespaceList
-	require.NoError(t, w.client.List(t.Context(), &namespaces, client.MatchingLabels{"cozystack.io/tenant-namespace": "tenant-root"}))
-
-	var held []string
-
-	for _, namespace := range namespaces.Items {
-		if strings.HasPrefix(namespace.Name, "tenant-host") {
-			held = append(held, namespace.Name)
-		}
-	}
-
-	require.Len(t, held, 1, "nothing is made for a tenant that is not accepted")
-	require.NoError(t, w.client.DeleteAllOf(t.Context(), &v1alpha1.Tenant{}, client.InNamespace("tenant-root"),
-		client.MatchingFields{"metadata.name": w.labels(t, held[0])["cozystack.io/tenant-name"]}))
-	w.awaitGone(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: held[0]}})
-
-	// The host went on to the next, and so to the last.
-	for i := range 50 {
-		one := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: fmt.Sprintf("host%d", i)}}
-		require.NoError(t, client.IgnoreNotFound(w.client.Delete(t.Context(), one)))
-	}
-
-	for i := range 50 {
-		w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: fmt.Sprintf("host%d", i)}})
-		w.awaitGone(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("tenant-host%d", i)}})
-	}
-}
 
 func (w *world) deletionGoesUp(t *testing.T) {
 	w.delete(t, "tenant-root", "alpha")
@@ -121,4 +59,28 @@ func (w *world) restartWritesNothing(t *testing.T) {
 	w.delete(t, "tenant-root", "fresh")
 	w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "fresh"}})
 	require.Equal(t, before, w.versions(t))
+}
+
+// versions are the resource versions of all tenants and of the namespaces made for them.
+func (w *world) versions(t *testing.T) map[string]string {
+	t.Helper()
+
+	var (
+		tenants    v1alpha1.TenantList
+		namespaces corev1.NamespaceList
+	)
+
+	require.NoError(t, w.client.List(t.Context(), &tenants))
+	require.NoError(t, w.client.List(t.Context(), &namespaces, client.HasLabels{"cozystack.io/tenant-name"}))
+
+	versions := map[string]string{}
+	for i := range tenants.Items {
+		versions[client.ObjectKeyFromObject(&tenants.Items[i]).String()] = tenants.Items[i].ResourceVersion
+	}
+
+	for i := range namespaces.Items {
+		versions[namespaces.Items[i].Name] = namespaces.Items[i].ResourceVersion
+	}
+
+	return versions
 }

@@ -30,7 +30,9 @@ func TestTenants(t *testing.T) {
 		t.Run("quotas are made and hold", w.quotasHold) &&
 		t.Run("bad tenants are refused at the door", w.badTenantsAreRefused) &&
 		t.Run("change at the root reaches the leaves", w.changeReachesLeaves) &&
-		t.Run("of fifty conflicting tenants one is accepted", w.oneOfFiftyIsAccepted) &&
+		t.Run("hosts and quotas are judged at the door", w.limitsHoldAtTheDoor) &&
+		t.Run("of fifty that want one host one is accepted", w.oneOfFiftyGetsTheHost) &&
+		t.Run("of fifty that want what is left one is accepted", w.oneOfFiftyGetsTheQuota) &&
 		t.Run("foreign namespace is left alone", w.foreignNamespaceIsLeftAlone) &&
 		t.Run("labels that policies trust are kept", w.labelsAreKept) &&
 		t.Run("namespace that was deleted comes back", w.namespaceComesBack) &&

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/stretchr/testify/require"
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart/loader"
@@ -21,6 +22,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -47,6 +49,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	ctrl.SetLogger(logr.Discard())
 
 	w := &world{plane: plane.Start(t, plane.WithoutFlux()), program: filepath.Join(t.TempDir(), "cozy-controller")}
 
@@ -221,28 +224,4 @@ func (w *world) labels(t *testing.T, namespace string) map[string]string {
 	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: namespace}, &found))
 
 	return found.Labels
-}
-
-// versions are the resource versions of all tenants and of the namespaces made for them.
-func (w *world) versions(t *testing.T) map[string]string {
-	t.Helper()
-
-	var (
-		tenants    v1alpha1.TenantList
-		namespaces corev1.NamespaceList
-	)
-
-	require.NoError(t, w.client.List(t.Context(), &tenants))
-	require.NoError(t, w.client.List(t.Context(), &namespaces, client.HasLabels{"cozystack.io/tenant-name"}))
-
-	versions := map[string]string{}
-	for i := range tenants.Items {
-		versions[client.ObjectKeyFromObject(&tenants.Items[i]).String()] = tenants.Items[i].ResourceVersion
-	}
-
-	for i := range namespaces.Items {
-		versions[namespaces.Items[i].Name] = namespaces.Items[i].ResourceVersion
-	}
-
-	return versions
 }

@@ -16,8 +16,8 @@ const (
 )
 
 // TenantLimits tells admission what a tenant made in this namespace may not ask for: admission sees one object, and no other
-// tenants. The controller keeps it in the namespace of every tenant. It is a best effort that may be a moment behind; the
-// controller has the last word. No tenant may read it, as it holds other tenants' hosts.
+// tenants. The controller keeps it in the namespaces of tenants for which it says anything. It is a best effort that may be a
+// moment behind; the controller has the last word. No tenant may read it, as it holds other tenants' hosts.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:path=tenantlimits,singular=tenantlimits,scope=Namespaced
@@ -33,16 +33,27 @@ type TenantLimits struct {
 
 // TenantLimitsSpec holds the limits.
 type TenantLimitsSpec struct {
-	// Hosts that tenants elsewhere hold: a tenant made here may have none of them and none below. Not more than the nearest
-	// thousand.
+	// Hosts that tenants hold, wherever they are: those that were asked for first, then the nearest to the root, up to a
+	// thousand. Only in the namespace of the root, where tenants made in any namespace are held against it: a list in each
+	// namespace would be rewritten everywhere for every tenant that is made.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
-	TakenHosts []string `json:"takenHosts,omitempty"`
+	Hosts []HeldHost `json:"hosts,omitempty"`
 	// What is left of each bounded resource for tenants made here. Nil: nothing is bounded.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	Left map[string]resource.Quantity `json:"left,omitempty"`
+}
+
+// HeldHost is a host and who holds it.
+type HeldHost struct {
+	// A DNS name.
+	// +kubebuilder:validation:MaxLength=253
+	Host string `json:"host"`
+	// Namespace of the tenant that holds it.
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace"`
 }
 
 // TenantLimitsList is a list of limits.
