@@ -31,6 +31,7 @@ func TestTenants(t *testing.T) {
 		t.Run("bad tenants are refused at the door", w.badTenantsAreRefused) &&
 		t.Run("change at the root reaches the leaves", w.changeReachesLeaves) &&
 		t.Run("hosts and quotas are judged at the door", w.limitsHoldAtTheDoor) &&
+		t.Run("nobody gets more than a level has", w.escalationsAreRefused) &&
 		t.Run("of fifty that want one host one is accepted", w.oneOfFiftyGetsTheHost) &&
 		t.Run("of fifty that want what is left one is accepted", w.oneOfFiftyGetsTheQuota) &&
 		t.Run("foreign namespace is left alone", w.foreignNamespaceIsLeftAlone) &&
