@@ -43,6 +43,7 @@ func (w *world) attacker(t *testing.T, level tenant.Level) attacker {
 	config, err := clientcmd.RESTConfigFromKubeConfig(access.Kubeconfig)
 	require.NoError(t, err)
 
+	config.QPS = -1 // what is refused is told at once
 	a := attacker{world: w}
 	a.core, err = kubernetes.NewForConfig(config)
 	require.NoError(t, err)
