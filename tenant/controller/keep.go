@@ -38,9 +38,13 @@ func (r *reconciler) keep(ctx context.Context, wanted client.Object) error {
 		return err
 	}
 
-	if found != nil && found.GetAnnotations()[annotationApplied] == apply.GetAnnotations()[annotationApplied] &&
-		equality.Semantic.DeepDerivative(wanted, found) {
-		return nil
+	if found != nil {
+		wanted.SetCreationTimestamp(found.GetCreationTimestamp()) // no time counts as another one, and not as any
+
+		if found.GetAnnotations()[annotationApplied] == apply.GetAnnotations()[annotationApplied] &&
+			equality.Semantic.DeepDerivative(wanted, found) {
+			return nil
+		}
 	}
 
 	err = r.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(apply), client.FieldOwner(FieldManager), client.ForceOwnership)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -61,7 +62,11 @@ func (w *world) recording() interceptor.Funcs {
 				return err
 			}
 
-			return c.Apply(ctx, wanted, o...)
+			if err := c.Apply(ctx, wanted, o...); err != nil {
+				return err
+			}
+
+			return date(ctx, c, wanted)
 		},
 		Delete: func(ctx context.Context, c client.WithWatch, object client.Object, o ...client.DeleteOption) error {
 			if err := note("delete", object); err != nil {
@@ -80,4 +85,23 @@ func (w *world) recording() interceptor.Funcs {
 			return c.SubResource(sub).Patch(ctx, object, p, o...)
 		},
 	}
+}
+
+// date gives what was applied the time that every API server gives it, and the fake one does not.
+func date(ctx context.Context, c client.Client, applied runtime.ApplyConfiguration) error {
+	object, isUnstructured := applied.(client.Object)
+	if !isUnstructured || !object.GetCreationTimestamp().Time.IsZero() {
+		return nil
+	}
+
+	found := &unstructured.Unstructured{}
+	found.SetGroupVersionKind(object.GetObjectKind().GroupVersionKind())
+
+	if err := c.Get(ctx, client.ObjectKeyFromObject(object), found); err != nil {
+		return err
+	}
+
+	found.SetCreationTimestamp(metav1.Unix(1_700_000_000, 0))
+
+	return c.Update(ctx, found)
 }
