@@ -23,7 +23,7 @@ import (
 // sharedKinds are the namespaced kinds that the controller makes objects of, as others do.
 func sharedKinds() []client.Object {
 	return []client.Object{
-		&corev1.ServiceAccount{}, &rbacv1.RoleBinding{}, &corev1.ResourceQuota{}, &corev1.LimitRange{}, &networkingv1.NetworkPolicy{},
+		&corev1.ServiceAccount{}, &rbacv1.Role{}, &rbacv1.RoleBinding{}, &corev1.ResourceQuota{}, &corev1.LimitRange{}, &networkingv1.NetworkPolicy{},
 	}
 }
 

@@ -18,15 +18,11 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
-
-	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
-// waitForCRD watches the CRD of tenants until the API server serves them, and no longer than the timeout; zero is no limit.
-// Permission to list and watch that one name is enough.
-func waitForCRD(ctx context.Context, client dynamic.Interface, timeout time.Duration) error {
-	const name = v1alpha1.TenantCRD
-
+// waitForCRD watches the CRD of that name until the API server serves its kind, and no longer than the timeout; zero is no
+// limit. Permission to list and watch that one name is enough.
+func waitForCRD(ctx context.Context, client dynamic.Interface, name string, timeout time.Duration) error {
 	parent := ctx
 
 	if timeout > 0 {

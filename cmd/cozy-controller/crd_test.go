@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic/fake"
 	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
 func crdResource() schema.GroupVersionResource {
@@ -43,14 +45,14 @@ func clusterWith(objects ...runtime.Object) listing {
 }
 
 func TestEstablishedCRDIsNotWaitedFor(t *testing.T) {
-	require.NoError(t, waitForCRD(t.Context(), clusterWith(definition("True")), time.Minute))
+	require.NoError(t, waitForCRD(t.Context(), clusterWith(definition("True")), v1alpha1.TenantCRD, time.Minute))
 }
 
 func TestCRDThatIsEstablishedLaterIsSeen(t *testing.T) {
 	cluster := clusterWith(definition("False"))
 	done := make(chan error, 1)
 
-	go func() { done <- waitForCRD(t.Context(), cluster, 0) }() // for ever
+	go func() { done <- waitForCRD(t.Context(), cluster, v1alpha1.TenantCRD, 0) }() // for ever
 
 	require.Eventually(t, func() bool { return len(cluster.Actions()) >= 2 }, 10*time.Second, 10*time.Millisecond, "list and watch")
 	require.Empty(t, done)
@@ -59,7 +61,7 @@ func TestCRDThatIsEstablishedLaterIsSeen(t *testing.T) {
 }
 
 func TestCRDThatNeverComesEndsTheWait(t *testing.T) {
-	err := waitForCRD(t.Context(), clusterWith(), 100*time.Millisecond)
+	err := waitForCRD(t.Context(), clusterWith(), v1alpha1.TenantCRD, 100*time.Millisecond)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "tenants.apps.cozystack.io: not established within 100ms; it is part of chart tenant-api")
 }
@@ -70,7 +72,7 @@ func TestTheWaitTellsTheServersLastError(t *testing.T) {
 		return true, nil, apierrors.NewForbidden(crdResource().GroupResource(), "tenants.apps.cozystack.io", nil)
 	})
 
-	err := waitForCRD(t.Context(), cluster, 200*time.Millisecond)
+	err := waitForCRD(t.Context(), cluster, v1alpha1.TenantCRD, 200*time.Millisecond)
 	require.True(t, apierrors.IsForbidden(err), "%v", err)
 	require.ErrorContains(t, err, "ClusterRole of chart cozy-controller")
 }
@@ -78,5 +80,5 @@ func TestTheWaitTellsTheServersLastError(t *testing.T) {
 func TestTheWaitEndsWithTheProgram(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, waitForCRD(ctx, clusterWith(), time.Minute), context.Canceled)
+	require.ErrorIs(t, waitForCRD(ctx, clusterWith(), v1alpha1.TenantCRD, time.Minute), context.Canceled)
 }

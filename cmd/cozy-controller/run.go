@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -26,8 +27,8 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/cozystack/cozy-install/manifests"
+	definitions "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
-	"github.com/cozystack/cozy-install/tenant/controller"
 )
 
 // leaseName is the lease that the leader holds.
@@ -81,7 +82,10 @@ func unlessStopped(ctx context.Context, err error) error {
 // assemble puts the parts together; nothing runs yet.
 func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, rbacv1.AddToScheme, networkingv1.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{
+		corev1.AddToScheme, rbacv1.AddToScheme, networkingv1.AddToScheme, apiextensionsv1.AddToScheme,
+		v1alpha1.AddToScheme, definitions.AddToScheme,
+	} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("make the resource types known: %w", err)
 		}
@@ -122,13 +126,15 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 
 	// The reconcilers come when their CRD is there. Until then charts are served: the one with the CRD may be among them.
 	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		log.InfoContext(ctx, "waiting for the custom resource definition", "name", v1alpha1.TenantCRD, "timeout", o.crdTimeout.String())
+		for _, name := range []string{v1alpha1.TenantCRD, definitions.ApplicationDefinitionCRD} {
+			log.InfoContext(ctx, "waiting for the custom resource definition", "name", name, "timeout", o.crdTimeout.String())
 
-		if err := waitForCRD(ctx, crds, o.crdTimeout); err != nil {
-			return unlessStopped(ctx, err)
+			if err := waitForCRD(ctx, crds, name, o.crdTimeout); err != nil {
+				return unlessStopped(ctx, err)
+			}
 		}
 
-		return controller.Setup(mgr, controller.Options{Site: site, Log: log})
+		return addTenants(mgr, site, log)
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("add the tenant controller: %w", err)

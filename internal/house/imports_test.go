@@ -71,6 +71,10 @@ func importRules() []rule {
 			why: "the rules of applications are pure: who reads and writes objects is not their business",
 		},
 		{
+			of: "tenant/controller/application", may: []string{"tenant", "tenant/application", "tenant/api/..."},
+			why: "it is told of charts and of the tenant tree: it reads neither archives nor tenants",
+		},
+		{
 			of: "tenant/controller", may: []string{"tenant", "tenant/policy", "tenant/api/..."},
 			why: "reconcilers apply the rules; nothing of the bastion runs in the cluster",
 		},

@@ -58,15 +58,16 @@ func libraries() []library {
 		{path: "github.com/hiddeco/sshsig", in: []string{"bundles/archive"}, oneFile: true, why: "archives are signed in one place"},
 		{path: "github.com/google/cel-go", in: []string{"bundles"}, oneFile: true, why: "expressions of package files are judged in one place"},
 		{path: "oras.land/oras-go", in: []string{"bundles"}, oneFile: true, why: "charts are read from registries in one place"},
-		{path: "github.com/fluxcd/", in: []string{"bundles", "lab/..."}, why: "releases are made by bundles"},
+		{path: "github.com/fluxcd/pkg/runtime", in: []string{"tenant/controller/application"}, oneFile: true, why: "health of applications is judged in one place"},
+		{path: "github.com/fluxcd/", in: []string{"bundles", "tenant/controller/application", "lab/..."}, why: "releases are made by bundles, and those of applications in the cluster"},
 		{path: "sigs.k8s.io/controller-runtime", in: []string{
-			"tenant/controller", "cmd/cozy-controller",
+			"tenant/controller/...", "cmd/cozy-controller",
 			"tenant/api/...", // its scheme package registers the types: every client needs that, and it drags in no more
 			"lab/...",
 		}, why: "the bastion's program is not a controller, and its start-up is measured"},
 		{path: "k8s.io/kubectl", in: []string{"bootstrap/kube"}, why: "nodes are drained in one place, and the rest of kubectl is a command line"},
 		{path: "k8s.io/client-go", in: []string{
-			"bootstrap/kube", "bundles", "tenant/controller", "tenant/admin", "cmd/...", "lab/...",
+			"bootstrap/kube", "bundles", "tenant/controller/...", "tenant/admin", "cmd/...", "lab/...",
 		}, why: "clients are made in bootstrap/kube and handed on"},
 
 		{path: "filippo.io/age", in: []string{"talos", "bootstrap/site"}, why: "talos seals secrets, and the site file checks who may open them"},

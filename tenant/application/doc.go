@@ -7,6 +7,5 @@
 //
 // It takes values and returns values: it knows no API server and no chart archive, starts nothing and reads no clock.
 //
-// Still missing: a controller that acts on it. Expressions of health are judged by whoever calls: the HelmRelease
-// of helm-controller 1.4 has no field for them.
+// Expressions of health are judged by whoever calls: the HelmRelease of helm-controller 1.4 has no field for them.
 package application

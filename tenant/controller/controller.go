@@ -11,7 +11,7 @@
 // What the rules are is package tenant's business, and that of tenant/policy. Here is no Helm, no polling.
 //
 // Still missing: whoever changes a tenant's policy is not noticed before the tenant is looked at again, and policies of Cilium
-// are read past the cache each time; scheduling classes, cluster services and their readiness, applications, events on the
+// are read past the cache each time; scheduling classes, cluster services and their readiness, events on the
 // resources, deletion of a whole subtree at once, and a bound in time for deletion. Where a user asks for one of these in a
 // tenant's spec, its condition Ready says that it is not there.
 package controller
@@ -46,6 +46,8 @@ type Options struct {
 	Workers int
 	// Site is what the networks of tenants are isolated from, and with what. Nil: they are not, and their conditions say so.
 	Site *policy.Site
+	// Tenants is told what becomes of the tree, for one controller. Nil: nobody asks.
+	Tenants *Tenants
 	// Log gets what is made and deleted. Nil: discarded.
 	Log *slog.Logger
 }
@@ -63,7 +65,12 @@ func Setup(mgr manager.Manager, options Options) error {
 		log = slog.New(slog.DiscardHandler)
 	}
 
-	shared := &tree{}
+	tenants := options.Tenants
+	if tenants == nil {
+		tenants = NewTenants()
+	}
+
+	shared := tenants.tree
 	changed := make(chan event.TypedGenericEvent[types.NamespacedName])
 	hosts := make(chan event.TypedGenericEvent[struct{}], 1)
 

@@ -63,6 +63,7 @@ type tree struct {
 	entries    map[types.NamespacedName]entry
 	namespaces map[string]types.NamespacedName // computed namespace -> its tenant
 	hosts      []v1alpha1.HeldHost             // for admission, by host
+	listeners  []func(namespaces []string)     // see Tenants.Listen
 }
 
 func (t *tree) get(key types.NamespacedName) (entry, bool) {
@@ -82,12 +83,31 @@ func (t *tree) bounds(namespace string) tenant.Bounds {
 	return t.entries[t.namespaces[namespace]].resolved.Quota.Bounds
 }
 
-// replace takes a new result and returns the tenants for which it says something new, those nearer to the root first.
+// replace takes a new result, tells who listens, and returns the tenants for which it says something new, those nearer to the
+// root first.
 func (t *tree) replace(entries map[types.NamespacedName]entry) []types.NamespacedName {
+	before, changed, listeners := t.take(entries)
+
+	var namespaces []string
+	if before != nil {
+		namespaces = moved(before, entries, changed)
+	}
+
+	if before == nil || len(namespaces) > 0 {
+		for _, heard := range listeners {
+			heard(namespaces)
+		}
+	}
+
+	return changed
+}
+
+// take is the part of replace that nobody may watch.
+func (t *tree) take(entries map[types.NamespacedName]entry) (
+	before map[types.NamespacedName]entry, changed []types.NamespacedName, listeners []func([]string),
+) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-
-	var changed []types.NamespacedName
 
 	namespaces := make(map[string]types.NamespacedName, len(entries))
 
@@ -96,7 +116,7 @@ func (t *tree) replace(entries map[types.NamespacedName]entry) []types.Namespace
 			namespaces[namespace] = key
 		}
 
-		if before, isKnown := t.entries[key]; !isKnown || !before.says(now) {
+		if was, isKnown := t.entries[key]; !isKnown || !was.says(now) {
 			changed = append(changed, key)
 		}
 	}
@@ -108,9 +128,10 @@ func (t *tree) replace(entries map[types.NamespacedName]entry) []types.Namespace
 		)
 	})
 
+	before = t.entries
 	t.entries, t.namespaces = entries, namespaces
 
-	return changed
+	return before, changed, slices.Clone(t.listeners)
 }
 
 // tenantsOf finds the tenants that care for a namespace: the one whose namespace it is by the rules, also where somebody

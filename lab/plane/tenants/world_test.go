@@ -4,7 +4,6 @@ package tenants
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -51,7 +50,13 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	ctrl.SetLogger(logr.Discard())
 
-	w := &world{plane: plane.Start(t, plane.WithoutFlux()), program: filepath.Join(t.TempDir(), "cozy-controller")}
+	return newWorldOn(t, plane.Start(t, plane.WithoutFlux()))
+}
+
+func newWorldOn(t *testing.T, p *plane.Plane) *world {
+	t.Helper()
+
+	w := &world{plane: p, program: filepath.Join(t.TempDir(), "cozy-controller")}
 
 	scheme := runtime.NewScheme()
 	require.NoError(t, corev1.AddToScheme(scheme))
@@ -194,27 +199,6 @@ func (w *world) await(t *testing.T, holds func() bool, complaint func() string) 
 
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// kubectl runs the command as an operator would, and returns all that it prints.
-func (w *world) kubectl(t *testing.T, arguments ...string) (string, error) {
-	t.Helper()
-
-	cmd := exec.CommandContext(t.Context(), w.plane.Tools().Kubectl, arguments...)
-	cmd.Env = []string{"KUBECONFIG=" + w.plane.Kubeconfig(), "HOME=" + t.TempDir()}
-	out, err := cmd.CombinedOutput()
-
-	return string(out), err
-}
-
-// apply hands a manifest to kubectl apply, which asks for strict validation as it always does.
-func (w *world) apply(t *testing.T, manifest string) (string, error) {
-	t.Helper()
-
-	file := filepath.Join(t.TempDir(), "manifest.json")
-	require.NoError(t, os.WriteFile(file, []byte(manifest), 0o600))
-
-	return w.kubectl(t, "apply", "--filename", file)
 }
 
 func (w *world) labels(t *testing.T, namespace string) map[string]string {

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"log/slog"
+
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/cozystack/cozy-install/manifests"
+	"github.com/cozystack/cozy-install/tenant/controller"
+	"github.com/cozystack/cozy-install/tenant/controller/application"
+	"github.com/cozystack/cozy-install/tenant/policy"
+
+	rules "github.com/cozystack/cozy-install/tenant/application"
+)
+
+// defaultClusterDomain is Kubernetes' own, for clusters of which the site is not known.
+const defaultClusterDomain = "cluster.local"
+
+// addTenants adds the reconcilers of tenants and of applications, which share the tree.
+func addTenants(mgr manager.Manager, site *policy.Site, log *slog.Logger) error {
+	charts, err := ownCharts()
+	if err != nil {
+		return err
+	}
+
+	platform := rules.Platform{ClusterDomain: defaultClusterDomain}
+	if site != nil {
+		platform.ClusterDomain = site.ClusterDomain
+	}
+
+	tenants := controller.NewTenants()
+
+	if _, err := application.Setup(mgr, application.Options{Tenants: tenants, Charts: charts, Platform: platform, Log: log}); err != nil {
+		return err
+	}
+
+	return controller.Setup(mgr, controller.Options{Tenants: tenants, Site: site, Log: log})
+}
+
+// ownCharts are the embedded charts, as definitions of applications name them.
+func ownCharts() (map[string]application.Chart, error) {
+	own, err := manifests.NewRepository(manifests.Charts())
+	if err != nil {
+		return nil, fmt.Errorf("pack the charts: %w", err)
+	}
+
+	all := map[string]application.Chart{}
+
+	for _, name := range own.Names() {
+		version, err := own.Version(name)
+		if err != nil {
+			return nil, err
+		}
+
+		schema, err := own.Schema(name)
+		if err != nil {
+			return nil, err
+		}
+
+		all[name] = application.Chart{Version: version, Schema: schema}
+	}
+
+	return all, nil
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package application
+
+import (
+	"context"
+
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cozystack/cozy-install/tenant"
+)
+
+// tenants is a tree that the test says.
+type tenants struct {
+	isKnown  bool
+	resolved map[string]tenant.Resolved
+}
+
+func (t *tenants) IsKnown() bool               { return t.isKnown }
+func (t *tenants) Listen(heard func([]string)) {}
+
+func (t *tenants) Resolved(namespace string) (tenant.Resolved, bool) {
+	found, isAccepted := t.resolved[namespace]
+
+	return found, isAccepted
+}
+
+// informer is a cache that is filled at once, unless the test says otherwise.
+type informer struct {
+	cache.Informer
+
+	isEmpty bool
+	heard   toolscache.ResourceEventHandler
+}
+
+func (i *informer) HasSynced() bool { return !i.isEmpty }
+
+func (i *informer) AddEventHandler(handler toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration, error) {
+	i.heard = handler
+
+	return nil, nil
+}
+
+// GetInformer makes the lab a watcher.
+func (l *lab) GetInformer(_ context.Context, object client.Object, _ ...cache.InformerGetOption) (cache.Informer, error) {
+	gvk := object.GetObjectKind().GroupVersionKind()
+	if l.informers[gvk] == nil {
+		l.informers[gvk] = &informer{}
+	}
+
+	return l.informers[gvk], nil
+}
+
+func (l *lab) RemoveInformer(_ context.Context, object client.Object) error {
+	delete(l.informers, object.GetObjectKind().GroupVersionKind())
+
+	return nil
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package application
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/application"
+)
+
+// ReasonDeletionOverdue is that of Ready where an application could not be removed in time.
+const ReasonDeletionOverdue = "DeletionOverdue"
+
+// deletionTime is how long removing an application may take before its status says that something is wrong: Helm's own bound
+// for one attempt, and half of it again.
+const deletionTime = 15 * time.Minute
+
+// takeDown removes the release of an application, and lets the application go when that is gone. Its definition may be gone
+// already: the labels of HelmReleases say whose they are.
+func (r *reconciler) takeDown(ctx context.Context, object *unstructured.Unstructured) (reconcile.Result, error) {
+	if !controllerutil.ContainsFinalizer(object, Finalizer) {
+		return reconcile.Result{}, nil
+	}
+
+	releases, err := r.releases(ctx, object)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+
+	if len(releases) == 0 {
+		r.log.InfoContext(ctx, "removed an application", "kind", object.GetKind(), "application", client.ObjectKeyFromObject(object).String())
+
+		return reconcile.Result{}, r.letGo(ctx, object)
+	}
+
+	for i := range releases {
+		if err := r.remove(ctx, &releases[i]); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+
+	return r.sayWhatRemains(ctx, object, &releases[0])
+}
+
+// releases are the HelmReleases of an application, asked for past the cache before it counts as gone: the cache may not show
+// yet one that was made a moment ago, and that one would be left behind.
+func (r *reconciler) releases(ctx context.Context, object *unstructured.Unstructured) ([]unstructured.Unstructured, error) {
+	for _, from := range []client.Reader{r.belongings, r.live} {
+		list := listOf(releaseKind())
+
+		err := from.List(ctx, list, client.InNamespace(object.GetNamespace()), client.MatchingLabels{
+			labelManagedBy: FieldManager, application.LabelGroup: v1alpha1.GroupVersion.Group,
+			application.LabelKind: object.GetKind(), application.LabelName: object.GetName(),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list its HelmReleases: %w", err)
+		}
+
+		if len(list.Items) > 0 {
+			return list.Items, nil
+		}
+	}
+
+	return nil, nil
+}
+
+// remove deletes a HelmRelease, upon which Flux uninstalls what it made. Flux leaves everything behind of one that is
+// suspended: such a one is let run first.
+func (r *reconciler) remove(ctx context.Context, release *unstructured.Unstructured) error {
+	if release.GetDeletionTimestamp() != nil {
+		return nil
+	}
+
+	if isSuspended, _, _ := unstructured.NestedBool(release.Object, "spec", "suspend"); isSuspended {
+		unstructured.RemoveNestedField(release.Object, "spec", "suspend")
+
+		if err := client.IgnoreNotFound(r.client.Update(ctx, release, client.FieldOwner(FieldManager))); err != nil {
+			return fmt.Errorf("resume HelmRelease %s: %w", release.GetName(), err)
+		}
+	}
+
+	uid := release.GetUID()
+	if err := client.IgnoreNotFound(r.client.Delete(ctx, release, client.Preconditions{UID: &uid})); err != nil {
+		return fmt.Errorf("delete HelmRelease %s: %w", release.GetName(), err)
+	}
+
+	return nil
+}
+
+// sayWhatRemains tells in the status what an application that is being deleted waits for, and looks again when it is overdue.
+func (r *reconciler) sayWhatRemains(ctx context.Context, object, release *unstructured.Unstructured) (reconcile.Result, error) {
+	left := object.GetDeletionTimestamp().Add(deletionTime).Sub(r.now())
+	reason := application.ReasonDeleting
+	message := fmt.Sprintf("waiting for HelmRelease %s to be removed", release.GetName())
+
+	if left <= 0 {
+		reason = ReasonDeletionOverdue
+		message = fmt.Sprintf("HelmRelease %s could not be removed within %s; see kubectl describe helmreleases.helm.toolkit.fluxcd.io --namespace %s %s",
+			release.GetName(), deletionTime, release.GetNamespace(), release.GetName())
+	}
+
+	if said := whatItSays(release); said != "" {
+		message += ": " + said
+	}
+
+	status := statusOf(object)
+	setReady(&status, metav1.Condition{
+		Type: application.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: message,
+		ObservedGeneration: object.GetGeneration(), LastTransitionTime: metav1.NewTime(r.now().Truncate(time.Second)),
+	})
+
+	return reconcile.Result{RequeueAfter: max(left, 0)}, r.writeStatus(ctx, object, status)
+}
+
+// whatItSays is the message of an object's condition Ready unless that is true; else empty.
+func whatItSays(object *unstructured.Unstructured) string {
+	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
+	for _, raw := range conditions {
+		condition, isMap := raw.(map[string]any)
+		if isMap && condition["type"] == "Ready" && condition["status"] != string(metav1.ConditionTrue) {
+			message, _ := condition["message"].(string)
+
+			return strings.ToValidUTF8(message[:min(len(message), maxMessage)], "")
+		}
+	}
+
+	return ""
+}
+
+// maxMessage bounds what others' messages add to a status, in bytes.
+const maxMessage = 1024
+
+// statusOf is what an application says of itself now. What can't be read counts as never said.
+func statusOf(object *unstructured.Unstructured) application.Status {
+	var status application.Status
+
+	content, _, _ := unstructured.NestedMap(object.Object, "status")
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, &status); err != nil {
+		return application.Status{}
+	}
+
+	return status
+}
+
+// setReady puts the condition in the place of the one there was, or first.
+func setReady(status *application.Status, ready metav1.Condition) {
+	if meta.FindStatusCondition(status.Conditions, ready.Type) == nil {
+		status.Conditions = slices.Insert(status.Conditions, 0, ready)
+	}
+
+	meta.SetStatusCondition(&status.Conditions, ready)
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package application
+
+import (
+	"context"
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/application"
+)
+
+// serve takes a kind that the API server serves into service, or what changed about it.
+func (w *world) serve(ctx context.Context, one kind) error {
+	// Known first: what is woken is looked up.
+	before, wasServed := w.kinds.get(one.name)
+	w.kinds.put(one)
+
+	if err := w.watches.add(ctx, w.belongingsWatch, releaseKind(), w.belongingChanged); err != nil {
+		return err
+	}
+
+	for _, judge := range one.health {
+		if err := w.watches.add(ctx, w.belongingsWatch, judge.gvk, w.belongingChanged); err != nil {
+			return err
+		}
+	}
+
+	isNew := !w.watches.isAdded(one.gvk())
+	if err := w.watches.add(ctx, w.objectWatch, one.gvk(), w.objectChanged(one.name)); err != nil {
+		return err
+	}
+
+	if isNew || !wasServed || !reflect.DeepEqual(before.definition, one.definition) {
+		w.waves.add(wave{kind: one.name})
+	}
+
+	return nil
+}
+
+// withdraw takes a kind out of service that the API server serves no more.
+func (w *world) withdraw(ctx context.Context, one kind) error {
+	w.kinds.drop(one.name)
+
+	if err := w.watches.remove(ctx, w.objectWatch, one.gvk()); err != nil {
+		return err
+	}
+
+	if service, isService := serviceOf(one); isService {
+		w.services.tell(application.Provider{Service: service})
+	}
+
+	return nil
+}
+
+// objectChanged wakes an application that changed, and whoever it concerns.
+func (w *world) objectChanged(name string) func(was, is client.Object) {
+	return func(was, is client.Object) {
+		one := kind{name: name}
+		before, now := fieldsOf(was), fieldsOf(is)
+
+		present := now
+		if present == nil {
+			present = before
+		}
+
+		w.applications.add(request{kind: name, key: client.ObjectKeyFromObject(present)})
+
+		if !reflect.DeepEqual(credentialsOf(before), credentialsOf(now)) {
+			w.namespaces.add(named(present.GetNamespace()))
+		}
+
+		if service, isService := serviceOf(one); isService {
+			w.services.heard(service, before, now)
+		}
+	}
+}
+
+// fieldsOf gives an object of a cache as what it is there.
+func fieldsOf(object client.Object) *unstructured.Unstructured {
+	fields, _ := object.(*unstructured.Unstructured)
+
+	return fields
+}
+
+// belongingChanged wakes the application that an object belongs to.
+func (w *world) belongingChanged(was, is client.Object) {
+	for _, object := range []client.Object{was, is} {
+		if object == nil {
+			continue
+		}
+
+		labels := object.GetLabels()
+		if labels[application.LabelGroup] != v1alpha1.GroupVersion.Group {
+			continue
+		}
+
+		namespace := object.GetNamespace()
+		if namespace == "" {
+			namespace = labels[LabelNamespace]
+		}
+
+		w.applications.add(request{
+			kind: labels[application.LabelKind],
+			key:  types.NamespacedName{Namespace: namespace, Name: labels[application.LabelName]},
+		})
+	}
+}
