@@ -29,6 +29,8 @@ func applicationRenderings() []rendering {
 		})},
 		{"postgres", "postgres", "tenant-alpha", ordered("postgres", nil)},
 		{"postgres-all", "postgres", "tenant-alpha", postgresWithAll()},
+		{"kubernetes", "kubernetes", "tenant-alpha", ordered("kubernetes", nil)},
+		{"kubernetes-all", "kubernetes", "tenant-alpha", kubernetesWithAll()},
 	}
 }
 

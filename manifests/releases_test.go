@@ -36,13 +36,16 @@ func rightsIn(role map[string]any) []string {
 }
 
 // releaseRights are those of the account as which Flux releases applications, of every part of its role.
-func releaseRights(t *testing.T) []string {
+func releaseRights(t *testing.T) []string { return rightsOf(t, "tenant-releases") }
+
+// rightsOf are those of the parts that our charts of tenants add to a role.
+func rightsOf(t *testing.T, role string) []string {
 	t.Helper()
 	var out []string
 	for _, chart := range []string{"tenant-roles", "tenant-applications"} {
 		for _, object := range objects(t, render(t, rendering{"", chart, "cozy-system", nil})) {
 			labels, _ := object["metadata"].(map[string]any)["labels"].(map[string]any)
-			if labels["rbac.cozystack.io/aggregate-to-tenant-releases"] == "true" {
+			if labels["rbac.cozystack.io/aggregate-to-"+role] == "true" {
 				out = append(out, rightsIn(object)...)
 			}
 		}
@@ -64,6 +67,22 @@ func released(t *testing.T, each func(chart string, object map[string]any)) {
 			}
 			for _, object := range objects(t, render(t, r)) {
 				each(r.chart, object)
+			}
+		}
+	}
+}
+
+func TestTheControllerMayReadWhatItJudges(t *testing.T) {
+	held := rightsOf(t, "cozy-controller")
+	for _, one := range definitions(t) {
+		if one.Spec.Service != "" {
+			continue
+		}
+		require.NotEmpty(t, one.Spec.Release.HealthCheckExprs, one.Name)
+		for _, judged := range one.Spec.Release.HealthCheckExprs {
+			group, _, _ := strings.Cut(judged.APIVersion, "/")
+			for _, verb := range []string{"get", "list", "watch"} {
+				require.Contains(t, held, right(verb, strings.ToLower(judged.Kind)+"s", group), one.Name)
 			}
 		}
 	}
