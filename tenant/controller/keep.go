@@ -39,7 +39,9 @@ func (r *reconciler) keep(ctx context.Context, wanted client.Object) error {
 	}
 
 	if found != nil {
-		wanted.SetCreationTimestamp(found.GetCreationTimestamp()) // no time counts as another one, and not as any
+		// No time, and no number, count as another one, and not as any.
+		wanted.SetCreationTimestamp(found.GetCreationTimestamp())
+		wanted.SetGeneration(found.GetGeneration())
 
 		if found.GetAnnotations()[annotationApplied] == apply.GetAnnotations()[annotationApplied] &&
 			equality.Semantic.DeepDerivative(wanted, found) {

@@ -87,7 +87,7 @@ func (w *world) recording() interceptor.Funcs {
 	}
 }
 
-// date gives what was applied the time that every API server gives it, and the fake one does not.
+// date gives what was applied the time and generation that every API server gives it, and the fake one does not.
 func date(ctx context.Context, c client.Client, applied runtime.ApplyConfiguration) error {
 	object, isUnstructured := applied.(client.Object)
 	if !isUnstructured || !object.GetCreationTimestamp().Time.IsZero() {
@@ -102,6 +102,7 @@ func date(ctx context.Context, c client.Client, applied runtime.ApplyConfigurati
 	}
 
 	found.SetCreationTimestamp(metav1.Unix(1_700_000_000, 0))
+	found.SetGeneration(1)
 
 	return c.Update(ctx, found)
 }
