@@ -14,6 +14,7 @@ import (
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/bundles/archive"
 	"github.com/cozystack/cozy-install/manifests"
 	"github.com/cozystack/cozy-install/talos"
 )
@@ -90,7 +91,8 @@ func newBringup(o Options, dir *workdir.Dir) (*bringup, error) {
 		return nil, err
 	}
 	return &bringup{
-		opts: o, site: o.Site, dir: dir, log: o.log(), plan: plan, endpoint: endpoint, shelf: bundles.NewShelf(charts, nil),
+		opts: o, site: o.Site, dir: dir, log: o.log(), plan: plan, endpoint: endpoint,
+		shelf: bundles.NewShelf(charts, nil).Guarded(archive.GuardCharts(o.ChartFollow)),
 		turns: make(chan struct{}, nodesAtOnce), unreadable: unreadable,
 	}, nil
 }

@@ -51,6 +51,9 @@ type Options struct {
 	// ChartSource is the URL of a chart repository that stands in for all others, see bundles.Shelf.Redirect. Empty: each
 	// package's own.
 	ChartSource string
+	// ChartFollow are hosts that registries of charts may lead to although they are on a private network, or that may be their
+	// token services.
+	ChartFollow []string
 	// Accept are names of risks. Of them two matter here: with RiskDataLoss packages that the site file disables are removed
 	// although they hold data, and with RiskNoIsolation tenants may share a network that keeps nobody apart.
 	Accept []string

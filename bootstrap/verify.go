@@ -9,12 +9,15 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/bundles/archive"
 	"github.com/cozystack/cozy-install/manifests"
 )
 
 // VerifyBundles renders the charts of plans and holds them against their packages, see [bundles.Verify]. A source stands in
-// for all chart repositories; empty: each package's own. Offline nothing is downloaded.
-func VerifyBundles(ctx context.Context, plans []*bundles.Plan, source string, offline bool) ([]bundles.Verdict, error) {
+// for all chart repositories; empty: each package's own. Follow is [Options.ChartFollow]. Offline nothing is downloaded.
+func VerifyBundles(
+	ctx context.Context, plans []*bundles.Plan, source string, follow []string, offline bool,
+) ([]bundles.Verdict, error) {
 	charts, err := manifests.NewRepository(manifests.Charts())
 	if err != nil {
 		return nil, err
@@ -23,7 +26,7 @@ func VerifyBundles(ctx context.Context, plans []*bundles.Plan, source string, of
 	if offline {
 		web = &http.Client{Transport: unplugged{}}
 	}
-	shelf := bundles.NewShelf(charts, web)
+	shelf := bundles.NewShelf(charts, web).Guarded(archive.GuardCharts(follow))
 	defaults := &site.Site{Bundle: site.PaaSFull} // charts ask for the version; hosted bundles have that of their cluster
 	site.SetDefaults(defaults)
 	out := []bundles.Verdict{}

@@ -48,6 +48,12 @@ func (c Chart) ociURL() string {
 	return c.Repository
 }
 
+// registryHost is the registry itself, with a port where it has one: oci://10.0.0.1:5000/charts -> 10.0.0.1:5000.
+func (c Chart) registryHost() string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(c.ociURL(), registry), "/")
+	return host
+}
+
 // ociChart is a chart's place in a registry.
 type ociChart struct {
 	repository *remote.Repository
@@ -85,7 +91,7 @@ func (o *ociChart) find(ctx context.Context) (ocispec.Descriptor, error) {
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		return found, &PlainHTTPError{Repository: o.chart.Repository}
 	}
-	return found, err
+	return found, o.denied(err)
 }
 
 // fetchOCI reads a chart from its registry. What it reads is held against the manifest's digest, which is the package's, or
@@ -117,7 +123,7 @@ func (o *ociChart) read(ctx context.Context, manifest ocispec.Descriptor) ([]byt
 	}
 	raw, err := content.FetchAll(ctx, o.repository, manifest) // checks size and digest
 	if err != nil {
-		return nil, fmt.Errorf("read its manifest: %w", err)
+		return nil, fmt.Errorf("read its manifest: %w", o.denied(err))
 	}
 	layer, err := chartLayer(raw)
 	if err != nil {
@@ -125,7 +131,7 @@ func (o *ociChart) read(ctx context.Context, manifest ocispec.Descriptor) ([]byt
 	}
 	archive, err := content.FetchAll(ctx, o.repository, layer)
 	if err != nil {
-		return nil, fmt.Errorf("read its content: %w", err)
+		return nil, fmt.Errorf("read its content: %w", o.denied(err))
 	}
 	return archive, nil
 }
@@ -153,15 +159,3 @@ func chartLayer(raw []byte) (ocispec.Descriptor, error) {
 
 // isAbsent says that a registry answered, and has no such chart.
 func isAbsent(err error) bool { return errors.Is(err, errdef.ErrNotFound) }
-
-// PlainHTTPError says that a registry speaks HTTP where TLS was expected.
-type PlainHTTPError struct{ Repository string }
-
-func (e *PlainHTTPError) Error() string {
-	return fmt.Sprintf("chart repository %s: the registry speaks plain HTTP", e.Repository)
-}
-
-// Hint tells how to allow that.
-func (e *PlainHTTPError) Hint() string {
-	return fmt.Sprintf("if you trust the network to it, write %s%s", plainRegistry, strings.TrimPrefix(e.Repository, registry))
-}

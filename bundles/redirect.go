@@ -40,9 +40,9 @@ func (s *Shelf) redirect(ctx context.Context, plan *Plan, source string, must fu
 	if parsed, err := url.Parse(source); err != nil || parsed.User != nil {
 		return errors.New("chart source: a login in its URL would be in the cluster for everybody to read; name one that needs none")
 	}
-	find := findInIndex
-	if (Chart{Repository: source}).IsOCI() {
-		find = findInRegistry
+	client, find := s.web, findInIndex
+	if c := (Chart{Repository: source}); c.IsOCI() {
+		client, find = s.asking(c), findInRegistry
 	}
 	var charts []Chart
 	for _, p := range plan.Packages {
@@ -50,7 +50,7 @@ func (s *Shelf) redirect(ctx context.Context, plan *Plan, source string, must fu
 			charts = append(charts, Chart{Repository: source, Name: p.Chart.Name, Version: p.Chart.Version})
 		}
 	}
-	there, err := find(ctx, s.web, source, charts)
+	there, err := find(ctx, client, source, charts)
 	if err != nil {
 		return err
 	}

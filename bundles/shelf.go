@@ -17,7 +17,12 @@ const maxManifest = 16 << 20
 type Shelf struct {
 	charts Charts
 	web    *http.Client
+	guard  Guard
 }
+
+// Guard gives how a registry is asked for charts. The registry is a host, with a port where it has one; plain says that it has no
+// TLS. A nil network is the real one.
+type Guard func(registry string, plain bool, network http.RoundTripper) http.RoundTripper
 
 // NewShelf makes a Shelf of our own charts and of what web can reach; nil means http.DefaultClient.
 func NewShelf(charts Charts, web *http.Client) *Shelf {
@@ -25,6 +30,17 @@ func NewShelf(charts Charts, web *http.Client) *Shelf {
 		web = http.DefaultClient
 	}
 	return &Shelf{charts: charts, web: web}
+}
+
+// Guarded is the shelf whose registries are asked by way of a guard. Repositories with an index are not: they get no login.
+func (s *Shelf) Guarded(by Guard) *Shelf { return &Shelf{charts: s.charts, web: s.web, guard: by} }
+
+// asking is the client of a chart's registry.
+func (s *Shelf) asking(c Chart) *http.Client {
+	if s.guard == nil {
+		return s.web
+	}
+	return &http.Client{Transport: s.guard(c.registryHost(), c.isPlainHTTP(), s.web.Transport)}
 }
 
 // Archive is the chart of a package, checked against the digest that the package or the repository's index names.
@@ -35,7 +51,7 @@ func (s *Shelf) Archive(ctx context.Context, p Package) ([]byte, error) {
 	case len(c.Manifests) > 0:
 		return s.wrapped(ctx, p)
 	case c.IsOCI():
-		return fetchOCI(ctx, s.web, c)
+		return fetchOCI(ctx, s.asking(c), c)
 	default:
 		return fetchChart(ctx, s.web, c)
 	}

@@ -21,7 +21,8 @@ var errWrong = errors.New("some packages are not what they say: see above")
 func newBundleVerifyCommand(streams Streams) *cobra.Command {
 	var output outputFlag
 	var offline bool
-	var source, image string
+	var image string
+	var charts chartFlags
 	c := &cobra.Command{
 		Use: "verify [BUNDLE...]", Short: "Prove bundles, and render every chart that can be had", Args: usageArgs(cobra.ArbitraryArgs),
 		Long: "Prove bundles, all of them by default, with everything optional: that no dependency leaves them or goes round in a\n" +
@@ -32,7 +33,7 @@ func newBundleVerifyCommand(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			verdicts, err := bootstrap.VerifyBundles(cmd.Context(), plans, source, offline)
+			verdicts, err := bootstrap.VerifyBundles(cmd.Context(), plans, charts.source, charts.follow, offline)
 			if err != nil {
 				return err
 			}
@@ -48,7 +49,7 @@ func newBundleVerifyCommand(streams Streams) *cobra.Command {
 	output.add(c)
 	addControllerImage(c, &image)
 	c.Flags().BoolVar(&offline, "offline", false, "render our own charts only")
-	c.Flags().StringVar(&source, "chart-source", "", "URL of a chart repository, http(s):// or oci://, that stands in for all others (without TLS: oci+http://)")
+	charts.add(c)
 	return c
 }
 

@@ -21,7 +21,7 @@ import (
 type siteFlags struct {
 	file, workDir, ipxeDir, assetsDir     string
 	controller                            controllerFlags
-	chartSource                           string
+	charts                                chartFlags
 	ports                                 map[string]int
 	verbose                               bool
 	acceptUnknown, besideDHCP, singlePort bool
@@ -64,7 +64,7 @@ func (f *siteFlags) netbootPorts() (ports pxe.Ports, err error) {
 
 func (f *siteFlags) addPackages(c *cobra.Command) {
 	f.controller.add(c)
-	c.Flags().StringVar(&f.chartSource, "chart-source", "", "URL of a chart repository, http(s):// or oci://, that stands in for all others (without TLS: oci+http://)")
+	f.charts.add(c)
 }
 
 // load reads the site file and makes the options of a bring-up of it.
@@ -88,7 +88,7 @@ func (f *siteFlags) load(streams Streams) (bootstrap.Options, error) {
 	return bootstrap.Options{
 		Site: s, WorkDir: workDir, IPXEDir: f.ipxeDir, AssetsDir: f.assetsDir,
 		AcceptUnknown: f.acceptUnknown, BesideDHCP: f.besideDHCP, TFTPSinglePort: f.singlePort,
-		Ports: ports, ControllerImage: image, ControllerBinaries: binaries, ChartSource: f.chartSource,
+		Ports: ports, ControllerImage: image, ControllerBinaries: binaries, ChartSource: f.charts.source, ChartFollow: f.charts.follow,
 		Log: f.logTo(streams.Err, ui.Plain),
 	}, nil
 }
