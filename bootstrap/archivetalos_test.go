@@ -91,6 +91,7 @@ func archivedRun(t *testing.T, o Options) *bringup {
 
 func TestATalosSiteNeedsNothingButItsArchive(t *testing.T) {
 	a := newArchivedSite(t)
+	t.Run("it is closed where a run cannot begin", a.isClosedWhereARunCannotBegin)
 	t.Run("it comes up, and later runs remember", a.comesUp)
 	t.Run("what is lacking is refused before anything is touched", a.refusesGaps)
 	t.Run("an image of other programs would serve other charts", a.refusesOtherPrograms)

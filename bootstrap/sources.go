@@ -36,15 +36,10 @@ func planning(ctx context.Context, o Options) (b *bringup, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if o, err = o.openArchive(dir); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, o.archived.close()) }()
-	if o, err = o.withControllerImage(ctx); err != nil {
-		return nil, err
-	}
-	if b, err = newBringup(o, dir); err != nil || o.archived == nil {
+	b, err = Work{installs: true}.run(ctx, o, dir)
+	if err != nil || b.opts.archived == nil {
 		return b, err
 	}
+	defer func() { err = errors.Join(err, b.opts.archived.close()) }()
 	return b, b.checkArchive(ctx, true)
 }

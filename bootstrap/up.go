@@ -37,13 +37,7 @@ func Up(ctx context.Context, o Options) (out Outcome, err error) {
 		return Outcome{}, err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	if o, err = o.openArchive(dir); err != nil {
-		return Outcome{}, err
-	}
-	if o, err = o.withControllerImage(ctx); err != nil {
-		return Outcome{}, errors.Join(err, o.archived.close())
-	}
-	b, err := newBringup(o, dir)
+	b, err := Work{installs: true}.run(ctx, o, dir)
 	if err != nil {
 		return Outcome{}, err
 	}

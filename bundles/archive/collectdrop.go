@@ -24,7 +24,12 @@ func (s *Store) drop(ctx context.Context, one *cached, keep pins) error {
 		}
 	}
 
-	for _, dir := range slices.Concat(one.revisions, one.links) {
+	dirs := slices.Clone(one.links)
+	for _, revision := range one.revisions {
+		dirs = append(dirs, revision.dir)
+	}
+
+	for _, dir := range dirs {
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}

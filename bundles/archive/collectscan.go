@@ -25,9 +25,12 @@ type cached struct {
 	refs  []v1.Hash // what it names, if it is a manifest, as far as that is cached too
 
 	tags      []tagged
-	revisions []string // directories that make it a manifest of a repository
+	revisions []revision
 	links     []string // other directories that name it
 }
+
+// revision makes something a manifest of a repository, by a directory.
+type revision struct{ repository, dir string }
 
 // tagged is a tag of a repository.
 type tagged struct{ repository, tag, dir string }
@@ -38,10 +41,8 @@ func (c *cached) names() []string {
 		out = append(out, one.repository+":"+one.tag)
 	}
 
-	for _, dir := range c.revisions {
-		repository, _, _ := strings.Cut(filepath.ToSlash(dir), "/_")
-		_, repository, _ = strings.Cut(repository, storeRoot+"/repositories/")
-		out = append(out, repository+"@"+c.sum.String())
+	for _, one := range c.revisions {
+		out = append(out, one.repository+"@"+c.sum.String())
 	}
 
 	return out
@@ -147,7 +148,7 @@ func (c *survey) link(file, rel string) error {
 		}
 	case is("manifests/revisions/sha256/*/link"):
 		if one := c.of(parts[3]); one != nil {
-			one.revisions = append(one.revisions, dir)
+			one.revisions = append(one.revisions, revision{repository, dir})
 		}
 	case is("manifests/tags/*/index/sha256/*/link"):
 		if one := c.of(parts[5]); one != nil {
