@@ -16,6 +16,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/credentials"
+	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
 // The media types of a Helm chart in an OCI registry (helm.sh/helm/v3/pkg/registry, constants.go). Older ones, of Helm before
@@ -159,3 +160,14 @@ func chartLayer(raw []byte) (ocispec.Descriptor, error) {
 
 // isAbsent says that a registry answered, and has no such chart.
 func isAbsent(err error) bool { return errors.Is(err, errdef.ErrNotFound) }
+
+// denied makes a *DeniedError of what a registry says that wants a login; any other error stays as it is.
+func (o *ociChart) denied(err error) error {
+	var answer *errcode.ErrorResponse
+	wants := errors.Is(err, auth.ErrBasicCredentialNotFound) ||
+		errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden)
+	if !wants {
+		return err
+	}
+	return &DeniedError{Registry: o.chart.registryHost(), Plain: o.chart.isPlainHTTP(), Err: err}
+}

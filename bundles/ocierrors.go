@@ -3,13 +3,8 @@
 package bundles
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
-
-	"oras.land/oras-go/v2/registry/remote/auth"
-	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
 // PlainHTTPError says that a registry speaks HTTP where TLS was expected.
@@ -40,15 +35,4 @@ func (e *DeniedError) Hint() string {
 		return "no login is sent in plain HTTP: give " + e.Registry + " TLS and write " + registry + ", or let charts be read there without a login"
 	}
 	return "log in: helm registry login " + e.Registry
-}
-
-// denied makes a *DeniedError of what a registry says that wants a login; any other error stays as it is.
-func (o *ociChart) denied(err error) error {
-	var answer *errcode.ErrorResponse
-	wants := errors.Is(err, auth.ErrBasicCredentialNotFound) ||
-		errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden)
-	if !wants {
-		return err
-	}
-	return &DeniedError{Registry: o.chart.registryHost(), Plain: o.chart.isPlainHTTP(), Err: err}
 }
