@@ -48,6 +48,7 @@ func newRoot(streams Streams, version string) *cobra.Command {
 		newBundleCommand(streams),
 		newImageCommand(streams, version),
 		newTenantCommand(streams),
+		newAppCommand(streams),
 		newVersionCommand(streams, version),
 	)
 	root.Long = "cozy-install reads one site file and brings up what it describes: it netboots the servers, installs Talos Linux,\n" +

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package admin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// Credential is one key of a Secret that an application hands to its users. Its value is a secret.
+type Credential struct {
+	Secret      string `json:"secret"`
+	Description string `json:"description,omitempty"`
+	Key         string `json:"key"`
+	Value       []byte `json:"value"` // base64 in JSON, as in a Secret
+}
+
+// NoCredentialsError says that an application has nothing to hand over, or not yet.
+type NoCredentialsError struct {
+	Application string // kind/name
+	Namespace   string
+	// Why is a clause: what is missing, and what the application says of itself.
+	Why string
+	// resource is what kubectl calls it.
+	resource string
+}
+
+func (e *NoCredentialsError) Error() string {
+	return fmt.Sprintf("%s in %s has no credentials: %s", e.Application, e.Namespace, e.Why)
+}
+
+// Hint is the next step.
+func (e *NoCredentialsError) Hint() string {
+	return "look at what it waits for with: kubectl describe --namespace " + e.Namespace + " " + e.resource
+}
+
+// Credentials are those that an application names in its status, in the order of the status and of their keys. The kind may be
+// written as the kind or as its resource, in any case. The error is a *NoCredentialsError where there are none, or not all yet.
+func Credentials(
+	ctx context.Context, typed kubernetes.Interface, client dynamic.Interface, namespace, kind, name string,
+) ([]Credential, error) {
+	resource, err := findKind(typed, kind)
+	if err != nil {
+		return nil, err
+	}
+
+	object, err := client.Resource(v1alpha1.GroupVersion.WithResource(resource.Name)).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("get %s %s in %s: %w", resource.Kind, name, namespace, err)
+	}
+
+	none := &NoCredentialsError{
+		Application: resource.Kind + "/" + name, Namespace: namespace,
+		resource: resource.Name + "." + v1alpha1.GroupVersion.Group + " " + name,
+	}
+
+	named, _, err := unstructured.NestedSlice(object.Object, "status", "credentials")
+	if err != nil || len(named) == 0 {
+		none.Why = "its status names none" + readyClause(object)
+
+		return nil, none
+	}
+
+	var all []Credential
+
+	for _, one := range named {
+		entry, _ := one.(map[string]any)
+		secret, _ := entry["secret"].(string)
+		description, _ := entry["description"].(string)
+
+		found, err := typed.CoreV1().Secrets(namespace).Get(ctx, secret, metav1.GetOptions{})
+
+		switch {
+		case apierrors.IsNotFound(err):
+			none.Why = "the Secret " + secret + " is not there yet" + readyClause(object)
+
+			return nil, none
+		case apierrors.IsForbidden(err):
+			return nil, fmt.Errorf("get Secret %s in %s: you need the level use there, or a higher one: %w", secret, namespace, err)
+		case err != nil:
+			return nil, fmt.Errorf("get Secret %s in %s: %w", secret, namespace, err)
+		}
+
+		for _, key := range slices.Sorted(maps.Keys(found.Data)) {
+			all = append(all, Credential{Secret: secret, Description: description, Key: key, Value: found.Data[key]})
+		}
+	}
+
+	return all, nil
+}
+
+// findKind is the resource of a kind, as the API server has it.
+func findKind(typed kubernetes.Interface, word string) (*metav1.APIResource, error) {
+	found, err := typed.Discovery().ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
+	if err != nil {
+		return nil, fmt.Errorf("ask for the kinds of %s: %w", v1alpha1.GroupVersion, err)
+	}
+
+	var kinds []string
+
+	for i := range found.APIResources {
+		one := &found.APIResources[i]
+		if strings.Contains(one.Name, "/") {
+			continue
+		}
+
+		if slices.ContainsFunc([]string{one.Kind, one.Name, one.SingularName}, func(is string) bool { return strings.EqualFold(is, word) }) {
+			return one, nil
+		}
+
+		kinds = append(kinds, one.Kind)
+	}
+
+	slices.Sort(kinds)
+
+	return nil, &UnknownKindError{Word: word, Kinds: kinds}
+}
+
+// UnknownKindError says that the cluster has no kind of application of that name.
+type UnknownKindError struct {
+	Word string
+	// Kinds are those that it has, sorted.
+	Kinds []string
+}
+
+func (e *UnknownKindError) Error() string {
+	return fmt.Sprintf("no kind of application is called %q", e.Word)
+}
+
+// Hint is the next step.
+func (e *UnknownKindError) Hint() string { return "the kinds are " + strings.Join(e.Kinds, ", ") }
+
+// readyClause is what an application that is not ready says of itself, to follow a clause.
+func readyClause(object *unstructured.Unstructured) string {
+	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
+	for _, one := range conditions {
+		condition, isMap := one.(map[string]any)
+		if isMap && condition["type"] == "Ready" && condition["status"] != "True" {
+			return fmt.Sprintf("; it is not ready: %v: %v", condition["reason"], condition["message"])
+		}
+	}
+
+	if len(conditions) == 0 {
+		return "; its controller has not looked at it yet"
+	}
+
+	return ""
+}
