@@ -36,7 +36,10 @@ func rightsIn(role map[string]any) []string {
 }
 
 // releaseRights are those of the account as which Flux releases applications, of every part of its role.
-func releaseRights(t *testing.T) []string { return rightsOf(t, "tenant-releases") }
+func releaseRights(t *testing.T) []string {
+	t.Helper()
+	return rightsOf(t, "tenant-releases")
+}
 
 // rightsOf are those of the parts that our charts of tenants add to a role.
 func rightsOf(t *testing.T, role string) []string {
