@@ -58,6 +58,9 @@ func kindsOf(ctx context.Context, plan *bundles.Plan, own *manifests.Repository)
 // of is the kind of a CRD, made up if no chart of ours tells.
 func (k kinds) of(crd string) (plural, group string, is kind) {
 	plural, group, _ = strings.Cut(crd, ".")
+	if crd == "ciliumnetworkpolicies.cilium.io" { // cozy-controller makes them, and no chart
+		return plural, group, kind{name: "CiliumNetworkPolicy", versions: []string{"v2"}}
+	}
 	if known, ok := k[crd]; ok {
 		return plural, group, known
 	}
@@ -67,6 +70,10 @@ func (k kinds) of(crd string) (plural, group string, is kind) {
 // definition is a CRD that takes anything.
 func (k kinds) definition(crd string) map[string]any {
 	plural, group, is := k.of(crd)
+	scope := "Namespaced"
+	if strings.HasPrefix(crd, "ciliumclusterwidenetworkpolicies.") { // cozy-controller makes one, of the cluster's
+		scope = "Cluster"
+	}
 	var versions []any
 	for i, version := range is.versions {
 		versions = append(versions, map[string]any{
@@ -83,7 +90,7 @@ func (k kinds) definition(crd string) map[string]any {
 			"api-approved.kubernetes.io": "unapproved, a stand-in of the lab",
 		}},
 		"spec": map[string]any{
-			"group": group, "scope": "Namespaced", "versions": versions,
+			"group": group, "scope": scope, "versions": versions,
 			"names": map[string]any{
 				"plural": plural, "singular": strings.ToLower(is.name), "kind": is.name, "listKind": is.name + "List",
 			},
