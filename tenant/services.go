@@ -35,6 +35,22 @@ func (s Service) String() string {
 	return fmt.Sprintf("Service(%d)", int(s))
 }
 
+// Kind is that of the resource which runs the service, in the API group of tenants. Empty for what is no service.
+func (s Service) Kind() string {
+	switch s {
+	case Etcd:
+		return "Etcd"
+	case Monitoring:
+		return "Monitoring"
+	case Ingress:
+		return "Ingress"
+	case SeaweedFS:
+		return "SeaweedFS"
+	}
+
+	return ""
+}
+
 // Flags says of each service whether a tenant runs it, indexed by Service.
 type Flags [ServiceCount]bool
 

@@ -28,7 +28,7 @@ func sharedKinds() []client.Object {
 }
 
 // cacheOptions keeps only what the controller made of kinds that others make too: a cluster may hold tens of thousands.
-func cacheOptions() cache.Options {
+func cacheOptions() (cache.Options, error) {
 	ours := cache.ByObject{Label: labels.SelectorFromSet(controller.ManagedLabels())}
 	options := cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: map[client.Object]cache.ByObject{}}
 
@@ -36,7 +36,14 @@ func cacheOptions() cache.Options {
 		options.ByObject[object] = ours
 	}
 
-	return options
+	volumes, err := controller.VolumeSelector()
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("restrict the cache: %w", err)
+	}
+
+	options.ByObject[&corev1.PersistentVolumeClaim{}] = cache.ByObject{Label: volumes}
+
+	return options, nil
 }
 
 // newMapper knows the shared kinds by itself, since the cache asks for them before the cluster may answer. All else it
@@ -45,7 +52,7 @@ func newMapper(scheme *runtime.Scheme) func(*rest.Config, *http.Client) (meta.RE
 	return func(cluster *rest.Config, client *http.Client) (meta.RESTMapper, error) {
 		known := meta.NewDefaultRESTMapper(nil)
 
-		for _, object := range sharedKinds() {
+		for _, object := range append(sharedKinds(), &corev1.PersistentVolumeClaim{}) {
 			kind, err := apiutil.GVKForObject(object, scheme)
 			if err != nil {
 				return nil, fmt.Errorf("find a kind: %w", err)

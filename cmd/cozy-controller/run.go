@@ -96,13 +96,18 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 		return nil, err
 	}
 
+	caches, err := cacheOptions()
+	if err != nil {
+		return nil, err
+	}
+
 	timeout := shutdownTimeout
 
 	mgr, err := ctrl.NewManager(cluster, manager.Options{
 		Scheme:                        scheme,
 		Logger:                        logr.FromSlogHandler(log.Handler()),
 		MapperProvider:                newMapper(scheme),
-		Cache:                         cacheOptions(),
+		Cache:                         caches,
 		Metrics:                       metricsserver.Options{BindAddress: addressOrNone(o.metrics)},
 		HealthProbeBindAddress:        addressOrNone(o.health),
 		LeaderElection:                o.leaderElect,

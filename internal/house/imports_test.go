@@ -75,7 +75,7 @@ func importRules() []rule {
 			why: "it is told of charts and of the tenant tree: it reads neither archives nor tenants",
 		},
 		{
-			of: "tenant/controller", may: []string{"tenant", "tenant/policy", "tenant/api/..."},
+			of: "tenant/controller", may: []string{"tenant", "tenant/policy", "tenant/application", "tenant/api/..."},
 			why: "reconcilers apply the rules; nothing of the bastion runs in the cluster",
 		},
 

@@ -11,9 +11,8 @@
 // What the rules are is package tenant's business, and that of tenant/policy. Here is no Helm, no polling.
 //
 // Still missing: whoever changes a tenant's policy is not noticed before the tenant is looked at again, and policies of Cilium
-// are read past the cache each time; scheduling classes, cluster services and their readiness, events on the
-// resources, deletion of a whole subtree at once, and a bound in time for deletion. Where a user asks for one of these in a
-// tenant's spec, its condition Ready says that it is not there.
+// are read past the cache each time; events on the resources, deletion of a whole subtree at once, and a bound in time for
+// deletion.
 package controller
 
 import (
@@ -73,10 +72,15 @@ func Setup(mgr manager.Manager, options Options) error {
 	shared := tenants.tree
 	changed := make(chan event.TypedGenericEvent[types.NamespacedName])
 	hosts := make(chan event.TypedGenericEvent[struct{}], 1)
+	hearing := &hearing{tree: shared, tenants: &wakes{}, pass: &wakes{}}
+	kinds := &kinds{cache: mgr.GetCache(), live: mgr.GetAPIReader(), heard: hearing.object, log: log}
 
 	err := ctrl.NewControllerManagedBy(mgr).Named("tenant-tree").
 		Watches(&v1alpha1.Tenant{}, handler.EnqueueRequestsFromMapFunc(wholeTree), builder.WithPredicates(movesTheTree())).
-		Complete(&resolver{reader: mgr.GetClient(), tree: shared, changed: changed, hosts: hosts})
+		WatchesRawSource(hearing.pass).
+		Complete(&resolver{
+			reader: mgr.GetClient(), kinds: kinds, applications: mgr.GetCache(), tree: shared, changed: changed, hosts: hosts,
+		})
 	if err != nil {
 		return fmt.Errorf("set up the resolver of the tenant tree: %w", err)
 	}
@@ -84,13 +88,18 @@ func Setup(mgr manager.Manager, options Options) error {
 	err = ctrl.NewControllerManagedBy(mgr).Named("tenant").
 		For(&v1alpha1.Tenant{}).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(shared.tenantsOf)).
+		Watches(volumeClaim(), handler.EnqueueRequestsFromMapFunc(shared.tenantAround)).
 		WatchesRawSource(source.Channel(changed, enqueueKey())).
 		WatchesRawSource(source.Channel(hosts, enqueueRoot())).
+		WatchesRawSource(hearing.tenants).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		Complete(&reconciler{client: mgr.GetClient(), live: mgr.GetAPIReader(), tree: shared, site: options.Site, log: log})
+		Complete(&reconciler{
+			client: mgr.GetClient(), live: mgr.GetAPIReader(), kinds: kinds, applications: mgr.GetCache(),
+			tree: shared, site: options.Site, log: log,
+		})
 	if err != nil {
 		return fmt.Errorf("set up the reconciler of tenants: %w", err)
 	}
 
-	return nil
+	return watchKinds(mgr, &kindWatcher{kinds: kinds, hearing: hearing})
 }

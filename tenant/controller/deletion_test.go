@@ -103,7 +103,7 @@ func TestNamespaceTheCacheDoesNotShowIsNotLeftBehind(t *testing.T) {
 	w.delete("tenant-root", "a")
 
 	one := &reconciler{client: withoutNamespaces{w.client}, live: w.client, tree: w.tree, log: slog.New(slog.DiscardHandler)}
-	w.tree.replace(resolve([]v1alpha1.Tenant{*w.tenant("tenant-root", "root"), *w.tenant("tenant-root", "a")}, nil, w.tree))
+	w.tree.replace(resolve([]v1alpha1.Tenant{*w.tenant("tenant-root", "root"), *w.tenant("tenant-root", "a")}, nil, nil, w.tree))
 
 	_, err := one.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "tenant-root", Name: "a"}})
 	require.NoError(t, err)
@@ -139,7 +139,7 @@ func TestOnlyWhatChangedIsHandedOut(t *testing.T) {
 		made("tenant-a", "b", v1alpha1.TenantSpec{}), made("tenant-root", "z", v1alpha1.TenantSpec{Host: "z.org"}))
 
 	handedOut := func() []string {
-		_, err := (&resolver{reader: w.client, tree: w.tree, changed: w.changed}).Reconcile(t.Context(), reconcile.Request{})
+		_, err := (w.resolver()).Reconcile(t.Context(), reconcile.Request{})
 		require.NoError(t, err)
 
 		var names []string

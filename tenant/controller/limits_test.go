@@ -103,7 +103,7 @@ func TestTheRootIsToldOnceOfManyHosts(t *testing.T) {
 	for i := range 3 {
 		require.NoError(t, w.client.Create(t.Context(), made("tenant-root", fmt.Sprintf("a%d", i), v1alpha1.TenantSpec{})))
 
-		_, err := (&resolver{reader: w.client, tree: w.tree, changed: w.changed, hosts: w.hosts}).Reconcile(t.Context(), reconcile.Request{})
+		_, err := w.resolver().Reconcile(t.Context(), reconcile.Request{})
 		require.NoError(t, err)
 	}
 

@@ -33,6 +33,8 @@ type step struct {
 	condition       string
 	isDone          bool
 	reason, message string
+	// retry is what failed and is tried again, after the condition has told it. Nil: what is waited for comes with an event.
+	retry error
 }
 
 // ensureNamespace makes the tenant's namespace, or gives it the labels it should have. One that is there and was not made

@@ -4,6 +4,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -24,6 +25,9 @@ type reconciler struct {
 	// live reads past the cache, where a stale answer would lose something.
 	live client.Reader
 	tree *tree
+	// kinds are those of applications that are served, and applications a cache of their objects and of their volumes' claims.
+	kinds        *kinds
+	applications client.Reader
 	// site is what networks are isolated from. Nil: unknown.
 	site *policy.Site
 	log  *slog.Logger
@@ -78,7 +82,22 @@ func (r *reconciler) reconcile(ctx context.Context, t *v1alpha1.Tenant, known en
 		return err
 	}
 
-	return r.writeStatus(ctx, t, acceptedStatus(t, known.resolved, steps))
+	ready, err := r.servicesReady(ctx, known.resolved)
+	if err != nil {
+		return err
+	}
+
+	return errors.Join(r.writeStatus(ctx, t, acceptedStatus(t, known.resolved, ready, steps)), retries(steps))
+}
+
+// retries is what steps failed at and told.
+func retries(steps []step) error {
+	var all []error
+	for _, taken := range steps {
+		all = append(all, taken.retry)
+	}
+
+	return errors.Join(all...)
 }
 
 // bring takes the steps of bringing a tenant up, in order. None is taken without a namespace that is the tenant's; of the
@@ -92,6 +111,7 @@ func (r *reconciler) bring(ctx context.Context, t *v1alpha1.Tenant, resolved ten
 		{v1alpha1.ConditionPoliciesReady, r.ensurePolicies},
 		{v1alpha1.ConditionAccessReady, r.ensureAccess},
 		{v1alpha1.ConditionQuotaReady, r.ensureQuota},
+		{v1alpha1.ConditionServicesReady, r.ensureServices},
 	}
 
 	steps := make([]step, 0, len(takes))

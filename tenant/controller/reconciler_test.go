@@ -141,16 +141,15 @@ func TestForeignNamespaceIsNotTakenOver(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotBuiltIsSaid(t *testing.T) {
+func TestWhatIsMissingIsSaid(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spec   v1alpha1.TenantSpec
 		reason string
 		says   string
 	}{
-		"a service":          {v1alpha1.TenantSpec{Host: "a.org", Etcd: true}, "ServiceNotBuilt", "does not run etcd yet"},
-		"services":           {v1alpha1.TenantSpec{Host: "a.org", Ingress: true, SeaweedFS: true}, "ServiceNotBuilt", "spec.ingress, spec.seaweedfs"},
-		"a scheduling class": {v1alpha1.TenantSpec{Host: "a.org", SchedulingClass: "x"}, "SettingNotBuilt", "spec.schedulingClass"},
-		"no host anywhere":   {v1alpha1.TenantSpec{}, "HostMissing", "spec.host"},
+		"a service":        {v1alpha1.TenantSpec{Host: "a.org", Etcd: true}, "KindNotPublished", "etcd can't run, as kind Etcd is not there"},
+		"services":         {v1alpha1.TenantSpec{Host: "a.org", Ingress: true, SeaweedFS: true}, "KindNotPublished", "kind SeaweedFS is not there"},
+		"no host anywhere": {v1alpha1.TenantSpec{}, "HostMissing", "spec.host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, plainNamespace("tenant-root", nil), made("tenant-root", "root", tc.spec))

@@ -22,9 +22,12 @@ import (
 
 // resolver makes one pass over all tenants for each change, or for many changes that came together.
 type resolver struct {
-	reader  client.Reader
-	tree    *tree
-	changed chan<- event.TypedGenericEvent[types.NamespacedName]
+	reader client.Reader
+	// kinds are those of applications that are served, and applications a cache of their objects.
+	kinds        *kinds
+	applications client.Reader
+	tree         *tree
+	changed      chan<- event.TypedGenericEvent[types.NamespacedName]
 	// hosts is told when the list of hosts that admission goes by changed. It has room for one.
 	hosts chan<- event.TypedGenericEvent[struct{}]
 }
@@ -41,7 +44,12 @@ func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 		return reconcile.Result{}, fmt.Errorf("list the quotas of tenants: %w", err)
 	}
 
-	entries := resolve(tenants.Items, quotas.Items, r.tree)
+	used, err := applicationUses(ctx, r.kinds, r.applications)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+
+	entries := resolve(tenants.Items, quotas.Items, used, r.tree)
 	isNew := r.tree.replaceHosts(heldHosts(tenants.Items, entries))
 
 	for _, key := range r.tree.replace(entries) {
@@ -64,7 +72,9 @@ func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 }
 
 // resolve applies the rules to the objects, given what the last pass said.
-func resolve(tenants []v1alpha1.Tenant, quotas []corev1.ResourceQuota, last *tree) map[types.NamespacedName]entry {
+func resolve(
+	tenants []v1alpha1.Tenant, quotas []corev1.ResourceQuota, used map[string][]tenant.Usage, last *tree,
+) map[types.NamespacedName]entry {
 	input := make([]tenant.Tenant, len(tenants))
 	children := map[string]int{}
 	uses := usesByNamespace(quotas, last.bounds)
@@ -73,6 +83,7 @@ func resolve(tenants []v1alpha1.Tenant, quotas []corev1.ResourceQuota, last *tre
 		input[i] = rulesInput(&tenants[i])
 		input[i].IsSettled, input[i].Holds = settled(&tenants[i], last)
 		input[i].Uses = uses[tenants[i].Status.Namespace]
+		input[i].Applications = used[tenants[i].Status.Namespace]
 
 		if !input[i].IsRoot() {
 			children[tenants[i].Namespace]++
@@ -143,8 +154,11 @@ func flagsOf(spec v1alpha1.TenantSpec) tenant.Flags {
 
 // wholeTree maps every tenant to one request, so that a burst of changes is one pass.
 func wholeTree(context.Context, client.Object) []reconcile.Request {
-	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: "tree"}}}
+	return []reconcile.Request{{NamespacedName: treeKey()}}
 }
+
+// treeKey is the one request of the resolver.
+func treeKey() types.NamespacedName { return types.NamespacedName{Name: "tree"} }
 
 // movesTheTree lets through what can change an answer. Most updates are of a status, which can not.
 func movesTheTree() predicate.Predicate {

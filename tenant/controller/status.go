@@ -5,7 +5,6 @@ package controller
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,7 +14,7 @@ import (
 )
 
 // acceptedStatus is what is said of a tenant for which everything was done that can be.
-func acceptedStatus(t *v1alpha1.Tenant, resolved tenant.Resolved, steps []step) v1alpha1.TenantStatus {
+func acceptedStatus(t *v1alpha1.Tenant, resolved tenant.Resolved, ready tenant.Flags, steps []step) v1alpha1.TenantStatus {
 	level := int32(resolved.Level())
 	status := *t.Status.DeepCopy()
 	status.ObservedGeneration = t.Generation
@@ -23,7 +22,7 @@ func acceptedStatus(t *v1alpha1.Tenant, resolved tenant.Resolved, steps []step) 
 	status.Host = resolved.Host
 	status.Parent = resolved.Parent()
 	status.Level = &level
-	status.Services = servicesStatus(resolved)
+	status.Services = servicesStatus(resolved, ready)
 	status.Quota = quotaStatus(resolved.Quota)
 
 	set(&status, t, v1alpha1.ConditionAccepted, step{isDone: true, reason: "Accepted"})
@@ -50,16 +49,6 @@ func readiness(t *v1alpha1.Tenant, resolved tenant.Resolved, steps []step) step 
 	case resolved.Host == "":
 		return step{reason: "HostMissing", message: "neither this tenant nor one above it has a host; set spec.host of tenant " +
 			tenant.RootName + " in " + tenant.RootNamespace}
-	}
-
-	if services := onFlags(t.Spec); len(services) > 0 {
-		return step{reason: "ServiceNotBuilt", message: fmt.Sprintf("this version does not run %s yet; set spec.%s to false, "+
-			"or wait for a version that does", strings.Join(services, ", "), strings.Join(services, ", spec."))}
-	}
-
-	if settings := unusedSettings(t.Spec); len(settings) > 0 {
-		return step{reason: "SettingNotBuilt", message: fmt.Sprintf("this version does not act on %s yet; remove it, "+
-			"or wait for a version that does", strings.Join(settings, ", "))}
 	}
 
 	return step{isDone: true, reason: "Ready"}
@@ -105,11 +94,11 @@ func set(status *v1alpha1.TenantStatus, t *v1alpha1.Tenant, kind string, s step)
 	})
 }
 
-// servicesStatus tells who provides what. None is ready: this version runs no service, whoever is to provide it.
-func servicesStatus(resolved tenant.Resolved) *v1alpha1.TenantServices {
+// servicesStatus tells who provides what, and which of it can be used.
+func servicesStatus(resolved tenant.Resolved, ready tenant.Flags) *v1alpha1.TenantServices {
 	one := func(service tenant.Service) v1alpha1.TenantService {
 		provision := resolved.Services[service]
-		status := v1alpha1.TenantService{Source: string(provision.Source), Namespace: provision.Namespace}
+		status := v1alpha1.TenantService{Source: string(provision.Source), Namespace: provision.Namespace, Ready: ready[service]}
 
 		if provision.Source == tenant.Own {
 			status.Dependents = &v1alpha1.Dependents{
@@ -134,28 +123,4 @@ func quotaStatus(quota tenant.Quota) *v1alpha1.TenantQuota {
 	}
 
 	return &v1alpha1.TenantQuota{Bounds: quota.Bounds, Given: quota.Given}
-}
-
-// onFlags are the services a tenant shall run itself.
-func onFlags(spec v1alpha1.TenantSpec) []string {
-	var on []string
-
-	flags := flagsOf(spec)
-	for _, service := range tenant.Services() {
-		if flags[service] {
-			on = append(on, service.String())
-		}
-	}
-
-	return on
-}
-
-// unusedSettings are the fields of a spec that are set and have no effect yet.
-func unusedSettings(spec v1alpha1.TenantSpec) []string {
-	var unused []string
-	if spec.SchedulingClass != "" {
-		unused = append(unused, "spec.schedulingClass")
-	}
-
-	return unused
 }

@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/managedfields"
@@ -23,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/policy"
 )
@@ -33,6 +35,7 @@ type world struct {
 	t       *testing.T
 	client  client.Client
 	tree    *tree
+	kinds   *kinds
 	site    *policy.Site
 	changed chan event.TypedGenericEvent[types.NamespacedName]
 	hosts   chan event.TypedGenericEvent[struct{}]
@@ -51,8 +54,13 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	require.NoError(t, networkingv1.AddToScheme(scheme))
 	require.NoError(t, v1alpha1.AddToScheme(scheme))
 
+	for _, service := range tenant.Services() {
+		scheme.AddKnownTypeWithName(serviceKind(service), &unstructured.Unstructured{})
+		scheme.AddKnownTypeWithName(listOf(serviceKind(service)).GroupVersionKind(), &unstructured.UnstructuredList{})
+	}
+
 	w := &world{
-		t: t, tree: &tree{}, changed: make(chan event.TypedGenericEvent[types.NamespacedName], 1000),
+		t: t, tree: &tree{}, kinds: &kinds{isKnown: true}, changed: make(chan event.TypedGenericEvent[types.NamespacedName], 1000),
 		hosts: make(chan event.TypedGenericEvent[struct{}], 1),
 	}
 
@@ -92,7 +100,7 @@ func (w *world) settle() []string {
 func (w *world) pass() {
 	w.t.Helper()
 
-	resolver := &resolver{reader: w.client, tree: w.tree, changed: w.changed, hosts: w.hosts}
+	resolver := w.resolver()
 	_, err := resolver.Reconcile(w.t.Context(), reconcile.Request{})
 	require.NoError(w.t, err)
 
@@ -112,8 +120,14 @@ func (w *world) pass() {
 	}
 }
 
+func (w *world) resolver() *resolver {
+	return &resolver{reader: w.client, kinds: w.kinds, applications: w.client, tree: w.tree, changed: w.changed, hosts: w.hosts}
+}
+
 func (w *world) reconcile(key types.NamespacedName) error {
-	one := &reconciler{client: w.client, live: w.client, tree: w.tree, site: w.site, log: slog.New(slog.DiscardHandler)}
+	one := &reconciler{
+		client: w.client, live: w.client, kinds: w.kinds, applications: w.client, tree: w.tree, site: w.site, log: slog.New(slog.DiscardHandler),
+	}
 	_, err := one.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: key})
 
 	return err

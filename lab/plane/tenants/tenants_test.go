@@ -34,10 +34,15 @@ func TestTenants(t *testing.T) {
 		t.Run("nobody gets more than a level has", w.escalationsAreRefused) &&
 		t.Run("of fifty that want one host one is accepted", w.oneOfFiftyGetsTheHost) &&
 		t.Run("of fifty that want what is left one is accepted", w.oneOfFiftyGetsTheQuota) &&
+		t.Run("services follow the flags of tenants", w.servicesFollowFlags) &&
+		t.Run("specs of services are their users'", w.specsAreTheirUsers) &&
+		t.Run("flags go in every order", w.flagsGoInEveryOrder) &&
+		t.Run("volumes stay until their loss is accepted", w.volumesStay) &&
 		t.Run("foreign namespace is left alone", w.foreignNamespaceIsLeftAlone) &&
 		t.Run("labels that policies trust are kept", w.labelsAreKept) &&
 		t.Run("namespace that was deleted comes back", w.namespaceComesBack) &&
 		t.Run("restart writes nothing", w.restartWritesNothing) &&
+		t.Run("kinds of services go", w.kindsGo) &&
 		t.Run("deletion goes from the leaves up", w.deletionGoesUp) &&
 		t.Run("root can not be deleted", w.rootStays)
 	require.True(t, ok, "the parts after the failed one were not run")
@@ -80,7 +85,7 @@ func (w *world) childrenAreResolved(t *testing.T) {
 	w.create(t, "tenant-root", "alpha", v1alpha1.TenantSpec{})
 	w.awaitReady(t, "tenant-root", "alpha")
 	w.create(t, "tenant-alpha", "beta", v1alpha1.TenantSpec{Monitoring: true})
-	w.awaitReason(t, "tenant-alpha", "beta", "Ready", "ServiceNotBuilt")
+	w.awaitReason(t, "tenant-alpha", "beta", "Ready", "KindNotPublished")
 	w.create(t, "tenant-alpha-beta", "gamma", v1alpha1.TenantSpec{Host: "gamma.example.com"})
 	w.awaitReady(t, "tenant-alpha-beta", "gamma")
 
@@ -141,6 +146,7 @@ func (w *world) changeReachesLeaves(t *testing.T) {
 		return dependents != nil && dependents.Count == 3
 	}, func() string { return "the root does not count who inherits its etcd" })
 
+	w.annotate(t, "tenant-root", "root", map[string]string{"cozystack.io/force-disable": "etcd"})
 	w.change(t, "tenant-root", "root", func(spec *v1alpha1.TenantSpec) { spec.Host, spec.Etcd = "example.org", false })
 	w.awaitReady(t, "tenant-root", "root")
 	w.await(t, func() bool {

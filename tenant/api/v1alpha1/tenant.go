@@ -141,17 +141,17 @@ type TenantService struct {
 	Namespace string `json:"namespace,omitempty"`
 	// Whether the provider's own resources say that the service can be used.
 	Ready bool `json:"ready"`
-	// Tenants that inherit the service from this one. Set by the provider only.
+	// Tenants that inherit the service from this one, and applications that use it. Set by the provider only.
 	// +optional
 	Dependents *Dependents `json:"dependents,omitempty"`
 }
 
-// Dependents counts tenants and names some.
+// Dependents counts tenants and applications, and names some.
 type Dependents struct {
 	// How many there are.
 	// +kubebuilder:validation:Minimum=0
 	Count int32 `json:"count"`
-	// Namespaces of the first ten, in alphabetical order.
+	// The first ten, tenant by tenant: a tenant by its namespace, an application as <namespace>/<kind>/<name>.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10
@@ -180,8 +180,19 @@ const (
 	ConditionAccessReady = "AccessReady"
 	// ConditionQuotaReady says whether the bounds that the spec asks for hold.
 	ConditionQuotaReady = "QuotaReady"
+	// ConditionServicesReady says whether the cluster services that the tenant runs itself can be used, by what they say of
+	// themselves, and which volumes of those that it does not run any more are left.
+	ConditionServicesReady = "ServicesReady"
 	// ConditionReady says whether the tenant can be used as its spec asks.
 	ConditionReady = "Ready"
+)
+
+// Annotations of a tenant. Each names cluster services, with commas between, and holds as long as it is there.
+const (
+	// AnnotationForceDisable lets a service be turned off that somebody depends on.
+	AnnotationForceDisable = "cozystack.io/force-disable"
+	// AnnotationAcceptDataLoss has the volumes of a service deleted that is turned off.
+	AnnotationAcceptDataLoss = "cozystack.io/accept-data-loss"
 )
 
 // TenantFinalizer keeps a Tenant until everything made for it is gone.

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/cozystack/cozy-install/tenant"
+	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// crdKind is that of CustomResourceDefinition.
+func crdKind() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}
+}
+
+// isWatched says whether the name of a CRD is that of a kind of applications, which are those of the group of tenants but for
+// their own, or that of definitions.
+func isWatched(crd string) bool {
+	switch crd {
+	case v1alpha1.TenantCRD, v1alpha1.TenantLimitsPlural + "." + v1alpha1.GroupVersion.Group:
+		return false
+	case definition.ApplicationDefinitionCRD:
+		return true
+	}
+
+	return strings.HasSuffix(crd, "."+v1alpha1.GroupVersion.Group)
+}
+
+// kindIn is the kind that a CRD defines, in our version.
+func kindIn(crd *unstructured.Unstructured) schema.GroupVersionKind {
+	group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
+	kind, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind")
+
+	return schema.GroupVersionKind{Group: group, Version: v1alpha1.GroupVersion.Version, Kind: kind}
+}
+
+// serves says whether the API server serves the version of a CRD that is ours.
+func serves(crd *unstructured.Unstructured) bool {
+	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
+	isOurs := slices.ContainsFunc(versions, func(one any) bool {
+		version, isMap := one.(map[string]any)
+
+		return isMap && version["name"] == v1alpha1.GroupVersion.Version && version["served"] == true
+	})
+
+	established := conditionOf(crd, "Established")
+
+	return isOurs && established != nil && established.Status == metav1.ConditionTrue
+}
+
+// serviceKind is the kind that runs a service.
+func serviceKind(service tenant.Service) schema.GroupVersionKind {
+	return v1alpha1.GroupVersion.WithKind(service.Kind())
+}
+
+// definitionKind is that of definitions of applications.
+func definitionKind() schema.GroupVersionKind {
+	return definition.GroupVersion.WithKind(definition.ApplicationDefinitionKind)
+}
+
+// objectOf is an empty object of a kind.
+func objectOf(kind schema.GroupVersionKind) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(kind)
+
+	return object
+}
+
+// listOf is an empty list of objects of a kind.
+func listOf(kind schema.GroupVersionKind) *unstructured.UnstructuredList {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+
+	return list
+}

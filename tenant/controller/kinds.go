@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// syncTimeout bounds how long one kind's cache may take to fill. Others wait for it.
+const syncTimeout = 20 * time.Second
+
+// informers is the part of a cache that kinds need.
+type informers interface {
+	client.Reader
+	GetInformer(ctx context.Context, object client.Object, options ...cache.InformerGetOption) (cache.Informer, error)
+	RemoveInformer(ctx context.Context, object client.Object) error
+}
+
+// kinds are the kinds of applications that the API server serves now, and that of their definitions, each with a filled cache
+// behind it. They come and go while the controller runs. It is safe for concurrent use.
+type kinds struct {
+	cache informers
+	// live reads past the cache.
+	live client.Reader
+	// heard is told of each object of the kinds, as it was and is: one of them is nil where it was made or deleted.
+	heard func(was, is *unstructured.Unstructured)
+	log   *slog.Logger
+
+	looking sync.Mutex // held by who looks at CRDs
+	isKnown bool
+
+	mu     sync.RWMutex
+	served map[string]schema.GroupVersionKind // by name of the CRD
+}
+
+// learn looks at all kinds that there are, once: who asks before would take a kind for not served.
+func (k *kinds) learn(ctx context.Context) error {
+	k.looking.Lock()
+	defer k.looking.Unlock()
+
+	if k.isKnown {
+		return nil
+	}
+
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(crdKind().GroupVersion().WithKind(crdKind().Kind + "List"))
+
+	if err := k.cache.List(ctx, list); err != nil {
+		return fmt.Errorf("list custom resource definitions: %w", err)
+	}
+
+	for i := range list.Items {
+		name := list.Items[i].Name
+		if !isWatched(name) {
+			continue
+		}
+
+		// One kind that can't be read must not keep everybody waiting: whoever watches its CRD tries again.
+		if _, err := k.lookLocked(ctx, name); err != nil {
+			k.log.ErrorContext(ctx, "a kind of applications can't be read", "crd", name, "error", err.Error())
+		}
+	}
+
+	k.isKnown = true
+
+	return nil
+}
+
+// look looks at one kind again, and says whether it came or went.
+func (k *kinds) look(ctx context.Context, crd string) (isOther bool, err error) {
+	k.looking.Lock()
+	defer k.looking.Unlock()
+
+	return k.lookLocked(ctx, crd)
+}
+
+func (k *kinds) lookLocked(ctx context.Context, crd string) (isOther bool, err error) {
+	found := &unstructured.Unstructured{}
+	found.SetGroupVersionKind(crdKind())
+
+	err = k.live.Get(ctx, client.ObjectKey{Name: crd}, found)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("get custom resource definition %s: %w", crd, err)
+	}
+
+	was := k.kindOf(crd)
+
+	switch isServed := err == nil && serves(found); {
+	case isServed && was.Empty():
+		kind := kindIn(found)
+		if err := k.watch(ctx, kind); err != nil {
+			return false, err
+		}
+
+		k.set(crd, kind)
+	case apierrors.IsNotFound(err) && !was.Empty():
+		k.set(crd, schema.GroupVersionKind{})
+
+		if err := k.cache.RemoveInformer(ctx, objectOf(was)); err != nil {
+			return false, fmt.Errorf("stop watching objects of kind %s: %w", was.Kind, err)
+		}
+	default:
+		return false, nil
+	}
+
+	return true, nil
+}
+
+// watch fills the cache with the objects of a kind, and lets heard know of them.
+func (k *kinds) watch(ctx context.Context, kind schema.GroupVersionKind) error {
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+
+	informer, err := k.cache.GetInformer(ctx, objectOf(kind))
+	if err == nil && informer != nil {
+		_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+			AddFunc:    func(is any) { k.heard(nil, asObject(is)) },
+			UpdateFunc: func(was, is any) { k.heard(asObject(was), asObject(is)) },
+			DeleteFunc: func(was any) {
+				if lost, isLost := was.(toolscache.DeletedFinalStateUnknown); isLost {
+					was = lost.Obj
+				}
+
+				k.heard(asObject(was), nil)
+			},
+		})
+	}
+
+	if err != nil {
+		return fmt.Errorf("watch objects of kind %s: %w", kind.Kind, err)
+	}
+
+	return nil
+}
+
+// asObject is nil for what is none.
+func asObject(object any) *unstructured.Unstructured {
+	known, _ := object.(*unstructured.Unstructured)
+
+	return known
+}
+
+func (k *kinds) kindOf(crd string) schema.GroupVersionKind {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+
+	return k.served[crd]
+}
+
+// set says of which kind a CRD is. Empty: it is not served.
+func (k *kinds) set(crd string, kind schema.GroupVersionKind) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+
+	if kind.Empty() {
+		delete(k.served, crd)
+
+		return
+	}
+
+	if k.served == nil {
+		k.served = map[string]schema.GroupVersionKind{}
+	}
+
+	k.served[crd] = kind
+}
+
+// serves says whether objects of a kind can be read.
+func (k *kinds) serves(kind schema.GroupVersionKind) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+
+	return slices.Contains(slices.Collect(maps.Values(k.served)), kind)
+}
+
+// applications are the kinds of applications that are served.
+func (k *kinds) applications() []schema.GroupVersionKind {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+
+	return slices.DeleteFunc(slices.Collect(maps.Values(k.served)), func(kind schema.GroupVersionKind) bool {
+		return kind.Group != v1alpha1.GroupVersion.Group
+	})
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/cozystack/cozy-install/tenant"
+	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
+)
+
+// hearing wakes those to whom a change of an application matters.
+type hearing struct {
+	tree *tree
+	// tenants are reconciled anew, pass is the whole tree's.
+	tenants, pass *wakes
+}
+
+// object is told of an application or a definition as it was and is; one of them may be nil.
+func (h *hearing) object(was, is *unstructured.Unstructured) {
+	object := is
+	if is == nil {
+		object = was
+	}
+
+	switch {
+	case object == nil:
+		return
+	case object.GetKind() == definition.ApplicationDefinitionKind:
+		h.definition(was, is)
+
+		return
+	case !slices.Equal(usesOf(was), usesOf(is)):
+		h.pass.add(treeKey())
+	}
+
+	for _, service := range tenant.Services() {
+		if service.Kind() != object.GetKind() || service.String() != object.GetName() {
+			continue
+		}
+
+		h.tenants.add(h.tree.tenantWith(object.GetNamespace())...)
+
+		if isReady(was) != isReady(is) {
+			h.tenants.add(h.tree.resolvedTo(service, object.GetNamespace())...)
+		}
+	}
+}
+
+// definition wakes those who say why a kind is not published.
+func (h *hearing) definition(was, is *unstructured.Unstructured) {
+	for _, service := range tenant.Services() {
+		if publicationOf(was, service) != publicationOf(is, service) {
+			h.tenants.add(h.tree.running(service)...)
+		}
+	}
+}
+
+func isReady(object *unstructured.Unstructured) bool { return object != nil && stateOf(object).isReady }
+
+// tenantWith is the tenant with a namespace, if any.
+func (t *tree) tenantWith(namespace string) []types.NamespacedName {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+
+	if key, isKnown := t.namespaces[namespace]; isKnown {
+		return []types.NamespacedName{key}
+	}
+
+	return nil
+}
+
+// resolvedTo are the tenants that use the service of the tenant with a namespace, itself included.
+func (t *tree) resolvedTo(service tenant.Service, namespace string) []types.NamespacedName {
+	return t.those(func(e entry) bool { return e.resolved.Services[service].Namespace == namespace })
+}
+
+// running are the tenants that run a service themselves.
+func (t *tree) running(service tenant.Service) []types.NamespacedName {
+	return t.those(func(e entry) bool { return e.resolved.Services[service].Source == tenant.Own })
+}
+
+// all are all tenants.
+func (t *tree) all() []types.NamespacedName { return t.those(func(entry) bool { return true }) }
+
+func (t *tree) those(hold func(entry) bool) []types.NamespacedName {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+
+	var keys []types.NamespacedName
+
+	for key, one := range t.entries {
+		if hold(one) {
+			keys = append(keys, key)
+		}
+	}
+
+	return keys
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// kindWatcher looks at a kind of applications when its CRD changes.
+type kindWatcher struct {
+	kinds   *kinds
+	hearing *hearing
+}
+
+// Reconcile is given the name of a CRD.
+func (w *kindWatcher) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	if err := w.kinds.learn(ctx); err != nil {
+		return reconcile.Result{}, err
+	}
+
+	isOther, err := w.kinds.look(ctx, request.Name)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("look at %s: %w", request.Name, err)
+	}
+
+	if isOther {
+		w.hearing.pass.add(treeKey())
+		w.hearing.tenants.add(w.hearing.tree.all()...)
+	}
+
+	return reconcile.Result{}, nil
+}
+
+// watchKinds adds the watcher of CRDs to a manager.
+func watchKinds(mgr manager.Manager, watcher *kindWatcher) error {
+	crds := &metav1.PartialObjectMetadata{}
+	crds.SetGroupVersionKind(crdKind())
+
+	isOurs := predicate.NewPredicateFuncs(func(crd client.Object) bool { return isWatched(crd.GetName()) })
+
+	err := ctrl.NewControllerManagedBy(mgr).Named("tenant-kinds").
+		Watches(crds, &handler.EnqueueRequestForObject{}, builder.WithPredicates(isOurs)).
+		Complete(watcher)
+	if err != nil {
+		return fmt.Errorf("set up the watcher of kinds of applications: %w", err)
+	}
+
+	return nil
+}

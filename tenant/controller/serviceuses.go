@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cozystack/cozy-install/tenant"
+)
+
+// applicationUses are the cluster services that applications say they use, by the namespace of the applications.
+func applicationUses(ctx context.Context, served *kinds, objects client.Reader) (map[string][]tenant.Usage, error) {
+	if err := served.learn(ctx); err != nil {
+		return nil, err
+	}
+
+	uses := map[string][]tenant.Usage{}
+
+	for _, kind := range served.applications() {
+		list := listOf(kind)
+
+		// They are only read: a copy of ten thousand would cost more than the pass.
+		if err := objects.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("list objects of kind %s: %w", kind.Kind, err)
+		}
+
+		for i := range list.Items {
+			namespace := list.Items[i].GetNamespace()
+			uses[namespace] = append(uses[namespace], usesOf(&list.Items[i])...)
+		}
+	}
+
+	return uses, nil
+}
+
+// usesOf are the services that an application says it uses. It may be nil.
+func usesOf(object *unstructured.Unstructured) []tenant.Usage {
+	if object == nil {
+		return nil
+	}
+
+	providers, _, err := unstructured.NestedStringMap(object.Object, "status", "services")
+	if err != nil {
+		return nil
+	}
+
+	var uses []tenant.Usage
+
+	for _, service := range tenant.Services() {
+		if provider := providers[service.String()]; provider != "" {
+			uses = append(uses, tenant.Usage{Name: object.GetKind() + "/" + object.GetName(), Service: service, Provider: provider})
+		}
+	}
+
+	return uses
+}

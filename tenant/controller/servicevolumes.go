@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/cozystack/cozy-install/tenant"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/application"
+)
+
+// maxVolumes bounds the volumes that a message names.
+const maxVolumes = 10
+
+// VolumeSelector selects the claims of volumes that are looked at: those of cluster services. A cache may hold only these.
+func VolumeSelector() (labels.Selector, error) {
+	kinds := make([]string, 0, tenant.ServiceCount)
+	for _, service := range tenant.Services() {
+		kinds = append(kinds, service.Kind())
+	}
+
+	isServices, err := labels.NewRequirement(application.LabelKind, selection.In, kinds)
+	if err != nil {
+		return nil, fmt.Errorf("select by label %s: %w", application.LabelKind, err)
+	}
+
+	return labels.NewSelector().Add(*isServices), nil
+}
+
+// volumeClaims is an empty list of what is kept of claims of volumes.
+func volumeClaims() *metav1.PartialObjectMetadataList {
+	claims := &metav1.PartialObjectMetadataList{}
+	claims.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaimList"))
+
+	return claims
+}
+
+// volumeClaim is an empty claim of which only the metadata is kept.
+func volumeClaim() *metav1.PartialObjectMetadata {
+	claim := &metav1.PartialObjectMetadata{}
+	claim.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"))
+
+	return claim
+}
+
+// tenantAround is the tenant in whose namespace an object is.
+func (t *tree) tenantAround(_ context.Context, object client.Object) []reconcile.Request {
+	var requests []reconcile.Request
+	for _, key := range t.tenantWith(object.GetNamespace()) {
+		requests = append(requests, reconcile.Request{NamespacedName: key})
+	}
+
+	return requests
+}
+
+// leftVolumes says which volumes of a service that is gone are still there, and deletes them where their loss is accepted.
+func (r *reconciler) leftVolumes(ctx context.Context, t *v1alpha1.Tenant, namespace string, service tenant.Service) (step, error) {
+	claims := volumeClaims()
+
+	err := r.applications.List(ctx, claims, client.InNamespace(namespace), client.MatchingLabels{
+		application.LabelGroup: v1alpha1.GroupVersion.Group, application.LabelKind: service.Kind(), application.LabelName: service.String(),
+	})
+	if err != nil {
+		return step{}, fmt.Errorf("list the volumes of %s in %s: %w", service, namespace, err)
+	}
+
+	if len(claims.Items) == 0 {
+		return step{isDone: true}, nil
+	}
+
+	names := make([]string, 0, len(claims.Items))
+	for i := range claims.Items {
+		names = append(names, claims.Items[i].Name)
+	}
+
+	slices.Sort(names)
+
+	list := strings.Join(names[:min(maxVolumes, len(names))], ", ")
+	if more := len(names) - maxVolumes; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+
+	if !isNamedIn(t.Annotations[v1alpha1.AnnotationAcceptDataLoss], service) {
+		return step{isDone: true, message: fmt.Sprintf("%s is turned off, its volumes stay: %s; to delete them, annotate the tenant with %s=%s",
+			service, list, v1alpha1.AnnotationAcceptDataLoss, service)}, nil
+	}
+
+	for i := range claims.Items {
+		claim := &claims.Items[i]
+		if !claim.DeletionTimestamp.IsZero() {
+			continue
+		}
+
+		err := r.client.Delete(ctx, &corev1.PersistentVolumeClaim{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: claim.Name},
+		}, client.Preconditions{UID: &claim.UID})
+		if err = client.IgnoreNotFound(err); err != nil {
+			return step{}, fmt.Errorf("delete volume %s in %s: %w", claim.Name, namespace, err)
+		}
+
+		r.log.InfoContext(ctx, "deleted a volume whose loss was accepted", "service", service.String(), "namespace", namespace, "claim", claim.Name)
+	}
+
+	return step{isDone: true, message: fmt.Sprintf("%s is turned off, its volumes are being deleted: %s", service, list)}, nil
+}
+
+// isNamedIn says whether an annotation names a service. It may name several, with commas between.
+func isNamedIn(annotation string, service tenant.Service) bool {
+	return slices.ContainsFunc(strings.Split(annotation, ","), func(name string) bool { return strings.TrimSpace(name) == service.String() })
+}
