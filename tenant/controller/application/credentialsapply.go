@@ -82,7 +82,7 @@ func (c *credentials) apply(ctx context.Context, wanted runtime.ApplyConfigurati
 func (c *credentials) drop(ctx context.Context, objects ...client.Object) error {
 	for _, object := range objects {
 		uid := object.GetUID()
-		if uid == "" || object.GetLabels()[labelManagedBy] != FieldManager || object.GetDeletionTimestamp() != nil {
+		if object.GetResourceVersion() == "" || object.GetLabels()[labelManagedBy] != FieldManager || object.GetDeletionTimestamp() != nil {
 			continue
 		}
 

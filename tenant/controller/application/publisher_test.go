@@ -156,7 +156,8 @@ func TestKindGoesWithItsLastObject(t *testing.T) {
 
 	l.delete(l.depot("one"))
 	require.Equal(t, []string{
-		"delete HelmRelease depot-one", "status Depot one", "patch Depot one", "delete *v1.CustomResourceDefinition depots.apps.cozystack.io",
+		"delete HelmRelease depot-one", "status Depot one", "delete *v1.RoleBinding tenant-credentials", "delete *v1.Role tenant-credentials",
+		"patch Depot one", "delete *v1.CustomResourceDefinition depots.apps.cozystack.io",
 	}, l.settle())
 	require.Empty(t, l.kinds.all())
 	require.Nil(t, l.informers[depotKind], "nobody watches what is not served")
