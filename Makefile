@@ -146,6 +146,10 @@ bench-bringup: ## Measure what up adds to the machines' own time, for 3, 50 and 
 bench-bundles: ## Measure the installation of paas-full on the plane against its longest dependency chain, and Flux alone; fails above 1.15
 	$(GO) run ./lab/bundlebench
 
+.PHONY: bench-tenants
+bench-tenants: ## Measure what 10, 100 and 1,000 tenants cost their controller on the plane; fails where that grows faster than they do
+	$(GO) run ./lab/tenantbench
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort | while IFS=: read -r file target; do \
