@@ -100,7 +100,7 @@ func (r *reconciler) startService(ctx context.Context, namespace string, service
 
 	spec, isSaved, err := r.savedSpec(ctx, namespace, service)
 	if err != nil {
-		return step{reason: "SavedSpecUnreadable", message: err.Error(), retry: err}, nil
+		return triedAgain("SavedSpecUnreadable", err)
 	}
 
 	object.Object["spec"] = spec
@@ -125,6 +125,11 @@ func (r *reconciler) startService(ctx context.Context, namespace string, service
 	}
 
 	return step{reason: "ServiceNotReady", message: fmt.Sprintf("%s is not ready: it was made a moment ago", service)}, nil
+}
+
+// triedAgain tells what failed, and has it tried again.
+func triedAgain(reason string, err error) (step, error) {
+	return step{reason: reason, message: err.Error(), retry: err}, nil
 }
 
 // stopService takes a service away that the tenant does not run any more: its spec is saved, what it runs goes, and its volumes
