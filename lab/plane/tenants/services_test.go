@@ -63,6 +63,7 @@ func (w *world) specsAreTheirUsers(t *testing.T) {
 }
 
 func (w *world) flagsGoInEveryOrder(t *testing.T) {
+	w = w.inHaste(t)
 	turn := func(service tenant.Service, on bool) {
 		w.change(t, "tenant-root", "alpha", func(spec *v1alpha1.TenantSpec) {
 			for flag, at := range map[tenant.Service]*bool{

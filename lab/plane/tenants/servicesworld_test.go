@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant"
@@ -51,6 +52,22 @@ func (w *world) serveServices(t *testing.T) {
 		}}
 		require.NoError(t, w.client.Create(t.Context(), crd))
 	}
+}
+
+// inHaste is the same world, whose client does not hold itself back.
+func (w *world) inHaste(t *testing.T) *world {
+	t.Helper()
+
+	config := rest.CopyConfig(w.plane.RESTConfig())
+	config.QPS = -1
+	hasty := *w
+
+	var err error
+
+	hasty.client, err = client.New(config, client.Options{Scheme: w.client.Scheme()})
+	require.NoError(t, err)
+
+	return &hasty
 }
 
 // service is nil where its object is not there.

@@ -21,7 +21,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -65,10 +64,7 @@ func newWorldOn(t *testing.T, p *plane.Plane) *world {
 
 	var err error
 
-	config := rest.CopyConfig(w.plane.RESTConfig())
-	config.QPS = -1 // it asks often
-
-	w.client, err = client.New(config, client.Options{Scheme: scheme})
+	w.client, err = client.New(w.plane.RESTConfig(), client.Options{Scheme: scheme})
 	require.NoError(t, err)
 
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", w.program,
