@@ -111,7 +111,7 @@ func specOf(crd *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.JSON
 
 // hasObjects asks past the cache: what was made a moment ago counts.
 func (p *publisher) hasObjects(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition) (bool, error) {
-	if !isEstablished(crd) {
+	if !isServed(crd) {
 		return false, nil
 	}
 
@@ -142,12 +142,12 @@ func (p *publisher) retire(ctx context.Context, name string) error {
 			return err
 		}
 
-		isServed, err := p.retireCRD(ctx, crd, name)
+		stays, err := p.retireCRD(ctx, crd, name)
 		if err != nil {
 			return err
 		}
 
-		if isServed {
+		if stays {
 			served[crd.Spec.Names.Kind] = true
 		}
 	}
@@ -163,7 +163,7 @@ func (p *publisher) retire(ctx context.Context, name string) error {
 	return nil
 }
 
-func (p *publisher) retireCRD(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, owner string) (isServed bool, err error) {
+func (p *publisher) retireCRD(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, owner string) (stays bool, err error) {
 	if !isMadeFor(crd, owner) {
 		return false, nil
 	}
@@ -195,7 +195,7 @@ func (p *publisher) retireCRD(ctx context.Context, crd *apiextensionsv1.CustomRe
 func (p *publisher) serveCRD(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, of *definition.ApplicationDefinition) error {
 	one := kind{name: crd.Spec.Names.Kind, owner: crd.Labels[application.LabelDefinition]}
 
-	if !isEstablished(crd) {
+	if !isServed(crd) {
 		return p.withdrawIfServed(ctx, one.name)
 	}
 
@@ -224,8 +224,15 @@ func isMadeFor(crd *apiextensionsv1.CustomResourceDefinition, owner string) bool
 	return crd != nil && crd.Labels[labelManagedBy] == FieldManager && crd.Labels[application.LabelDefinition] == owner
 }
 
+// isEstablished says whether objects of a kind can be made.
 func isEstablished(crd *apiextensionsv1.CustomResourceDefinition) bool {
-	return crd != nil && crd.DeletionTimestamp == nil && slices.ContainsFunc(crd.Status.Conditions, func(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
+	return isServed(crd) && crd.DeletionTimestamp == nil
+}
+
+// isServed says whether objects of a kind can be read and changed. One that is being deleted is served until the last of its
+// objects is gone: these wait for whoever holds them.
+func isServed(crd *apiextensionsv1.CustomResourceDefinition) bool {
+	return crd != nil && slices.ContainsFunc(crd.Status.Conditions, func(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
 		return c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue
 	})
 }

@@ -32,7 +32,9 @@ type informer struct {
 	cache.Informer
 
 	isEmpty bool
-	heard   toolscache.ResourceEventHandler
+	// fails is why the kind can't be watched. Nil: it can.
+	fails error
+	heard toolscache.ResourceEventHandler
 }
 
 func (i *informer) HasSynced() bool { return !i.isEmpty }
@@ -50,7 +52,7 @@ func (l *lab) GetInformer(_ context.Context, object client.Object, _ ...cache.In
 		l.informers[gvk] = &informer{}
 	}
 
-	return l.informers[gvk], nil
+	return l.informers[gvk], l.informers[gvk].fails
 }
 
 func (l *lab) RemoveInformer(_ context.Context, object client.Object) error {

@@ -72,6 +72,18 @@ func establishedOutcome(crd *apiextensionsv1.CustomResourceDefinition, version s
 	return said
 }
 
+// unserved is what is said where a kind could not be taken into service whole.
+func unserved(said outcome, err error) outcome {
+	if said.isPublished && meta.IsNoMatchError(err) {
+		return outcome{
+			reason: ReasonRequirementsMissing, version: said.version,
+			message: "what its releases make can't be watched: " + strings.ReplaceAll(err.Error(), "\n", "; "),
+		}
+	}
+
+	return said
+}
+
 // makerOf says for whom a CustomResourceDefinition was made, to follow "was made".
 func makerOf(crd *apiextensionsv1.CustomResourceDefinition) string {
 	if owner := crd.Labels[application.LabelDefinition]; owner != "" {

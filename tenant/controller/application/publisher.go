@@ -6,12 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
@@ -76,6 +74,12 @@ func (p *publisher) reconcile(ctx context.Context, of *definition.ApplicationDef
 		return err
 	}
 
+	if crd == nil {
+		if err := p.withdrawIfServed(ctx, of.Spec.Application.Kind); err != nil {
+			return err
+		}
+	}
+
 	wanted, said, err := p.judge(ctx, of, crd)
 	if err != nil {
 		return err
@@ -92,7 +96,7 @@ func (p *publisher) reconcile(ctx context.Context, of *definition.ApplicationDef
 	// Whatever keeps a change from being published: what was published before is served.
 	if isMadeFor(crd, of.Name) {
 		if err := p.serveCRD(ctx, crd, of); err != nil {
-			return err
+			return errors.Join(err, p.writeStatus(ctx, of, unserved(said, err)))
 		}
 	}
 
@@ -190,58 +194,4 @@ func (p *publisher) schema(of *definition.ApplicationDefinition) (schema []byte,
 	}
 
 	return []byte(given), version, nil
-}
-
-// missing are the CustomResourceDefinitions that a definition requires and that are not established.
-func (p *publisher) missing(ctx context.Context, of *definition.ApplicationDefinition) ([]string, error) {
-	var missing []string
-
-	for _, name := range requirements(of) {
-		crd, err := p.crd(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-
-		if !isEstablished(crd) {
-			missing = append(missing, name)
-		}
-	}
-
-	return missing, nil
-}
-
-// releaseCRD is what every kind needs: Flux.
-const releaseCRD = "helmreleases.helm.toolkit.fluxcd.io"
-
-func requirements(of *definition.ApplicationDefinition) []string {
-	all := append(slices.Clone(of.Spec.Requires), releaseCRD)
-	slices.Sort(all)
-
-	return slices.Compact(all)
-}
-
-// definitionsOf finds the definitions that care for a CustomResourceDefinition: those that require it, would make it, or made
-// it once.
-func (w *world) definitionsOf(ctx context.Context, crd client.Object) []reconcile.Request {
-	var all definition.ApplicationDefinitionList
-	if err := w.client.List(ctx, &all); err != nil {
-		w.log.ErrorContext(ctx, "can't tell which definitions care", "crd", crd.GetName(), "error", err.Error())
-
-		return nil
-	}
-
-	var requests []reconcile.Request
-
-	if owner := crd.GetLabels()[application.LabelDefinition]; owner != "" {
-		requests = append(requests, named(owner))
-	}
-
-	for i := range all.Items {
-		one := &all.Items[i]
-		if application.CRDName(one) == crd.GetName() || slices.Contains(requirements(one), crd.GetName()) {
-			requests = append(requests, named(one.Name))
-		}
-	}
-
-	return requests
 }

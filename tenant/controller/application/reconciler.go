@@ -77,6 +77,13 @@ func (r *reconciler) reconcile(ctx context.Context, one kind, object *unstructur
 		return reconcile.Result{}, err
 	}
 
+	// Also where it was taken off: the release would outlive it.
+	if isReleaseOf(o.Release, object) {
+		if err := r.hold(ctx, object); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+
 	isReady, failed := r.services.ready(ctx)
 	waits := o.Waits(isReady)
 

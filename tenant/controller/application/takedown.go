@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -61,10 +62,7 @@ func (r *reconciler) releases(ctx context.Context, object *unstructured.Unstruct
 	for _, from := range []client.Reader{r.belongings, r.live} {
 		list := listOf(releaseKind())
 
-		err := from.List(ctx, list, client.InNamespace(object.GetNamespace()), client.MatchingLabels{
-			labelManagedBy: FieldManager, application.LabelGroup: v1alpha1.GroupVersion.Group,
-			application.LabelKind: object.GetKind(), application.LabelName: object.GetName(),
-		})
+		err := from.List(ctx, list, client.InNamespace(object.GetNamespace()), releaseLabels(object))
 		if err != nil {
 			return nil, fmt.Errorf("list its HelmReleases: %w", err)
 		}
@@ -75,6 +73,19 @@ func (r *reconciler) releases(ctx context.Context, object *unstructured.Unstruct
 	}
 
 	return nil, nil
+}
+
+// releaseLabels are those by which the HelmReleases of an application are known.
+func releaseLabels(object *unstructured.Unstructured) client.MatchingLabels {
+	return client.MatchingLabels{
+		labelManagedBy: FieldManager, application.LabelGroup: v1alpha1.GroupVersion.Group,
+		application.LabelKind: object.GetKind(), application.LabelName: object.GetName(),
+	}
+}
+
+// isReleaseOf says whether a HelmRelease is an application's own. Nil is not.
+func isReleaseOf(release, object *unstructured.Unstructured) bool {
+	return release != nil && labels.SelectorFromSet(labels.Set(releaseLabels(object))).Matches(labels.Set(release.GetLabels()))
 }
 
 // remove deletes a HelmRelease, upon which Flux uninstalls what it made. Flux leaves everything behind of one that is

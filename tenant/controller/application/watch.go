@@ -4,9 +4,11 @@ package application
 
 import (
 	"context"
+	"errors"
 	"reflect"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,26 +22,29 @@ func (w *world) serve(ctx context.Context, one kind) error {
 	before, wasServed := w.kinds.get(one.name)
 	w.kinds.put(one)
 
-	if err := w.watches.add(ctx, w.belongingsWatch, releaseKind(), w.belongingChanged); err != nil {
-		return err
-	}
+	// The objects first: whatever is missing around them, those that are being deleted must be let go.
+	isNew, failed := w.watches.add(ctx, w.objectWatch, one.gvk(), w.objectChanged(one.name))
 
-	for _, judge := range one.health {
-		if err := w.watches.add(ctx, w.belongingsWatch, judge.gvk, w.belongingChanged); err != nil {
-			return err
-		}
-	}
-
-	isNew := !w.watches.isAdded(one.gvk())
-	if err := w.watches.add(ctx, w.objectWatch, one.gvk(), w.objectChanged(one.name)); err != nil {
-		return err
+	for _, gvk := range belongingKinds(one) {
+		isAdded, err := w.watches.add(ctx, w.belongingsWatch, gvk, w.belongingChanged)
+		isNew, failed = isNew || isAdded, errors.Join(failed, err)
 	}
 
 	if isNew || !wasServed || !reflect.DeepEqual(before.definition, one.definition) {
 		w.waves.add(wave{kind: one.name})
 	}
 
-	return nil
+	return failed
+}
+
+// belongingKinds are the kinds to be watched for what belongs to objects of a kind.
+func belongingKinds(one kind) []schema.GroupVersionKind {
+	all := []schema.GroupVersionKind{releaseKind()}
+	for _, judge := range one.health {
+		all = append(all, judge.gvk)
+	}
+
+	return all
 }
 
 // withdraw takes a kind out of service that the API server serves no more.

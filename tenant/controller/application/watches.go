@@ -30,16 +30,16 @@ func (w *watches) isFilled(gvk schema.GroupVersionKind) bool {
 	return informer != nil && informer.HasSynced()
 }
 
-// add begins to watch a kind, unless it is watched. heard is called with each object as it was and is: at the beginning, and
+// add begins to watch a kind, and says whether it was not watched before. heard is called with each object as it was and is: at the beginning, and
 // after it was made, it was nil, and after it was deleted it is nil. The cache fills later.
 func (w *watches) add(
 	ctx context.Context, in watcher, gvk schema.GroupVersionKind, heard func(was, is client.Object),
-) error {
+) (isNew bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
 	if w.informers[gvk] != nil {
-		return nil
+		return false, nil
 	}
 
 	informer, err := in.GetInformer(ctx, ofKind(gvk), cache.BlockUntilSynced(false))
@@ -48,7 +48,7 @@ func (w *watches) add(
 	}
 
 	if err != nil {
-		return fmt.Errorf("watch objects of kind %s: %w", gvk.Kind, err)
+		return false, fmt.Errorf("watch objects of kind %s: %w", gvk.Kind, err)
 	}
 
 	if w.informers == nil {
@@ -57,7 +57,7 @@ func (w *watches) add(
 
 	w.informers[gvk] = informer
 
-	return nil
+	return true, nil
 }
 
 // remove ends the watch of a kind, as it is not served any more.
@@ -99,12 +99,4 @@ func handlerOf(heard func(was, is client.Object)) toolscache.ResourceEventHandle
 		UpdateFunc: func(was, is any) { tell(object(was), object(is)) },
 		DeleteFunc: func(was any) { tell(object(was), nil) },
 	}
-}
-
-// isAdded says whether a kind is watched, filled or not.
-func (w *watches) isAdded(gvk schema.GroupVersionKind) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-
-	return w.informers[gvk] != nil
 }
