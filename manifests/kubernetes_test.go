@@ -16,7 +16,7 @@ func kubernetesWithAll() map[string]any {
 		"nodeGroups": []any{
 			map[string]any{"name": "web", "minReplicas": 2, "maxReplicas": 2, "instanceType": "large", "roles": []any{"web"}},
 			map[string]any{
-				"name": "gpu", "minReplicas": 0, "maxReplicas": 4, "diskSize": "100Gi", "storageClass": "replicated",
+				"name": "gpu", "minReplicas": 1, "maxReplicas": 4, "diskSize": "100Gi", "storageClass": "replicated",
 				"resources": map[string]any{"cpus": 8, "memory": "32Gi"}, "gpus": []any{map[string]any{"name": "nvidia.com/TU104GL_Tesla_T4"}},
 			},
 		},
@@ -74,6 +74,35 @@ func TestNodesAreReplacedWhenTheirGroupChanges(t *testing.T) {
 	require.Equal(t, before, machine(func(values map[string]any) { group(values, 1)["diskSize"] = "200Gi" }))
 	require.NotEqual(t, before, machine(func(values map[string]any) { group(values, 0)["instanceType"] = "xlarge" }))
 	require.NotEqual(t, before, machine(func(values map[string]any) { values["version"] = "1.34" }))
+}
+
+func TestGroupsOfOneSizeFollowIt(t *testing.T) {
+	for _, test := range []struct {
+		least, most         int
+		replicas, unhealthy any
+	}{
+		{1, 1, float64(1), "100%"},
+		{2, 2, float64(2), "100%"},
+		{3, 3, float64(3), "40%"},
+		{1, 2, nil, "100%"},
+		{1, 3, nil, float64(2)},
+		{2, 10, nil, float64(4)},
+		{3, 10, nil, "40%"},
+	} {
+		values := ordered("kubernetes", map[string]any{"nodeGroups": []any{
+			map[string]any{"name": "a", "minReplicas": test.least, "maxReplicas": test.most, "instanceType": "small"},
+		}})
+		manifest := render(t, rendering{"", "kubernetes", "tenant-alpha", values})
+		require.Equal(t, test.replicas, at(named(t, manifest, "MachineDeployment", "kubernetes-a"), "spec", "replicas"), test)
+		require.Equal(t, test.unhealthy, at(named(t, manifest, "MachineHealthCheck", "kubernetes-a"), "spec", "maxUnhealthy"), test)
+	}
+}
+
+func TestGroupsHaveANode(t *testing.T) {
+	_, err := tryRender(t, rendering{"", "kubernetes", "tenant-alpha", ordered("kubernetes", map[string]any{"nodeGroups": []any{
+		map[string]any{"name": "a", "minReplicas": 0, "maxReplicas": 4, "instanceType": "small"},
+	}})})
+	require.ErrorContains(t, err, "minReplicas")
 }
 
 func TestKubernetesTellsAllThatIsWrongAtOnce(t *testing.T) {
