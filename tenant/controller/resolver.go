@@ -82,8 +82,13 @@ func resolve(
 	for i := range tenants {
 		input[i] = rulesInput(&tenants[i])
 		input[i].IsSettled, input[i].Holds = settled(&tenants[i], last)
-		input[i].Uses = uses[tenants[i].Status.Namespace]
-		input[i].Applications = used[tenants[i].Status.Namespace]
+
+		namespace := tenant.RootNamespace // by the rules, as the status may not say it yet
+		if !input[i].IsRoot() {
+			namespace = tenant.Namespace(tenants[i].Namespace, tenants[i].Name)
+		}
+
+		input[i].Uses, input[i].Applications = uses[namespace], used[namespace]
 
 		if !input[i].IsRoot() {
 			children[tenants[i].Namespace]++

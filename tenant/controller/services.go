@@ -61,11 +61,16 @@ func (r *reconciler) ensureServices(ctx context.Context, t *v1alpha1.Tenant, res
 }
 
 // runService makes the object of a service, or says what it says of itself.
-func (r *reconciler) runService(ctx context.Context, _ *v1alpha1.Tenant, namespace string, service tenant.Service) (step, error) {
+func (r *reconciler) runService(ctx context.Context, t *v1alpha1.Tenant, namespace string, service tenant.Service) (step, error) {
 	if !r.kinds.serves(serviceKind(service)) {
 		why, err := r.whyNotPublished(ctx, service)
 
 		return step{reason: "KindNotPublished", message: why}, err
+	}
+
+	// The data that may be lost is that of before.
+	if err := r.useUp(ctx, t, v1alpha1.AnnotationAcceptDataLoss, service); err != nil {
+		return step{}, err
 	}
 
 	object, err := r.serviceObject(ctx, service, namespace)
@@ -98,14 +103,16 @@ func (r *reconciler) startService(ctx context.Context, namespace string, service
 	object.SetName(service.String())
 	object.SetLabels(ManagedLabels())
 
-	spec, isSaved, err := r.savedSpec(ctx, namespace, service)
+	spec, version, err := r.savedSpec(ctx, namespace, service)
 	if err != nil {
 		return triedAgain("SavedSpecUnreadable", err)
 	}
 
+	isSaved := version != ""
+
 	object.Object["spec"] = spec
 	if isSaved {
-		object.SetAnnotations(map[string]string{annotationRestored: savedName(service)})
+		object.SetAnnotations(map[string]string{annotationRestored: version})
 	}
 
 	err = r.client.Create(ctx, object, client.FieldOwner(FieldManager))
@@ -140,6 +147,9 @@ func (r *reconciler) stopService(ctx context.Context, t *v1alpha1.Tenant, namesp
 	}
 
 	object, err := r.serviceObject(ctx, service, namespace)
+	if err == nil && (object == nil || !object.GetDeletionTimestamp().IsZero()) {
+		err = r.useUp(ctx, t, v1alpha1.AnnotationForceDisable, service) // it was, or was not needed
+	}
 
 	switch {
 	case err != nil:

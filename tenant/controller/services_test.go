@@ -171,6 +171,28 @@ func TestAServiceThatIsTurnedOffComesBackAsItWas(t *testing.T) {
 	require.Empty(t, w.settle())
 }
 
+// The cache may be so far behind that it shows an object which was since then turned off.
+func TestWhatWasSavedMeanwhileIsKept(t *testing.T) {
+	w := servedWorld(t)
+	w.settle()
+
+	off := func(spec *v1alpha1.TenantSpec) { spec.Etcd = false }
+	w.change("tenant-root", "foo", off)
+	w.settle()
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = true })
+	w.pass()
+
+	stale := w.service("tenant-foo", tenant.Etcd)
+	stale.SetUID("stale")
+	require.NotEmpty(t, stale.GetAnnotations()[annotationRestored])
+	require.NoError(t, w.client.Delete(t.Context(), stale.DeepCopy()))
+
+	one := &reconciler{client: w.client}
+	require.NoError(t, one.saveSpec(t.Context(), stale, tenant.Etcd)) // the same spec
+	require.NoError(t, one.forgetSaved(t.Context(), stale))
+	require.Equal(t, "{}", w.saved("tenant-foo", "etcd-saved"))
+}
+
 func TestASpecIsSavedBeforeItIsDeleted(t *testing.T) {
 	w := servedWorld(t)
 	w.settle()

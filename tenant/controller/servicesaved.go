@@ -20,8 +20,11 @@ import (
 
 const (
 	// annotationRestored is on the object of a service from when it was made with a saved spec until what it was made of is gone.
-	// It names the ConfigMap.
+	// It holds the resourceVersion of the ConfigMap.
 	annotationRestored = "cozystack.io/restored-from"
+	// annotationSavedOf is on that ConfigMap and holds the UID of the object whose spec it is. So what is saved of another object
+	// has another resourceVersion, also where the spec is the same.
+	annotationSavedOf = "cozystack.io/saved-of"
 	// savedKey holds the spec as JSON.
 	savedKey = "spec.json"
 )
@@ -47,7 +50,8 @@ func (r *reconciler) saveSpec(ctx context.Context, object *unstructured.Unstruct
 	}
 
 	saved := corev1apply.ConfigMap(savedName(service), object.GetNamespace()).
-		WithLabels(ManagedLabels()).WithData(map[string]string{savedKey: string(text)})
+		WithLabels(ManagedLabels()).WithAnnotations(map[string]string{annotationSavedOf: string(object.GetUID())}).
+		WithData(map[string]string{savedKey: string(text)})
 
 	if err := r.client.Apply(ctx, saved, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
 		return fmt.Errorf("save the spec of %s in ConfigMap %s in %s: %w", service, savedName(service), object.GetNamespace(), err)
@@ -56,17 +60,18 @@ func (r *reconciler) saveSpec(ctx context.Context, object *unstructured.Unstruct
 	return nil
 }
 
-// savedSpec is what was saved of a service, past the cache; empty where nothing was.
-func (r *reconciler) savedSpec(ctx context.Context, namespace string, service tenant.Service) (spec map[string]any, isSaved bool, err error) {
+// savedSpec is what was saved of a service, past the cache, and the resourceVersion it was saved as; both are empty where nothing
+// was.
+func (r *reconciler) savedSpec(ctx context.Context, namespace string, service tenant.Service) (spec map[string]any, version string, err error) {
 	var saved corev1.ConfigMap
 
 	err = r.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: savedName(service)}, &saved)
 	if apierrors.IsNotFound(err) {
-		return map[string]any{}, false, nil
+		return map[string]any{}, "", nil
 	}
 
 	if err != nil {
-		return nil, false, fmt.Errorf("get the spec of %s that was saved in ConfigMap %s in %s: %w", service, savedName(service), namespace, err)
+		return nil, "", fmt.Errorf("get the spec of %s that was saved in ConfigMap %s in %s: %w", service, savedName(service), namespace, err)
 	}
 
 	object := &unstructured.Unstructured{} // its numbers are those of Kubernetes
@@ -81,7 +86,7 @@ func (r *reconciler) savedSpec(ctx context.Context, namespace string, service te
 	}
 
 	if err != nil {
-		return nil, true, fmt.Errorf("read the spec of %s that was saved, key %s of ConfigMap %s in %s: %w; mend it, or delete the ConfigMap "+
+		return nil, "", fmt.Errorf("read the spec of %s that was saved, key %s of ConfigMap %s in %s: %w; mend it, or delete the ConfigMap "+
 			"to begin with an empty spec", service, savedKey, savedName(service), namespace, err)
 	}
 
@@ -89,24 +94,28 @@ func (r *reconciler) savedSpec(ctx context.Context, namespace string, service te
 		spec = map[string]any{}
 	}
 
-	return spec, true, nil
+	return spec, saved.ResourceVersion, nil
 }
 
 // forgetSaved removes what a service was restored from, and then the mark that says so: whenever the controller stops between
-// two steps, it goes on from there.
+// two steps, it goes on from there. What was saved since then stays: the object is not the one in the cache any more.
 func (r *reconciler) forgetSaved(ctx context.Context, object *unstructured.Unstructured) error {
-	name := object.GetAnnotations()[annotationRestored]
-	if name == "" {
+	version, isRestored := object.GetAnnotations()[annotationRestored]
+	if !isRestored {
 		return nil
 	}
 
-	// The name of the object, not what the annotation says: its user may have written that.
+	// Its user may have written the annotation: it names nothing, and what it holds is compared.
 	saved := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName() + "-saved"}}
-	if err := client.IgnoreNotFound(r.client.Delete(ctx, saved)); err != nil {
+
+	err := r.client.Delete(ctx, saved, client.Preconditions{ResourceVersion: &version})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete ConfigMap %s in %s: %w", saved.Name, saved.Namespace, err)
 	}
 
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]*string{annotationRestored: nil}}})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": object.GetUID(), "resourceVersion": object.GetResourceVersion(), "annotations": map[string]*string{annotationRestored: nil},
+	}})
 	if err != nil {
 		return fmt.Errorf("write the patch of %s in %s: %w", object.GetName(), object.GetNamespace(), err)
 	}

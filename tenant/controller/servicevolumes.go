@@ -76,7 +76,7 @@ func (r *reconciler) leftVolumes(ctx context.Context, t *v1alpha1.Tenant, namesp
 	}
 
 	if len(claims.Items) == 0 {
-		return step{isDone: true}, nil
+		return step{isDone: true}, r.useUp(ctx, t, v1alpha1.AnnotationAcceptDataLoss, service)
 	}
 
 	names := make([]string, 0, len(claims.Items))
@@ -113,9 +113,4 @@ func (r *reconciler) leftVolumes(ctx context.Context, t *v1alpha1.Tenant, namesp
 	}
 
 	return step{isDone: true, message: fmt.Sprintf("%s is turned off, its volumes are being deleted: %s", service, list)}, nil
-}
-
-// isNamedIn says whether an annotation names a service. It may name several, with commas between.
-func isNamedIn(annotation string, service tenant.Service) bool {
-	return slices.ContainsFunc(strings.Split(annotation, ","), func(name string) bool { return strings.TrimSpace(name) == service.String() })
 }

@@ -55,6 +55,7 @@ func TestVolumesStayUntilTheirLossIsAccepted(t *testing.T) {
 	w.settle()
 	require.Equal(t, []string{"data-db-0", "vmstorage-0"}, w.volumes())
 	require.Empty(t, w.condition("tenant-root", "foo", "ServicesReady").Message)
+	require.NotContains(t, w.tenant("tenant-root", "foo").Annotations, "cozystack.io/accept-data-loss", "it is agreed to once")
 }
 
 func TestVolumesOfAServiceThatRunsAreNotTouched(t *testing.T) {
@@ -62,6 +63,29 @@ func TestVolumesOfAServiceThatRunsAreNotTouched(t *testing.T) {
 	w.annotate("tenant-root", "foo", "cozystack.io/accept-data-loss", "etcd")
 	w.settle()
 	require.Len(t, w.volumes(), 1)
+
+	// What is agreed to before there is a reason is not agreed to later.
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
+	w.settle()
+	require.Len(t, w.volumes(), 1)
+}
+
+func TestConsentIsUsedUp(t *testing.T) {
+	w := servedWorld(t)
+	w.annotate("tenant-root", "foo", "cozystack.io/force-disable", "etcd, monitoring,x")
+	w.settle()
+	require.Equal(t, "etcd, monitoring,x", w.tenant("tenant-root", "foo").Annotations["cozystack.io/force-disable"], "both run yet")
+
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
+	w.settle()
+	require.Nil(t, w.service("tenant-foo", tenant.Etcd))
+	require.Equal(t, " monitoring,x", w.tenant("tenant-root", "foo").Annotations["cozystack.io/force-disable"])
+
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = true })
+	w.settle()
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Monitoring = false })
+	w.settle()
+	require.Equal(t, "x", w.tenant("tenant-root", "foo").Annotations["cozystack.io/force-disable"])
 }
 
 func TestOnlyVolumesOfServicesAreLookedAt(t *testing.T) {
@@ -87,6 +111,18 @@ func TestWhoUsesAServiceIsItsDependent(t *testing.T) {
 	require.Equal(t, []string{"tenant-foo-bar/SeaweedFS/x", "tenant-foo-qux"}, services.Etcd.Dependents.First)
 	require.Equal(t, []string{"tenant-foo-bar", "tenant-foo-bar/SeaweedFS/x", "tenant-foo-qux"}, services.Monitoring.Dependents.First)
 	require.Contains(t, w.namespace("tenant-foo-bar").Labels, "etcd.cozystack.io/tenant-foo", "where its data is stays open to it")
+}
+
+// A status is written last, and what uses a service may be there before it.
+func TestUsesCountBeforeTheStatusNamesTheNamespace(t *testing.T) {
+	tenants := []v1alpha1.Tenant{
+		*madeRoot(), *made("tenant-root", "foo", v1alpha1.TenantSpec{Etcd: true}), *made("tenant-foo", "bar", v1alpha1.TenantSpec{Etcd: true}),
+	}
+	entries := resolve(tenants, nil, map[string][]tenant.Usage{
+		"tenant-foo-bar": {{Name: "Kubernetes/x", Service: tenant.Etcd, Provider: "tenant-foo"}},
+	}, &tree{})
+	foo := entries[client.ObjectKey{Namespace: "tenant-root", Name: "foo"}]
+	require.Equal(t, []string{"tenant-foo-bar/Kubernetes/x"}, foo.resolved.Services[tenant.Etcd].Dependents.First)
 }
 
 func TestOnlyThoseAreWokenToWhomItMatters(t *testing.T) {

@@ -87,9 +87,6 @@ func (w *world) flagsGoInEveryOrder(t *testing.T) {
 		}
 	}
 
-	// Beta and gamma depend on most of them, all the time.
-	w.annotate(t, "tenant-root", "alpha", map[string]string{"cozystack.io/force-disable": "etcd, monitoring, ingress, seaweedfs"})
-
 	for i, order := range orders(tenant.Services()) {
 		for _, service := range order {
 			turn(service, true)
@@ -114,6 +111,9 @@ func (w *world) flagsGoInEveryOrder(t *testing.T) {
 			object.Object["spec"] = map[string]any{"of": service.String()}
 			require.NoError(t, w.client.Update(t.Context(), object))
 		}
+
+		// Beta and gamma depend on most of them, all the time, and each consent is for once.
+		w.annotate(t, "tenant-root", "alpha", map[string]string{"cozystack.io/force-disable": "etcd, monitoring, ingress, seaweedfs"})
 
 		for _, service := range order {
 			turn(service, false)
