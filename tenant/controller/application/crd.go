@@ -4,6 +4,7 @@ package application
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -134,7 +135,10 @@ func (p *publisher) retire(ctx context.Context, name string) error {
 		return fmt.Errorf("list what was made for it: %w", err)
 	}
 
-	served := map[string]bool{}
+	var (
+		served = map[string]bool{}
+		failed error
+	)
 
 	for i := range made.Items {
 		crd, err := p.crd(ctx, made.Items[i].Name)
@@ -143,24 +147,24 @@ func (p *publisher) retire(ctx context.Context, name string) error {
 		}
 
 		stays, err := p.retireCRD(ctx, crd, name)
-		if err != nil {
+		if err != nil && !stays {
 			return err
 		}
 
 		if stays {
-			served[crd.Spec.Names.Kind] = true
+			served[crd.Spec.Names.Kind], failed = true, errors.Join(failed, err)
 		}
 	}
+
+	p.kinds.saw(name)
 
 	for _, one := range p.kinds.all() {
 		if one.owner == name && !served[one.name] {
-			if err := p.withdraw(ctx, one); err != nil {
-				return err
-			}
+			failed = errors.Join(failed, p.withdraw(ctx, one))
 		}
 	}
 
-	return nil
+	return failed
 }
 
 func (p *publisher) retireCRD(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, owner string) (stays bool, err error) {
@@ -196,7 +200,7 @@ func (p *publisher) serveCRD(ctx context.Context, crd *apiextensionsv1.CustomRes
 	one := kind{name: crd.Spec.Names.Kind, owner: crd.Labels[application.LabelDefinition]}
 
 	if !isServed(crd) {
-		return p.withdrawIfServed(ctx, one.name)
+		return p.withdrawIfServed(ctx, one.name, one.owner)
 	}
 
 	if of != nil && application.Check(of) == nil {
@@ -211,9 +215,10 @@ func (p *publisher) serveCRD(ctx context.Context, crd *apiextensionsv1.CustomRes
 	return p.serve(ctx, one)
 }
 
-func (p *publisher) withdrawIfServed(ctx context.Context, name string) error {
+// withdrawIfServed takes a kind out of service that was made for a definition; what was made for others stays.
+func (p *publisher) withdrawIfServed(ctx context.Context, name, owner string) error {
 	one, isServed := p.kinds.get(name)
-	if !isServed {
+	if !isServed || one.owner != owner {
 		return nil
 	}
 

@@ -36,7 +36,13 @@ func (c *credentials) Reconcile(ctx context.Context, of reconcile.Request) (reco
 		return reconcile.Result{}, nil // nothing is given, and nothing taken from a tenant that was accepted before
 	}
 
-	names, isWhole, err := c.secrets(ctx, namespace)
+	var names []string
+
+	isWhole, err := c.isWhole(ctx)
+	if err == nil && isWhole {
+		names, isWhole, err = c.secrets(ctx, namespace)
+	}
+
 	if err == nil && !isWhole {
 		return reconcile.Result{RequeueAfter: fillInterval}, nil // what is not seen yet must not be taken away
 	}

@@ -55,6 +55,9 @@ func releaseKind() schema.GroupVersionKind {
 type kinds struct {
 	mu     sync.RWMutex
 	byName map[string]kind
+	// seen are the definitions that were looked at, and whole says that all were.
+	seen  map[string]bool
+	whole bool
 }
 
 func (k *kinds) get(name string) (kind, bool) {

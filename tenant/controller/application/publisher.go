@@ -55,6 +55,10 @@ func (p *publisher) Reconcile(ctx context.Context, of reconcile.Request) (reconc
 		err = p.reconcile(ctx, &found)
 	}
 
+	if _, unknown := p.isWhole(ctx); err == nil {
+		err = unknown
+	}
+
 	if apierrors.IsConflict(err) {
 		p.log.DebugContext(ctx, "the definition changed meanwhile", "definition", of.Name)
 
@@ -75,7 +79,7 @@ func (p *publisher) reconcile(ctx context.Context, of *definition.ApplicationDef
 	}
 
 	if crd == nil {
-		if err := p.withdrawIfServed(ctx, of.Spec.Application.Kind); err != nil {
+		if err := p.withdrawIfServed(ctx, of.Spec.Application.Kind, of.Name); err != nil {
 			return err
 		}
 	}
@@ -86,21 +90,29 @@ func (p *publisher) reconcile(ctx context.Context, of *definition.ApplicationDef
 	}
 
 	if wanted != nil {
-		if crd, err = p.bring(ctx, wanted, crd); err != nil {
-			return err
+		brought, err := p.bring(ctx, wanted, crd)
+		if err != nil {
+			return errors.Join(err, p.serveMade(ctx, crd, of))
 		}
 
-		said = establishedOutcome(crd, said.version)
+		crd, said = brought, establishedOutcome(brought, said.version)
 	}
 
-	// Whatever keeps a change from being published: what was published before is served.
-	if isMadeFor(crd, of.Name) {
-		if err := p.serveCRD(ctx, crd, of); err != nil {
-			return errors.Join(err, p.writeStatus(ctx, of, unserved(said, err)))
-		}
+	err = p.serveMade(ctx, crd, of)
+
+	return errors.Join(err, p.writeStatus(ctx, of, unserved(said, err)))
+}
+
+// serveMade takes what was made for a definition into service. Whatever keeps a change from being published: what was
+// published before is served.
+func (p *publisher) serveMade(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, of *definition.ApplicationDefinition) error {
+	defer p.kinds.saw(of.Name)
+
+	if !isMadeFor(crd, of.Name) {
+		return nil
 	}
 
-	return p.writeStatus(ctx, of, said)
+	return p.serveCRD(ctx, crd, of)
 }
 
 // judge makes the CustomResourceDefinition of a definition, or says why it may not be published. crd is the one there is; nil:

@@ -68,6 +68,10 @@ func (r *reconciler) reconcile(ctx context.Context, one kind, object *unstructur
 		return reconcile.Result{}, nil
 	}
 
+	if isWhole, err := r.isWhole(ctx); err != nil || !isWhole || !r.seesServices(one) {
+		return reconcile.Result{}, err
+	}
+
 	// Without a tenant it stays zero: package application says why no release is made then.
 	resolved, _ := r.tenants.Resolved(object.GetNamespace())
 	o := application.Object{Resource: object, Definition: one.definition, Tenant: resolved, Platform: r.platform}

@@ -44,17 +44,19 @@ func requirements(of *definition.ApplicationDefinition) []string {
 // definitionsOf finds the definitions that care for a CustomResourceDefinition: those that require it, would make it, or made
 // it once.
 func (w *world) definitionsOf(ctx context.Context, crd client.Object) []reconcile.Request {
-	var all definition.ApplicationDefinitionList
-	if err := w.client.List(ctx, &all); err != nil {
-		w.log.ErrorContext(ctx, "can't tell which definitions care", "crd", crd.GetName(), "error", err.Error())
-
-		return nil
-	}
-
-	var requests []reconcile.Request
+	var (
+		all      definition.ApplicationDefinitionList
+		requests []reconcile.Request
+	)
 
 	if owner := crd.GetLabels()[application.LabelDefinition]; owner != "" {
 		requests = append(requests, named(owner))
+	}
+
+	if err := w.client.List(ctx, &all); err != nil {
+		w.log.ErrorContext(ctx, "can't tell which definitions care", "crd", crd.GetName(), "error", err.Error())
+
+		return requests
 	}
 
 	for i := range all.Items {
