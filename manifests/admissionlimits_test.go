@@ -25,7 +25,7 @@ func limited(parent tenant.Resolved, name string, spec, limits map[string]any) m
 	return input
 }
 
-func changed(input map[string]any, before, status map[string]any) map[string]any {
+func changed(input, before, status map[string]any) map[string]any {
 	input["request"].(map[string]any)["operation"] = "UPDATE"
 	old := map[string]any{"spec": before}
 	if status != nil {
@@ -40,8 +40,11 @@ func changed(input map[string]any, before, status map[string]any) map[string]any
 func TestAdmissionOfHostsAgreesWithTheRules(t *testing.T) {
 	tree := []tenant.Tenant{
 		{Namespace: "tenant-root", Name: "root", Host: "example.org"},
-		{Namespace: "tenant-root", Name: "a"}, {Namespace: "tenant-a", Name: "b"}, {Namespace: "tenant-a-b", Name: "c"},
-		{Namespace: "tenant-root", Name: "z", Host: "shop.com"}, {Namespace: "tenant-a", Name: "u", Host: "new.c.b.a.example.org"},
+		{Namespace: "tenant-root", Name: "a"},
+		{Namespace: "tenant-a", Name: "b"},
+		{Namespace: "tenant-a-b", Name: "c"},
+		{Namespace: "tenant-root", Name: "z", Host: "shop.com"},
+		{Namespace: "tenant-a", Name: "u", Host: "new.c.b.a.example.org"},
 	}
 	resolved, refused := tenant.Resolve(tree)
 	require.Len(t, refused, 1, "u lies below c")
@@ -81,7 +84,8 @@ func TestAdmissionOfHostsThatChange(t *testing.T) {
 		{Namespace: "tenant-root", Name: "root", Host: "example.org"}, {Namespace: "tenant-root", Name: "a"}, {Namespace: "tenant-a", Name: "b"},
 	})
 	hosts := []any{
-		map[string]any{"host": "example.org", "namespace": "tenant-root"}, map[string]any{"host": "a.example.org", "namespace": "tenant-a"},
+		map[string]any{"host": "example.org", "namespace": "tenant-root"},
+		map[string]any{"host": "a.example.org", "namespace": "tenant-a"},
 		map[string]any{"host": "b.com", "namespace": "tenant-a-b"},
 	}
 	p := readPolicy(t, "tenant-hosts.cozystack.io")

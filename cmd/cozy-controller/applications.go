@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/cozystack/cozy-install/manifests"
 	"github.com/cozystack/cozy-install/tenant/controller"
@@ -37,7 +38,7 @@ func addTenants(mgr manager.Manager, site *policy.Site, log *slog.Logger) error 
 		return err
 	}
 
-	return controller.Setup(mgr, controller.Options{Tenants: tenants, Site: site, Log: log})
+	return controller.Setup(mgr, controller.Options{Tenants: tenants, Site: site, Metrics: metrics.Registry, Log: log})
 }
 
 // ownCharts are the embedded charts, as definitions of applications name them.

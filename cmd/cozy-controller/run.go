@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -24,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/cozystack/cozy-install/manifests"
@@ -191,10 +193,11 @@ func addServers(mgr manager.Manager, cluster *rest.Config, o options, log *slog.
 	return nil
 }
 
-// routes are the paths of the server of charts. It is ready as soon as it answers: our own charts are in memory.
+// routes are the paths of the server of charts, and of what the controller counts. It is ready as soon as it answers: our own charts are in memory.
 func routes(charts http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/charts/", http.StripPrefix("/charts", charts))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: 3}))
 
 	for _, path := range []string{"/healthz", "/readyz"} {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {

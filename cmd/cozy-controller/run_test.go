@@ -64,6 +64,7 @@ func TestChartsAndHealthAreServed(t *testing.T) {
 		says   string
 	}{
 		"/charts/index.yaml": {http.StatusOK, "cozy-controller"},
+		"/metrics":           {http.StatusOK, "go_gc_cycles_total"},
 		"/healthz":           {http.StatusOK, "ok"},
 		"/readyz":            {http.StatusOK, "ok"},
 		"/charts/nothing":    {http.StatusNotFound, ""},

@@ -34,7 +34,7 @@ func libraries() []library {
 		{path: "github.com/insomniacslk/dhcp", in: []string{"pxe/dhcp", "lab/..."}, why: "DHCP is pxe/dhcp's concern"},
 		{path: "github.com/mdlayher/packet", in: []string{"pxe/dhcp"}, why: "raw sockets look around on the machines' network, and nowhere else"},
 		{path: "github.com/coreos/go-systemd", in: []string{"cmd/cozy-install"}, why: "it reads the environment, as main alone does"},
-		{path: "github.com/prometheus/client_golang", in: []string{"pxe"}, why: "metrics are of the netboot server; the controller's are controller-runtime's"},
+		{path: "github.com/prometheus/client_golang", in: []string{"pxe", "tenant/controller", "cmd/cozy-controller"}, why: "metrics are of the netboot server and of the controller"},
 		{path: "github.com/pin/tftp", in: nil, why: "the sender is our own; tests read with another's client"},
 		{
 			path: "github.com/siderolabs/", in: []string{"talos", "lab/..."},

@@ -11,7 +11,7 @@
 // What the rules are is package tenant's business, and that of tenant/policy. Here is no Helm, no polling.
 //
 // Still missing: whoever changes a tenant's policy is not noticed before the tenant is looked at again, and policies of Cilium
-// are read past the cache each time; events on the resources, deletion of a whole subtree at once, and a bound in time for
+// are read past the cache each time; deletion of a whole subtree at once, and a bound in time for
 // deletion.
 package controller
 
@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -47,6 +48,8 @@ type Options struct {
 	Site *policy.Site
 	// Tenants is told what becomes of the tree, for one controller. Nil: nobody asks.
 	Tenants *Tenants
+	// Metrics shows the controller's own numbers. Nil: they are not shown.
+	Metrics prometheus.Registerer
 	// Log gets what is made and deleted. Nil: discarded.
 	Log *slog.Logger
 }
@@ -64,6 +67,11 @@ func Setup(mgr manager.Manager, options Options) error {
 		log = slog.New(slog.DiscardHandler)
 	}
 
+	numbers, err := newMetrics(options.Metrics)
+	if err != nil {
+		return err
+	}
+
 	tenants := options.Tenants
 	if tenants == nil {
 		tenants = NewTenants()
@@ -75,11 +83,12 @@ func Setup(mgr manager.Manager, options Options) error {
 	hearing := &hearing{tree: shared, tenants: &wakes{}, pass: &wakes{}}
 	kinds := &kinds{cache: mgr.GetCache(), live: mgr.GetAPIReader(), heard: hearing.object, log: log}
 
-	err := ctrl.NewControllerManagedBy(mgr).Named("tenant-tree").
+	err = ctrl.NewControllerManagedBy(mgr).Named("tenant-tree").
 		Watches(&v1alpha1.Tenant{}, handler.EnqueueRequestsFromMapFunc(wholeTree), builder.WithPredicates(movesTheTree())).
 		WatchesRawSource(hearing.pass).
 		Complete(&resolver{
 			reader: mgr.GetClient(), kinds: kinds, applications: mgr.GetCache(), tree: shared, changed: changed, hosts: hosts,
+			metrics: numbers,
 		})
 	if err != nil {
 		return fmt.Errorf("set up the resolver of the tenant tree: %w", err)
@@ -96,6 +105,7 @@ func Setup(mgr manager.Manager, options Options) error {
 		Complete(&reconciler{
 			client: mgr.GetClient(), live: mgr.GetAPIReader(), kinds: kinds, applications: mgr.GetCache(),
 			tree: shared, site: options.Site, log: log,
+			events: mgr.GetEventRecorder(FieldManager), metrics: numbers,
 		})
 	if err != nil {
 		return fmt.Errorf("set up the reconciler of tenants: %w", err)

@@ -38,7 +38,8 @@ func TestAdmissionIsToldWhoHoldsWhichHost(t *testing.T) {
 	w.settle()
 
 	require.Equal(t, []v1alpha1.HeldHost{
-		{Host: "a.example.org", Namespace: "tenant-a"}, {Host: "example.org", Namespace: "tenant-root"},
+		{Host: "a.example.org", Namespace: "tenant-a"},
+		{Host: "example.org", Namespace: "tenant-root"},
 		{Host: "shop.com", Namespace: "tenant-a-b"},
 	}, w.limits("tenant-root").Hosts)
 	require.Nil(t, w.limits("tenant-a"), "one list for all")

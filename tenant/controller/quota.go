@@ -38,7 +38,8 @@ func (r *reconciler) ensureQuota(ctx context.Context, _ *v1alpha1.Tenant, resolv
 		object   client.Object
 		isWanted bool
 	}{
-		{quota, len(quota.Spec.Hard) > 0}, {limits, len(limits.Spec.Limits) > 0},
+		{quota, len(quota.Spec.Hard) > 0},
+		{limits, len(limits.Spec.Limits) > 0},
 		{admission, len(admission.Spec.Left)+len(admission.Spec.Hosts) > 0},
 	} {
 		bring := r.drop

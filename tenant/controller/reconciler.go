@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -31,12 +32,19 @@ type reconciler struct {
 	// site is what networks are isolated from. Nil: unknown.
 	site *policy.Site
 	log  *slog.Logger
+	// events go on tenants. Nil: there are none.
+	events  events.EventRecorder
+	metrics *metrics
 }
 
 // Reconcile looks at the tenant once and writes only what differs. Whatever it waits for wakes it by an event.
 func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	var t v1alpha1.Tenant
 	if err := r.client.Get(ctx, request.NamespacedName, &t); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.metrics.forget(request.NamespacedName)
+		}
+
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 
@@ -170,6 +178,8 @@ func (r *reconciler) patch(ctx context.Context, t, before *v1alpha1.Tenant) erro
 
 // writeStatus writes the status if it says anything new.
 func (r *reconciler) writeStatus(ctx context.Context, t *v1alpha1.Tenant, status v1alpha1.TenantStatus) error {
+	r.metrics.count(client.ObjectKeyFromObject(t), status)
+
 	if equality.Semantic.DeepEqual(t.Status, status) {
 		return nil
 	}
@@ -182,6 +192,8 @@ func (r *reconciler) writeStatus(ctx context.Context, t *v1alpha1.Tenant, status
 	if err = client.IgnoreNotFound(err); err != nil {
 		return fmt.Errorf("write its status: %w", err)
 	}
+
+	r.tell(t, before.Status, status)
 
 	return nil
 }

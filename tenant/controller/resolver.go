@@ -5,6 +5,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -29,11 +30,14 @@ type resolver struct {
 	tree         *tree
 	changed      chan<- event.TypedGenericEvent[types.NamespacedName]
 	// hosts is told when the list of hosts that admission goes by changed. It has room for one.
-	hosts chan<- event.TypedGenericEvent[struct{}]
+	hosts   chan<- event.TypedGenericEvent[struct{}]
+	metrics *metrics
 }
 
 // Reconcile resolves the tree and hands out the tenants whose answer changed. The request says nothing.
 func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
+	defer r.metrics.passed(time.Now())
+
 	var tenants v1alpha1.TenantList
 	if err := r.reader.List(ctx, &tenants); err != nil {
 		return reconcile.Result{}, fmt.Errorf("list tenants: %w", err)

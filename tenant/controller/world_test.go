@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -37,6 +38,8 @@ type world struct {
 	tree    *tree
 	kinds   *kinds
 	site    *policy.Site
+	events  *events.FakeRecorder // nil: nobody listens
+	metrics *metrics
 	changed chan event.TypedGenericEvent[types.NamespacedName]
 	hosts   chan event.TypedGenericEvent[struct{}]
 	// writes are the calls that would change something on a server, in order.
@@ -121,13 +124,21 @@ func (w *world) pass() {
 }
 
 func (w *world) resolver() *resolver {
-	return &resolver{reader: w.client, kinds: w.kinds, applications: w.client, tree: w.tree, changed: w.changed, hosts: w.hosts}
+	return &resolver{
+		reader: w.client, kinds: w.kinds, applications: w.client, tree: w.tree, changed: w.changed, hosts: w.hosts,
+		metrics: w.metrics,
+	}
 }
 
 func (w *world) reconcile(key types.NamespacedName) error {
 	one := &reconciler{
 		client: w.client, live: w.client, kinds: w.kinds, applications: w.client, tree: w.tree, site: w.site, log: slog.New(slog.DiscardHandler),
+		metrics: w.metrics,
 	}
+	if w.events != nil {
+		one.events = w.events
+	}
+
 	_, err := one.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: key})
 
 	return err
