@@ -79,6 +79,20 @@ func TestAdmissionOfHostsAgreesWithTheRules(t *testing.T) {
 	require.Greater(t, verdicts[false], 10)
 }
 
+func TestAdmissionOfHostsLeavesATenantThatIsThereToTheServer(t *testing.T) {
+	resolved, _ := tenant.Resolve([]tenant.Tenant{
+		{Namespace: "tenant-root", Name: "root", Host: "example.org"}, {Namespace: "tenant-root", Name: "a"}, {Namespace: "tenant-a", Name: "b"},
+	})
+	hosts := []any{
+		map[string]any{"host": "a.example.org", "namespace": "tenant-a"}, map[string]any{"host": "b.a.example.org", "namespace": "tenant-a-b"},
+	}
+	p := readPolicy(t, "tenant-hosts.cozystack.io")
+	for parent, name := range map[string]string{"tenant-root": "a", "tenant-a": "b"} {
+		require.Empty(t, p.judge(t, limited(resolved[parent], name, map[string]any{}, map[string]any{"hosts": hosts})))
+	}
+	require.NotEmpty(t, p.judge(t, limited(resolved["tenant-root"], "c", map[string]any{"host": "a.example.org"}, map[string]any{"hosts": hosts})))
+}
+
 func TestAdmissionOfHostsThatChange(t *testing.T) {
 	resolved, _ := tenant.Resolve([]tenant.Tenant{
 		{Namespace: "tenant-root", Name: "root", Host: "example.org"}, {Namespace: "tenant-root", Name: "a"}, {Namespace: "tenant-a", Name: "b"},
