@@ -16,7 +16,7 @@ func (w *world) kubectl(t *testing.T, arguments ...string) (string, error) {
 	t.Helper()
 
 	cmd := exec.CommandContext(t.Context(), w.plane.Tools().Kubectl, arguments...)
-	cmd.Env = []string{"KUBECONFIG=" + w.plane.Kubeconfig(), "HOME=" + t.TempDir()}
+	cmd.Env = []string{"KUBECONFIG=" + w.plane.Kubeconfig(), "HOME=" + t.TempDir(), "PATH=/usr/bin:/bin"} // diff runs diff
 	out, err := cmd.CombinedOutput()
 
 	return string(out), err

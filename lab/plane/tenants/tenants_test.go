@@ -29,6 +29,7 @@ func TestTenants(t *testing.T) {
 		t.Run("tokens are given of one's own level and below", w.tokensAreOfOnesLevel) &&
 		t.Run("quotas are made and hold", w.quotasHold) &&
 		t.Run("bad tenants are refused at the door", w.badTenantsAreRefused) &&
+		t.Run("tenants behave as Kubernetes does", w.tenantsBehaveAsKubernetesDoes) &&
 		t.Run("change at the root reaches the leaves", w.changeReachesLeaves) &&
 		t.Run("hosts and quotas are judged at the door", w.limitsHoldAtTheDoor) &&
 		t.Run("nobody gets more than a level has", w.escalationsAreRefused) &&
