@@ -37,6 +37,10 @@ func (w *world) startController(t *testing.T) {
 		user.ImpersonateGroups = []string{"system:serviceaccounts", "system:serviceaccounts:" + systemNamespace, "system:authenticated"}
 	}
 
+	for _, cluster := range config.Clusters {
+		cluster.Server, cluster.CertificateAuthorityData = w.requests.url, nil
+	}
+
 	kubeconfig := filepath.Join(filepath.Dir(w.program), "kubeconfig")
 	require.NoError(t, clientcmd.WriteToFile(*config, kubeconfig))
 

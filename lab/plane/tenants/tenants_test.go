@@ -45,7 +45,8 @@ func TestTenants(t *testing.T) {
 		t.Run("restart writes nothing", w.restartWritesNothing) &&
 		t.Run("kinds of services go", w.kindsGo) &&
 		t.Run("deletion goes from the leaves up", w.deletionGoesUp) &&
-		t.Run("root can not be deleted", w.rootStays)
+		t.Run("root can not be deleted", w.rootStays) &&
+		t.Run("the controller has no right that it does not use", w.rightsAreUsed)
 	require.True(t, ok, "the parts after the failed one were not run")
 
 	w.stopController(t)

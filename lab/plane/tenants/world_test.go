@@ -44,6 +44,7 @@ type world struct {
 	program    string
 	charts     string // address of the controller's server
 	controller *process
+	requests   *requests // of the controller
 }
 
 func newWorld(t *testing.T) *world {
@@ -81,6 +82,7 @@ func newWorldOn(t *testing.T, p *plane.Plane) *world {
 	})
 
 	w.charts = freeAddress(t)
+	w.requests = w.noteRequests(t)
 	w.createNamespace(t, systemNamespace)
 
 	return w
