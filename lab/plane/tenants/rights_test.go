@@ -36,6 +36,10 @@ func rightsFor() map[right]string {
 		{"", "events", "patch"}:                               "an event that happens again is counted up",
 		{"events.k8s.io", "events", "patch"}:                  "an event that happens again is counted up",
 		{"", "namespaces", "patch"}:                           "labels of a namespace that somebody changed",
+		{"", "limitranges", "delete"}:                         "a tenant whose bounds were taken away",
+		{"", "", "list"}:                                      "servers that can't begin a watch with all there is",
+		{"rbac.authorization.k8s.io", "", "list"}:             "servers that can't begin a watch with all there is",
+		{"apps.cozystack.io", "", "list"}:                     "servers that can't begin a watch with all there is",
 		// Parts with tests of their own.
 		{"apps.cozystack.io", "*", ""}:                              "kinds of applications",
 		{"apps.cozystack.io", "etcds", ""}:                          "cluster services",
