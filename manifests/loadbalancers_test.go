@@ -5,9 +5,7 @@ package manifests
 import (
 	"testing"
 
-	"github.com/google/cel-go/cel"
 	"github.com/stretchr/testify/require"
-	"k8s.io/apiserver/pkg/cel/environment"
 )
 
 const cloudController = "system:serviceaccount:tenant-alpha:cloud-controller-kubernetes-shop"
@@ -25,51 +23,7 @@ func service(change func(meta, spec map[string]any)) map[string]any {
 // loadBalancerRefusal is what the policy says to a Service; empty: allowed, or none of its business.
 func loadBalancerRefusal(t *testing.T, user string, object, before map[string]any) string {
 	t.Helper()
-	base := environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()).NewExpressionsEnv() // as the API server has it
-	env, err := base.Extend(
-		cel.Variable("object", cel.DynType), cel.Variable("oldObject", cel.DynType), cel.Variable("request", cel.DynType),
-		cel.Variable("variables", cel.MapType(cel.StringType, cel.DynType)))
-	require.NoError(t, err)
-	variables := map[string]any{}
-	input := map[string]any{
-		"object": object, "oldObject": nil, "variables": variables,
-		"request": map[string]any{"namespace": "tenant-alpha", "userInfo": map[string]any{"username": user}},
-	}
-	if before != nil {
-		input["oldObject"] = before
-	}
-	value := func(expression any) any {
-		ast, issues := env.Compile(expression.(string))
-		require.NoError(t, issues.Err())
-		program, err := env.Program(ast)
-		require.NoError(t, err)
-		out, _, err := program.Eval(input)
-		require.NoError(t, err, expression)
-		return out.Value()
-	}
-
-	manifest := render(t, rendering{"", "tenant-applications", "cozy-system", nil})
-	policy := named(t, manifest, "ValidatingAdmissionPolicy", "tenant-loadbalancers.cozystack.io")["spec"].(map[string]any)
-	for _, condition := range policy["matchConditions"].([]any) {
-		if value(at(condition.(map[string]any), "expression")) != true {
-			return ""
-		}
-	}
-	for _, variable := range policy["variables"].([]any) {
-		variable := variable.(map[string]any)
-		variables[variable["name"].(string)] = value(variable["expression"])
-	}
-	for _, validation := range policy["validations"].([]any) {
-		validation := validation.(map[string]any)
-		if value(validation["expression"]) == true {
-			continue
-		}
-		if message, isFixed := validation["message"].(string); isFixed {
-			return message
-		}
-		return value(validation["messageExpression"]).(string)
-	}
-	return ""
+	return applicationsRefusal(t, "tenant-loadbalancers.cozystack.io", user, object, before)
 }
 
 // TestUsersOfATenantsClusterOrderLoadBalancersAndNothingElse: the cloud controller copies what they write into Services here.
