@@ -37,9 +37,6 @@ func rightsFor() map[right]string {
 		{"events.k8s.io", "events", "patch"}:                  "an event that happens again is counted up",
 		{"", "namespaces", "patch"}:                           "labels of a namespace that somebody changed",
 		{"", "limitranges", "delete"}:                         "a tenant whose bounds were taken away",
-		{"", "", "list"}:                                      "servers that can't begin a watch with all there is",
-		{"rbac.authorization.k8s.io", "", "list"}:             "servers that can't begin a watch with all there is",
-		{"apps.cozystack.io", "", "list"}:                     "servers that can't begin a watch with all there is",
 		// Parts with tests of their own.
 		{"apps.cozystack.io", "*", ""}:                              "kinds of applications",
 		{"apps.cozystack.io", "etcds", ""}:                          "cluster services",
@@ -127,6 +124,11 @@ func (n *requests) note(response *http.Response) error {
 	defer n.mu.Unlock()
 
 	n.seen[right{info.APIGroup, resource, info.Verb}] = true
+
+	// Such a watch begins with all there is. Servers that can't do so are asked for a list instead.
+	if info.Verb == "watch" && response.Request.URL.Query().Has("sendInitialEvents") {
+		n.seen[right{info.APIGroup, resource, "list"}] = true
+	}
 
 	// An apply that makes the object takes the right to create it.
 	if response.StatusCode == http.StatusCreated {
