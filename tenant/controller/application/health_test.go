@@ -67,14 +67,29 @@ func TestApplicationIsAsHealthyAsWhatItsReleaseMade(t *testing.T) {
 
 func TestHealthThatCanNotBeSeenIsNotGuessed(t *testing.T) {
 	l := newLab(t, flux(), depots(judged), depotNamed("one", nil))
-	l.informers[shelfKind] = &informer{isEmpty: true}
 	l.settle()
 	l.say(l.releaseOf("depot-one"), "True", "")
+	l.informers[shelfKind].isEmpty = true
+	l.change(l.depot("one"), func(o map[string]any) {})
 	l.settle()
 
 	reason, _ := l.ready(l.depot("one"))
 	require.Equal(t, application.ReasonNotJudged, reason)
 	require.Equal(t, fillInterval, l.reconcile("Depot", "tenant-alpha", "one").RequeueAfter)
+}
+
+func TestWhatWasSaidHoldsWhileTheCacheFills(t *testing.T) {
+	l := newLab(t, flux(), depots(judged), depotNamed("one", nil), shelf("a", "Ready"))
+	l.settle()
+	l.say(l.releaseOf("depot-one"), "True", "")
+	l.settle()
+
+	l.informers[shelfKind].isEmpty = true
+	require.Empty(t, l.settle())
+	require.Equal(t, fillInterval, l.reconcile("Depot", "tenant-alpha", "one").RequeueAfter)
+
+	reason, _ := l.ready(l.depot("one"))
+	require.Equal(t, "Ready", reason)
 }
 
 func TestWhatBelongsToAnApplicationWakesIt(t *testing.T) {

@@ -5,6 +5,7 @@ package application
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -104,6 +105,12 @@ func (r *reconciler) reconcile(ctx context.Context, one kind, object *unstructur
 	health, result, err := r.health(ctx, one, o)
 	if err != nil {
 		return reconcile.Result{}, err
+	}
+
+	// After a start: what was said of this generation holds until the cache that would tell is filled.
+	if slices.ContainsFunc(one.health, func(j judge) bool { return r.watches.isFilling(j.gvk) }) &&
+		statusOf(object).ObservedGeneration == object.GetGeneration() {
+		return result, nil
 	}
 
 	status := o.MakeStatus(application.Seen{IsReady: isReady, Health: health, Now: r.now()})

@@ -22,13 +22,19 @@ func (w *world) serve(ctx context.Context, one kind) error {
 	before, wasServed := w.kinds.get(one.name)
 	w.kinds.put(one)
 
-	// The objects first: whatever is missing around them, those that are being deleted must be let go.
-	isNew, failed := w.watches.add(ctx, w.objectWatch, one.gvk(), w.objectChanged(one.name))
+	var (
+		isNew  bool
+		failed error
+	)
 
+	// What belongs to objects first, as they are judged by it. Whatever is missing of it, objects must be let go.
 	for _, gvk := range belongingKinds(one) {
 		isAdded, err := w.watches.add(ctx, w.belongingsWatch, gvk, w.belongingChanged)
 		isNew, failed = isNew || isAdded, errors.Join(failed, err)
 	}
+
+	isAdded, err := w.watches.add(ctx, w.objectWatch, one.gvk(), w.objectChanged(one.name))
+	isNew, failed = isNew || isAdded, errors.Join(failed, err)
 
 	if isNew || !wasServed || !reflect.DeepEqual(before.definition, one.definition) {
 		w.waves.add(wave{kind: one.name})

@@ -30,6 +30,16 @@ func (w *watches) isFilled(gvk schema.GroupVersionKind) bool {
 	return informer != nil && informer.HasSynced()
 }
 
+// isFilling says whether a kind is watched, and its cache has not all objects yet.
+func (w *watches) isFilling(gvk schema.GroupVersionKind) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	informer := w.informers[gvk]
+
+	return informer != nil && !informer.HasSynced()
+}
+
 // add begins to watch a kind, and says whether it was not watched before. heard is called with each object as it was and is: at the beginning, and
 // after it was made, it was nil, and after it was deleted it is nil. The cache fills later.
 func (w *watches) add(
