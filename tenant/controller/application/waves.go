@@ -32,16 +32,21 @@ type waver struct{ *world }
 
 // Reconcile reads caches only.
 func (w *waver) Reconcile(ctx context.Context, of wave) (reconcile.Result, error) {
-	result := reconcile.Result{}
-
 	for _, one := range w.kinds.all() {
 		if of.kind != "" && of.kind != one.name {
 			continue
 		}
 
 		// Objects may have been looked at before there was anything to see, and the rest of them are yet to come.
+		// That kind alone is waited for: a cache that can't fill must not have all objects looked at each second.
 		if !w.watches.isFilled(one.gvk()) {
-			result.RequeueAfter = fillInterval
+			if of.kind != "" {
+				return reconcile.Result{RequeueAfter: fillInterval}, nil
+			}
+
+			rest := of
+			rest.kind = one.name
+			w.waves.add(rest)
 
 			continue
 		}
@@ -55,7 +60,7 @@ func (w *waver) Reconcile(ctx context.Context, of wave) (reconcile.Result, error
 		}
 	}
 
-	return result, nil
+	return reconcile.Result{}, nil
 }
 
 func (w *waver) wake(ctx context.Context, one kind, of wave) error {
