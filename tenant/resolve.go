@@ -4,7 +4,6 @@ package tenant
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 )
 
@@ -36,7 +35,7 @@ func Resolve(tree []Tenant) (map[string]Resolved, []*Refusal) {
 		accepted[n.resolved.Namespace] = n
 	}
 
-	countDependents(accepted)
+	countDependents(placed, accepted)
 
 	for _, n := range accepted {
 		n.closeQuota()
@@ -227,15 +226,18 @@ func settledFirst(a, b bool) int {
 	return 1
 }
 
-// countDependents tells each provider who inherits from it, and which applications use it.
-func countDependents(accepted map[string]*node) {
-	for _, namespace := range slices.Sorted(maps.Keys(accepted)) {
-		for service, provision := range accepted[namespace].resolved.Services {
+// countDependents tells each provider who inherits from it, and which applications use it: also those of a tenant that was
+// refused, as what was made before runs on.
+func countDependents(placed []*node, accepted map[string]*node) {
+	slices.SortFunc(placed, func(a, b *node) int { return cmp.Compare(a.resolved.Namespace, b.resolved.Namespace) })
+
+	for _, n := range placed {
+		for service, provision := range n.resolved.Services {
 			if provision.Source == Inherited {
-				accepted[provision.Namespace].resolved.Services[service].Dependents.add(namespace)
+				accepted[provision.Namespace].resolved.Services[service].Dependents.add(n.resolved.Namespace)
 			}
 		}
 
-		accepted[namespace].countApplications()
+		n.countApplications()
 	}
 }

@@ -70,7 +70,7 @@ type Provision struct {
 	// Namespace is the provider's: the tenant's own or that of the nearest ancestor that runs the service. Empty for None.
 	Namespace string
 	// Dependents are the tenants that inherit the service from this one, and the applications that use it, in the tenant's own
-	// namespace and below. Zero unless the source is Own.
+	// namespace and below, also in those of tenants that are refused. Zero unless the source is Own.
 	Dependents Dependents
 }
 

@@ -44,6 +44,15 @@ func TestAnEtcdThatIsNotRunIsNotKept(t *testing.T) {
 	require.Empty(t, resolved["tenant-a"].Etcds())
 }
 
+func TestApplicationsOfARefusedTenantStayDependents(t *testing.T) {
+	resolved, refused := tenant.Resolve([]tenant.Tenant{
+		root(runs(tenant.Etcd)), in("tenant-root", "a", func(t *tenant.Tenant) { t.Host = "org" }, use("Kubernetes/k", tenant.Etcd, "tenant-root")),
+		in("tenant-a", "b", use("Kubernetes/l", tenant.Etcd, "tenant-root")),
+	})
+	require.Len(t, refused, 2)
+	require.Equal(t, []string{"tenant-a/Kubernetes/k", "tenant-a-b/Kubernetes/l"}, resolved["tenant-root"].Services[tenant.Etcd].Dependents.First)
+}
+
 func TestDependentsAreTenantsAndApplications(t *testing.T) {
 	resolved := resolveAll(t, root(runs(tenant.Etcd), use("Kubernetes/z", tenant.Etcd, "tenant-root"), use("Kubernetes/a", tenant.Etcd, "tenant-root")),
 		in("tenant-root", "own", runs(tenant.Etcd), use("Kubernetes/old", tenant.Etcd, "tenant-root")),

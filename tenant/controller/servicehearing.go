@@ -35,6 +35,7 @@ func (h *hearing) object(was, is *unstructured.Unstructured) {
 		return
 	case !slices.Equal(usesOf(was), usesOf(is)):
 		h.pass.add(treeKey())
+		h.tenants.add(h.tree.stopping(usesOf(was)...)...)
 	}
 
 	for _, service := range tenant.Services() {

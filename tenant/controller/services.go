@@ -139,8 +139,8 @@ func triedAgain(reason string, err error) (step, error) {
 	return step{reason: reason, message: err.Error(), retry: err}, nil
 }
 
-// stopService takes a service away that the tenant does not run any more: its spec is saved, what it runs goes, and its volumes
-// stay until their loss is accepted.
+// stopService takes a service away that the tenant does not run any more and nobody uses: its spec is saved, what it runs goes, and
+// its volumes stay until their loss is accepted.
 func (r *reconciler) stopService(ctx context.Context, t *v1alpha1.Tenant, namespace string, service tenant.Service) (step, error) {
 	if !r.kinds.serves(serviceKind(service)) {
 		return step{isDone: true}, nil
@@ -157,6 +157,10 @@ func (r *reconciler) stopService(ctx context.Context, t *v1alpha1.Tenant, namesp
 	case object == nil:
 		return r.leftVolumes(ctx, t, namespace, service)
 	case object.GetDeletionTimestamp().IsZero():
+		if used, err := r.inUse(ctx, t, namespace, service); err != nil || used.reason != "" {
+			return used, err
+		}
+
 		if err := r.saveSpec(ctx, object, service); err != nil {
 			return step{}, err
 		}

@@ -196,6 +196,7 @@ func TestWhatWasSavedMeanwhileIsKept(t *testing.T) {
 func TestASpecIsSavedBeforeItIsDeleted(t *testing.T) {
 	w := servedWorld(t)
 	w.settle()
+	w.annotate("tenant-root", "foo", "cozystack.io/force-disable", "monitoring") // others use it
 	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Monitoring = false })
 	w.fails = func(verb string, object client.Object) error {
 		if verb == "apply" && object.GetName() == "monitoring-saved" {

@@ -55,12 +55,12 @@ func readiness(t *v1alpha1.Tenant, resolved tenant.Resolved, steps []step) step 
 }
 
 // refusedStatus is what is said of a tenant for which nothing may be made. What was made while it was accepted stays, and
-// so do its namespace and place in the status, which others use as a pointer; it holds no host and no services.
+// so do its namespace and place in the status, which others use as a pointer, and its services, whose dependents keep them from
+// being turned off; it holds no host.
 func refusedStatus(t *v1alpha1.Tenant, refusal *tenant.Refusal) v1alpha1.TenantStatus {
 	status := *t.Status.DeepCopy()
 	status.ObservedGeneration = t.Generation
 	status.Host = ""
-	status.Services = nil
 
 	refused := step{reason: string(refusal.Reason), message: fmt.Sprintf("%s (%s)", refusal.Error(), refusal.Hint())}
 

@@ -135,7 +135,8 @@ func (t *tree) take(entries map[types.NamespacedName]entry) (
 }
 
 // tenantsOf finds the tenants that care for a namespace: the one whose namespace it is by the rules, also where somebody
-// else's stands in its place, and the one it was made for, also where that one has lost its place in the tree.
+// else's stands in its place, and the one it was made for, also where that one has lost its place in the tree. And those who
+// wait until it no longer uses what they ran: a watch tells of it as it was, too.
 func (t *tree) tenantsOf(_ context.Context, namespace client.Object) []reconcile.Request {
 	t.mu.RLock()
 	key, isKnown := t.namespaces[namespace.GetName()]
@@ -148,6 +149,10 @@ func (t *tree) tenantsOf(_ context.Context, namespace client.Object) []reconcile
 
 	if marked, isMarked := markedTenant(namespace); isMarked && marked != key {
 		requests = append(requests, reconcile.Request{NamespacedName: marked})
+	}
+
+	for _, provider := range t.stopping(labelled(namespace)...) {
+		requests = append(requests, reconcile.Request{NamespacedName: provider})
 	}
 
 	return requests

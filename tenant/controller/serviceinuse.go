@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cozystack/cozy-install/tenant"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// maxUsers bounds the users of a service that a message names.
+const maxUsers = 10
+
+// inUse says who still uses a service that was turned off, unless that is forced: admission goes by what a status said, and that
+// may be behind, or be of a tenant that was refused meanwhile. Its reason is empty where the service may go.
+func (r *reconciler) inUse(ctx context.Context, t *v1alpha1.Tenant, namespace string, service tenant.Service) (step, error) {
+	if isNamedIn(t.Annotations[v1alpha1.AnnotationForceDisable], service) {
+		return step{}, nil
+	}
+
+	users, err := r.usersOf(ctx, namespace, service)
+	if err != nil || len(users) == 0 {
+		return step{}, err
+	}
+
+	slices.Sort(users)
+
+	list := strings.Join(users[:min(maxUsers, len(users))], ", ")
+	if more := len(users) - maxUsers; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+
+	return step{reason: "ServiceInUse", message: fmt.Sprintf("%s is turned off and stays, as it is in use: %s; move them first, turn it on "+
+		"again, or force it with the annotation %s=%s", service, list, v1alpha1.AnnotationForceDisable, service)}, nil
+}
+
+// usersOf are the tenants below that are told to use the service of the tenant with a namespace, and the applications in it and
+// below that say they do: nobody else can be its dependent. They are named as in tenant.Dependents.
+func (r *reconciler) usersOf(ctx context.Context, provider string, service tenant.Service) ([]string, error) {
+	var within corev1.NamespaceList
+	if err := r.client.List(ctx, &within, client.MatchingLabels{tenant.AncestorLabel + provider: ""}); err != nil {
+		return nil, fmt.Errorf("list namespaces in and below %s: %w", provider, err)
+	}
+
+	used, err := applicationUses(ctx, r.kinds, r.applications)
+	if err != nil {
+		return nil, err
+	}
+
+	var users []string
+
+	for i := range within.Items {
+		name := within.Items[i].Name
+		if name != provider && within.Items[i].Labels[tenant.ServiceLabel+service.String()] == provider {
+			users = append(users, name)
+		}
+
+		for _, use := range used[name] {
+			if use.Service == service && use.Provider == provider {
+				users = append(users, name+"/"+use.Name)
+			}
+		}
+	}
+
+	return users, nil
+}
+
+// stopping are those of some providers that do not run the service any more, and may wait for its last users.
+func (t *tree) stopping(uses ...tenant.Usage) []types.NamespacedName {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+
+	var keys []types.NamespacedName
+
+	for _, use := range uses {
+		key, isKnown := t.namespaces[use.Provider]
+		if isKnown && t.entries[key].resolved.Services[use.Service].Source != tenant.Own && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+
+	return keys
+}
+
+// labelled are the services that a namespace's labels name.
+func labelled(namespace client.Object) []tenant.Usage {
+	var uses []tenant.Usage
+
+	for _, service := range tenant.Services() {
+		if provider := namespace.GetLabels()[tenant.ServiceLabel+service.String()]; provider != "" && provider != namespace.GetName() {
+			uses = append(uses, tenant.Usage{Name: namespace.GetName(), Service: service, Provider: provider})
+		}
+	}
+
+	return uses
+}
