@@ -68,15 +68,18 @@ func (t *tree) tenantAround(_ context.Context, object client.Object) []reconcile
 func (r *reconciler) leftVolumes(ctx context.Context, t *v1alpha1.Tenant, namespace string, service tenant.Service) (step, error) {
 	claims := volumeClaims()
 
-	err := r.applications.List(ctx, claims, client.InNamespace(namespace), client.MatchingLabels{
-		application.LabelGroup: v1alpha1.GroupVersion.Group, application.LabelKind: service.Kind(), application.LabelName: service.String(),
-	})
+	err := r.applications.List(ctx, claims, client.InNamespace(namespace), client.MatchingLabels(serviceLabels(service)))
 	if err != nil {
 		return step{}, fmt.Errorf("list the volumes of %s in %s: %w", service, namespace, err)
 	}
 
 	if len(claims.Items) == 0 {
 		return step{isDone: true}, r.useUp(ctx, t, v1alpha1.AnnotationAcceptDataLoss, service)
+	}
+
+	kept, err := r.keptObject(ctx, namespace, service)
+	if err != nil {
+		return step{}, err
 	}
 
 	names := make([]string, 0, len(claims.Items))
@@ -92,10 +95,28 @@ func (r *reconciler) leftVolumes(ctx context.Context, t *v1alpha1.Tenant, namesp
 	}
 
 	if !isNamedIn(t.Annotations[v1alpha1.AnnotationAcceptDataLoss], service) {
-		return step{isDone: true, message: fmt.Sprintf("%s is turned off, its volumes stay: %s; to delete them, annotate the tenant with %s=%s",
-			service, list, v1alpha1.AnnotationAcceptDataLoss, service)}, nil
+		runsOn := ""
+		if kept != nil {
+			runsOn = fmt.Sprintf(" and %s %s runs on", kept.Kind, kept.Name)
+		}
+
+		return step{isDone: true, message: fmt.Sprintf("%s is turned off, its volumes stay: %s%s; to delete them, annotate the tenant with %s=%s",
+			service, list, runsOn, v1alpha1.AnnotationAcceptDataLoss, service)}, nil
 	}
 
+	// Volumes in use do not go.
+	if err := r.deleteKept(ctx, kept); err != nil {
+		return step{}, err
+	}
+
+	if err := r.deleteClaims(ctx, claims, namespace, service); err != nil {
+		return step{}, err
+	}
+
+	return step{isDone: true, message: fmt.Sprintf("%s is turned off, its volumes are being deleted: %s", service, list)}, nil
+}
+
+func (r *reconciler) deleteClaims(ctx context.Context, claims *metav1.PartialObjectMetadataList, namespace string, service tenant.Service) error {
 	for i := range claims.Items {
 		claim := &claims.Items[i]
 		if !claim.DeletionTimestamp.IsZero() {
@@ -106,11 +127,11 @@ func (r *reconciler) leftVolumes(ctx context.Context, t *v1alpha1.Tenant, namesp
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: claim.Name},
 		}, client.Preconditions{UID: &claim.UID})
 		if err = client.IgnoreNotFound(err); err != nil {
-			return step{}, fmt.Errorf("delete volume %s in %s: %w", claim.Name, namespace, err)
+			return fmt.Errorf("delete volume %s in %s: %w", claim.Name, namespace, err)
 		}
 
 		r.log.InfoContext(ctx, "deleted a volume whose loss was accepted", "service", service.String(), "namespace", namespace, "claim", claim.Name)
 	}
 
-	return step{isDone: true, message: fmt.Sprintf("%s is turned off, its volumes are being deleted: %s", service, list)}, nil
+	return nil
 }

@@ -3,6 +3,7 @@
 package controller
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,6 +57,37 @@ func TestVolumesStayUntilTheirLossIsAccepted(t *testing.T) {
 	require.Equal(t, []string{"data-db-0", "vmstorage-0"}, w.volumes())
 	require.Empty(t, w.condition("tenant-root", "foo", "ServicesReady").Message)
 	require.NotContains(t, w.tenant("tenant-root", "foo").Annotations, "cozystack.io/accept-data-loss", "it is agreed to once")
+}
+
+func TestWhatRunsOnGoesWithTheVolumes(t *testing.T) {
+	cluster := func(namespace string, labels map[string]string) client.Object {
+		kept := objectOf(keptOf(tenant.Etcd).GroupVersionKind())
+		kept.SetNamespace(namespace)
+		kept.SetName("etcd")
+		kept.SetLabels(labels)
+
+		return kept
+	}
+	w := servedWorld(t, volume("data-etcd-0", "Etcd", "etcd"), cluster("tenant-foo", serviceLabels(tenant.Etcd)))
+	w.settle()
+	w.says("tenant-foo", tenant.Monitoring, metav1.ConditionTrue, "")
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
+	w.settle()
+	require.Contains(t, w.condition("tenant-root", "foo", "ServicesReady").Message, "stay: data-etcd-0 and EtcdCluster etcd runs on; to")
+
+	w.annotate("tenant-root", "foo", "cozystack.io/accept-data-loss", "etcd")
+
+	writes := w.settle()
+	require.Less(t, slices.Index(writes, "delete tenant-foo/etcd"), slices.Index(writes, "delete tenant-foo/data-etcd-0"))
+	require.Contains(t, writes, "delete tenant-foo/etcd")
+	require.Empty(t, w.volumes())
+
+	// One that is not the service's stays.
+	w = servedWorld(t, volume("data-etcd-0", "Etcd", "etcd"), cluster("tenant-foo", nil))
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
+	w.annotate("tenant-root", "foo", "cozystack.io/accept-data-loss", "etcd")
+	require.NotContains(t, w.settle(), "delete tenant-foo/etcd")
+	require.Empty(t, w.volumes())
 }
 
 func TestVolumesOfAServiceThatRunsAreNotTouched(t *testing.T) {

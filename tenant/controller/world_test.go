@@ -62,6 +62,10 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		scheme.AddKnownTypeWithName(listOf(serviceKind(service)).GroupVersionKind(), &unstructured.UnstructuredList{})
 	}
 
+	kept := keptOf(tenant.Etcd).GroupVersionKind()
+	scheme.AddKnownTypeWithName(kept, &unstructured.Unstructured{})
+	scheme.AddKnownTypeWithName(listOf(kept).GroupVersionKind(), &unstructured.UnstructuredList{})
+
 	w := &world{
 		t: t, tree: &tree{}, kinds: &kinds{isKnown: true}, changed: make(chan event.TypedGenericEvent[types.NamespacedName], 1000),
 		hosts: make(chan event.TypedGenericEvent[struct{}], 1),
