@@ -50,9 +50,11 @@ func isFinal(err error) bool {
 		double       *DoubleError
 		takenAddress *TakenAddressError
 		unknown      *UnknownMemberError
+		refusedRoot  *RefusedRootError
 	)
 	return errors.As(err, &foreign) || errors.As(err, &noSecrets) || errors.As(err, &two) || errors.As(err, &broken) ||
 		errors.As(err, &noKubeconfig) || errors.As(err, &journal) || errors.As(err, &lost) || errors.As(err, &taken) ||
 		errors.As(err, &secureBoot) || errors.As(err, &restoring) || errors.As(err, &wrongDisk) ||
-		errors.As(err, &clock) || errors.As(err, &double) || errors.As(err, &takenAddress) || errors.As(err, &unknown)
+		errors.As(err, &clock) || errors.As(err, &double) || errors.As(err, &takenAddress) || errors.As(err, &unknown) ||
+		errors.As(err, &refusedRoot)
 }

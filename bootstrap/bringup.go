@@ -68,6 +68,8 @@ type bringup struct {
 	restarted sync.Map
 	// bootstrapped is the boot of the chosen node in which it took the call to bootstrap etcd, see bootOf. Empty: none.
 	bootstrapped string
+	// root is what tenant-root offers; nil: it was not looked at in this run.
+	root *Root
 	// turns has room for as many nodes as are talked to side by side.
 	turns chan struct{}
 }

@@ -3,8 +3,7 @@
 // Package bootstrap takes a site from bare servers to a Ready tenant-root. It is the only package that knows the order of
 // things: it translates the site file into the input of each domain package, introduces them to each other, and waits.
 //
-// Still missing in this version: the choice of a link for machines known by serial or UUID only, the services of tenant-root and
-// the probe of its URL. Steps that storage and network packages want before a node is removed are named, and not done.
+// Still missing in this version: the choice of a link for machines known by serial or UUID only. Steps that storage and network packages want before a node is removed are named, and not done.
 package bootstrap
 
 import "github.com/cozystack/cozy-install/bootstrap/phase"
@@ -17,7 +16,7 @@ func (b *bringup) phases() []phase.Phase {
 		all = b.onExistingCluster()
 	}
 	if b.site.HasTenants() {
-		all = append(all, b.createTenantRoot()) // the first tenant, Ready
+		all = append(all, b.createTenantRoot()) // the first tenant, its services ready and its URL answering
 	}
 	return all
 }

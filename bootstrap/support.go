@@ -146,7 +146,7 @@ func (b *bringup) secretsForSupport() error {
 func (b *bringup) scrubber() (*talos.Scrubber, error) {
 	var errs []error
 	var documents [][]byte
-	for _, name := range []string{workdir.SecretsFile, workdir.TalosconfigFile, workdir.KubeconfigFile} {
+	for _, name := range []string{workdir.SecretsFile, workdir.TalosconfigFile, workdir.KubeconfigFile, workdir.RootKubeconfigFile} {
 		data, err := b.dir.Read(name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)

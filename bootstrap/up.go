@@ -24,6 +24,8 @@ type Outcome struct {
 	Late []LateNode `json:"late,omitempty"`
 	// Kept are the packages that the site file disables and that stay, because they hold data and its loss was not accepted.
 	Kept []bundles.Kept `json:"kept,omitempty"`
+	// Root is what tenant-root offers. Nil: the run did not come that far, or the bundle has no tenants.
+	Root *Root `json:"tenantRoot,omitempty"`
 	// Complete says that the last phase of all has run for every node: false with Options.Until, or after an error.
 	Complete bool `json:"complete"`
 }
@@ -59,6 +61,7 @@ func Up(ctx context.Context, o Options) (out Outcome, err error) {
 	return Outcome{
 		Site: o.Site.Metadata.Name, Bundle: o.Site.Bundle, Phases: results, Packages: packageNames(b.plan),
 		Kubeconfig: dir.Path(workdir.KubeconfigFile), Applied: b.applyResults(), Late: b.late, Kept: b.keptPackages,
+		Root:     b.root,
 		Complete: err == nil && chosen[len(chosen)-1].ID == all[len(all)-1].ID,
 	}, err
 }

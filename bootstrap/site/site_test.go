@@ -107,7 +107,7 @@ func TestUnusedNamesWhatTheFileSetsInVain(t *testing.T) {
 	s, err := Load(filepath.FromSlash("../../examples/paas-full/site.yaml"))
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"access", "backup", "tenantRoot",
+		"access", "backup",
 	}, s.Unused())
 
 	s, err = Parse("x", []byte(full))

@@ -214,7 +214,7 @@ type Backup struct {
 	CredentialsFile string `json:"credentialsFile" jsonschema:"required"`
 }
 
-// TenantRoot says which cluster services tenant-root runs. An error with distro-* bundles. Nil means all off for now.
+// TenantRoot says which cluster services tenant-root runs. An error with distro-* bundles. Nil means all off.
 type TenantRoot struct {
 	Etcd       bool `json:"etcd,omitempty"`
 	Ingress    bool `json:"ingress,omitempty"`

@@ -27,10 +27,11 @@ const (
 	KubeconfigFile       = "kubeconfig"
 	JournalFile          = "journal.json"
 	AssetsDir            = "assets"
-	NetbootFile          = "netboot.json"    // what the netboot server remembers
-	LeasesFile           = "leases.json"     // the addresses it gave
-	ArchiveFile          = "archive.json"    // what is in the archive that the site takes everything from
-	ArchiveKeyFile       = "archive-key.pub" // public key that archives are checked with
+	NetbootFile          = "netboot.json"           // what the netboot server remembers
+	LeasesFile           = "leases.json"            // the addresses it gave
+	ArchiveFile          = "archive.json"           // what is in the archive that the site takes everything from
+	ArchiveKeyFile       = "archive-key.pub"        // public key that archives are checked with
+	RootKubeconfigFile   = "tenant-root.kubeconfig" // of the first administrator of tenant-root, with a token that ends
 
 	lockFile = "lock"
 	// unborn is the ending of a file that is whole but does not have its name yet.

@@ -131,7 +131,7 @@ func (s *stage) requireUp() {
 	}
 	require.ElementsMatch(t, []string{
 		"lock", workdir.AssetsDir, workdir.SecretsFile, workdir.TalosconfigFile, workdir.KubeconfigFile, workdir.JournalFile,
-		workdir.NetbootFile,
+		workdir.NetbootFile, workdir.RootKubeconfigFile,
 	}, names, "no litter in the work directory")
 }
 

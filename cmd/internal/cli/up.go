@@ -113,5 +113,28 @@ func outcomeText(o bootstrap.Outcome) string {
 		look = "tenants -A"
 	}
 	fmt.Fprintf(&b, ".\n\n  export KUBECONFIG=%s\n  kubectl get %s\n", o.Kubeconfig, look)
+	b.WriteString(rootText(o.Root))
 	return b.String()
+}
+
+// rootText says what tenant-root offers: who answered at its URL, the DNS records to create, and the first administrator's way in.
+func rootText(root *bootstrap.Root) string {
+	if root == nil {
+		return ""
+	}
+	var b strings.Builder
+	if root.Unpublished != "" {
+		fmt.Fprintf(&b, "\nThe URL of tenant-root was not asked for: %s.\n", root.Unpublished)
+	}
+	if root.URL != "" {
+		fmt.Fprintf(&b, "\n%s answers at %s: %s. Its certificate is by %s.\n", root.URL, root.Address, root.Answer, root.Issuer)
+		b.WriteString("Create these DNS records:\n\n")
+		for _, record := range root.Records {
+			fmt.Fprintf(&b, "  %s\n", record)
+		}
+	}
+	if root.Kubeconfig != "" {
+		fmt.Fprintf(&b, "\nThe first administrator of tenant-root has access for a day with:\n\n  export KUBECONFIG=%s\n", root.Kubeconfig)
+	}
+	return ui.Printable(b.String())
 }
