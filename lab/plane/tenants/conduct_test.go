@@ -82,7 +82,7 @@ func (w *world) twoManagersApply(t *testing.T) {
 
 	for _, manager := range w.get(t, "tenant-root", "shared").ManagedFields {
 		if manager.Manager == "cozy-controller" {
-			require.NotContains(t, string(manager.FieldsV1.Raw), `"f:spec"`)
+			require.NotContains(t, manager.FieldsV1.GetRawString(), `"f:spec"`)
 		}
 	}
 }

@@ -63,6 +63,8 @@ func (w *world) awaitPublished(t *testing.T, reason string) (message string) {
 }
 
 func (w *world) kindIsPublished(t *testing.T, version string) {
+	t.Helper()
+
 	w.applyYAML(t, depots(version))
 	require.Equal(t, "waiting for CustomResourceDefinitions to be established: shelves.lab.example.org", w.awaitPublished(t, "RequirementsMissing"))
 	require.Nil(t, w.find(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "depots.apps.cozystack.io"))

@@ -70,6 +70,8 @@ func (w *world) waitsForItsCRD(t *testing.T) {
 }
 
 func (w *world) rootIsAdopted(t *testing.T) {
+	t.Helper()
+
 	w.createNamespace(t, "tenant-root")
 	w.await(t, func() bool {
 		root := &v1alpha1.Tenant{

@@ -19,7 +19,7 @@ type tenants struct {
 }
 
 func (t *tenants) IsKnown() bool               { return t.isKnown }
-func (t *tenants) Listen(heard func([]string)) {}
+func (t *tenants) Listen(func([]string)) {}
 
 func (t *tenants) Resolved(namespace string) (tenant.Resolved, bool) {
 	found, isAccepted := t.resolved[namespace]

@@ -70,7 +70,7 @@ func TestHealthThatCanNotBeSeenIsNotGuessed(t *testing.T) {
 	l.settle()
 	l.say(l.releaseOf("depot-one"), "True", "")
 	l.informers[shelfKind].isEmpty = true
-	l.change(l.depot("one"), func(o map[string]any) {})
+	l.change(l.depot("one"), func(map[string]any) {})
 	l.settle()
 
 	reason, _ := l.ready(l.depot("one"))
