@@ -48,6 +48,7 @@ func rightsFor() map[right]string {
 		{"cozystack.io", "", ""}:                                    "kinds of applications",
 		{"helm.toolkit.fluxcd.io", "helmreleases", ""}:              "releases of applications",
 		{"rbac.authorization.k8s.io", "roles", ""}:                  "credentials of applications",
+		{"rbac.authorization.k8s.io", "rolebindings", "delete"}:     "credentials of applications",
 		{"", "configmaps", ""}:                                      "specs of services that were turned off",
 		{"", "persistentvolumeclaims", ""}:                          "volumes of services that were turned off",
 		{"apiextensions.k8s.io", "customresourcedefinitions", ""}:   "kinds of applications; those of tenants are waited for",
