@@ -3,8 +3,11 @@
 package tenants
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -172,6 +175,15 @@ func (w *world) restartLeavesDepots(t *testing.T) {
 		return all
 	}
 	before := versions()
+
+	// Flux, and the controller after it, may still have the last word on the change before.
+	w.await(t, func() bool {
+		was := before
+		time.Sleep(2 * time.Second)
+		before = versions()
+
+		return slices.Equal(was, before)
+	}, func() string { return fmt.Sprintf("still being written: %v", before) })
 
 	w.stopController(t)
 	w.startController(t)
