@@ -81,13 +81,19 @@ func Setup(mgr manager.Manager, options Options) error {
 	changed := make(chan event.TypedGenericEvent[types.NamespacedName])
 	hosts := make(chan event.TypedGenericEvent[struct{}], 1)
 	hearing := &hearing{tree: shared, tenants: &wakes{}, pass: &wakes{}}
-	kinds := &kinds{cache: mgr.GetCache(), live: mgr.GetAPIReader(), heard: hearing.object, log: log}
+
+	applications, err := newKindCache(mgr)
+	if err != nil {
+		return err
+	}
+
+	kinds := &kinds{cache: applications, crds: mgr.GetCache(), live: mgr.GetAPIReader(), heard: hearing.object, log: log}
 
 	err = ctrl.NewControllerManagedBy(mgr).Named("tenant-tree").
 		Watches(&v1alpha1.Tenant{}, handler.EnqueueRequestsFromMapFunc(wholeTree), builder.WithPredicates(movesTheTree())).
 		WatchesRawSource(hearing.pass).
 		Complete(&resolver{
-			reader: mgr.GetClient(), kinds: kinds, applications: mgr.GetCache(), tree: shared, changed: changed, hosts: hosts,
+			reader: mgr.GetClient(), kinds: kinds, applications: applications, tree: shared, changed: changed, hosts: hosts,
 			metrics: numbers,
 		})
 	if err != nil {
@@ -103,7 +109,7 @@ func Setup(mgr manager.Manager, options Options) error {
 		WatchesRawSource(hearing.tenants).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(&reconciler{
-			client: mgr.GetClient(), live: mgr.GetAPIReader(), kinds: kinds, applications: mgr.GetCache(),
+			client: mgr.GetClient(), live: mgr.GetAPIReader(), kinds: kinds, applications: applications,
 			tree: shared, site: options.Site, log: log,
 			events: mgr.GetEventRecorder(FieldManager), metrics: numbers,
 		})

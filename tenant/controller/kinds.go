@@ -11,10 +11,10 @@ import (
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,6 +36,8 @@ type informers interface {
 // behind it. They come and go while the controller runs. It is safe for concurrent use.
 type kinds struct {
 	cache informers
+	// crds is a cache of the metadata of CRDs.
+	crds client.Reader
 	// live reads past the cache.
 	live client.Reader
 	// heard is told of each object of the kinds, as it was and is: one of them is nil where it was made or deleted.
@@ -44,6 +46,8 @@ type kinds struct {
 
 	looking sync.Mutex // held by who looks at CRDs
 	isKnown bool
+	// uids are those of the CRDs whose objects are watched, by name: one may be deleted and made anew between two looks.
+	uids map[string]types.UID
 
 	mu     sync.RWMutex
 	served map[string]schema.GroupVersionKind // by name of the CRD
@@ -61,7 +65,7 @@ func (k *kinds) learn(ctx context.Context) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(crdKind().GroupVersion().WithKind(crdKind().Kind + "List"))
 
-	if err := k.cache.List(ctx, list); err != nil {
+	if err := k.crds.List(ctx, list); err != nil {
 		return fmt.Errorf("list custom resource definitions: %w", err)
 	}
 
@@ -82,7 +86,7 @@ func (k *kinds) learn(ctx context.Context) error {
 	return nil
 }
 
-// look looks at one kind again, and says whether it came or went.
+// look looks at one kind again, and says whether it came or went, which it may have done also where it fails.
 func (k *kinds) look(ctx context.Context, crd string) (isOther bool, err error) {
 	k.looking.Lock()
 	defer k.looking.Unlock()
@@ -99,25 +103,33 @@ func (k *kinds) lookLocked(ctx context.Context, crd string) (isOther bool, err e
 		return false, fmt.Errorf("get custom resource definition %s: %w", crd, err)
 	}
 
-	was := k.kindOf(crd)
+	isThere := err == nil
 
-	switch isServed := err == nil && serves(found); {
-	case isServed && was.Empty():
-		kind := kindIn(found)
-		if err := k.watch(ctx, kind); err != nil {
-			return false, err
-		}
+	if was := k.kindOf(crd); !was.Empty() && (!isThere || found.GetUID() != k.uids[crd]) {
+		isOther = true
 
-		k.set(crd, kind)
-	case apierrors.IsNotFound(err) && !was.Empty():
 		k.set(crd, schema.GroupVersionKind{})
 
 		if err := k.cache.RemoveInformer(ctx, objectOf(was)); err != nil {
-			return false, fmt.Errorf("stop watching objects of kind %s: %w", was.Kind, err)
+			return isOther, fmt.Errorf("stop watching objects of kind %s: %w", was.Kind, err)
 		}
-	default:
-		return false, nil
 	}
+
+	if !isThere || !serves(found) || !k.kindOf(crd).Empty() {
+		return isOther, nil
+	}
+
+	kind := kindIn(found)
+	if err := k.watch(ctx, kind); err != nil {
+		return isOther, err
+	}
+
+	if k.uids == nil {
+		k.uids = map[string]types.UID{}
+	}
+
+	k.uids[crd] = found.GetUID()
+	k.set(crd, kind)
 
 	return true, nil
 }

@@ -26,7 +26,7 @@ type reconciler struct {
 	// live reads past the cache, where a stale answer would lose something.
 	live client.Reader
 	tree *tree
-	// kinds are those of applications that are served, and applications a cache of their objects and of their volumes' claims.
+	// kinds are those of applications that are served, and applications a cache of their objects.
 	kinds        *kinds
 	applications client.Reader
 	// site is what networks are isolated from. Nil: unknown.

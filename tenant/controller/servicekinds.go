@@ -29,13 +29,13 @@ func (w *kindWatcher) Reconcile(ctx context.Context, request reconcile.Request) 
 	}
 
 	isOther, err := w.kinds.look(ctx, request.Name)
-	if err != nil {
-		return reconcile.Result{}, fmt.Errorf("look at %s: %w", request.Name, err)
-	}
-
 	if isOther {
 		w.hearing.pass.add(treeKey())
 		w.hearing.tenants.add(w.hearing.tree.all()...)
+	}
+
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("look at %s: %w", request.Name, err)
 	}
 
 	return reconcile.Result{}, nil

@@ -18,6 +18,10 @@ func applicationUses(ctx context.Context, served *kinds, objects client.Reader) 
 		return nil, err
 	}
 
+	// A kind that goes while its cache is waited for would keep the whole tree waiting.
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+
 	uses := map[string][]tenant.Usage{}
 
 	for _, kind := range served.applications() {

@@ -68,7 +68,7 @@ func (t *tree) tenantAround(_ context.Context, object client.Object) []reconcile
 func (r *reconciler) leftVolumes(ctx context.Context, t *v1alpha1.Tenant, namespace string, service tenant.Service) (step, error) {
 	claims := volumeClaims()
 
-	err := r.applications.List(ctx, claims, client.InNamespace(namespace), client.MatchingLabels(serviceLabels(service)))
+	err := r.client.List(ctx, claims, client.InNamespace(namespace), client.MatchingLabels(serviceLabels(service)))
 	if err != nil {
 		return step{}, fmt.Errorf("list the volumes of %s in %s: %w", service, namespace, err)
 	}

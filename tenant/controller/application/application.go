@@ -20,10 +20,8 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -78,14 +76,19 @@ type Options struct {
 // RoleBindings may be restricted to those with the controller's label: once for each manager, before it is started or after.
 // The CRD of definitions must be established when they start.
 func Setup(mgr manager.Manager, options Options) (*Services, error) {
+	objects, err := newCache(mgr, labels.Everything())
+	if err != nil {
+		return nil, fmt.Errorf("make a cache of applications: %w", err)
+	}
+
 	belongs, err := newBelongings(mgr)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make a cache of what belongs to applications: %w", err)
 	}
 
 	w := &world{
-		client: mgr.GetClient(), live: mgr.GetAPIReader(), objects: mgr.GetCache(), belongings: belongs,
-		objectWatch: mgr.GetCache(), belongingsWatch: belongs, mapper: mgr.GetRESTMapper(),
+		client: mgr.GetClient(), live: mgr.GetAPIReader(), objects: objects, belongings: belongs,
+		objectWatch: objects, belongingsWatch: belongs, mapper: mgr.GetRESTMapper(),
 		tenants: options.Tenants, kinds: &kinds{}, platform: options.platform(), now: time.Now, log: options.Log,
 		applications: &wakes[request]{}, waves: &wakes[wave]{}, namespaces: &wakes[reconcile.Request]{}, definitions: &wakes[reconcile.Request]{},
 		services: &Services{},
@@ -153,32 +156,4 @@ func (o Options) platform() application.Platform {
 	}
 
 	return platform
-}
-
-// belongings caches what belongs to applications: their HelmReleases, and of what the releases made the kinds whose health is
-// judged. What belongs to nobody, or to others, it does not see.
-type belongings struct{ cache.Cache }
-
-// GetCache makes the manager start it with its caches.
-func (b belongings) GetCache() cache.Cache { return b.Cache }
-
-func newBelongings(mgr manager.Manager) (belongings, error) {
-	isSomebodys, err := labels.NewRequirement(application.LabelKind, selection.Exists, nil)
-	if err != nil {
-		return belongings{}, fmt.Errorf("select by label %s: %w", application.LabelKind, err)
-	}
-
-	made, err := cache.New(mgr.GetConfig(), cache.Options{
-		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
-		DefaultLabelSelector: labels.NewSelector().Add(*isSomebodys), DefaultTransform: cache.TransformStripManagedFields(),
-	})
-	if err != nil {
-		return belongings{}, fmt.Errorf("make a cache of what belongs to applications: %w", err)
-	}
-
-	if err := mgr.Add(belongings{made}); err != nil {
-		return belongings{}, fmt.Errorf("add the cache of what belongs to applications: %w", err)
-	}
-
-	return belongings{made}, nil
 }

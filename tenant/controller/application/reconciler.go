@@ -27,7 +27,7 @@ type reconciler struct{ *world }
 // Reconcile looks at the application once and writes only what differs. Whatever it waits for wakes it by an event.
 func (r *reconciler) Reconcile(ctx context.Context, of request) (reconcile.Result, error) {
 	one, isServed := r.kinds.get(of.kind)
-	if !isServed {
+	if !isServed || !r.watches.isFilled(one.gvk()) { // a wave comes when it is
 		return reconcile.Result{}, nil
 	}
 
