@@ -173,3 +173,50 @@ func TestAdmissionKeepsTheRoot(t *testing.T) {
 	require.Contains(t, judge(t, "tenant-root.cozystack.io", deletion("tenant-root", "root")), "can't be deleted")
 	require.Empty(t, judge(t, "tenant-root.cozystack.io", deletion("tenant-root", "alpha")))
 }
+
+func TestAdmissionAsksForConsentToDeleteTenantsBelow(t *testing.T) {
+	deletion := func(meta map[string]any, status any) map[string]any {
+		old := map[string]any{"metadata": map[string]any{"name": "alpha", "namespace": "tenant-root"}}
+		for key, value := range meta {
+			old["metadata"].(map[string]any)[key] = value
+		}
+		if status != nil {
+			old["status"] = status
+		}
+		return map[string]any{"object": nil, "oldObject": old, "request": map[string]any{"namespace": "tenant-root", "operation": "DELETE"}}
+	}
+	consent := func(name string) map[string]any {
+		return map[string]any{"annotations": map[string]any{"cozystack.io/confirm-delete": name}}
+	}
+	two := map[string]any{"children": 2, "namespace": "tenant-alpha"}
+	for name, test := range map[string]struct {
+		meta    map[string]any
+		status  any
+		refusal string // empty: allowed
+	}{
+		"never looked at":       {nil, nil, ""},
+		"no children":           {nil, map[string]any{"namespace": "tenant-alpha"}, ""},
+		"no children any more":  {nil, map[string]any{"children": 0}, ""},
+		"agreed to":             {consent("alpha"), two, ""},
+		"going already":         {map[string]any{"deletionTimestamp": "2027-01-01T00:00:00Z"}, two, ""},
+		"nobody agreed":         {nil, two, `tenant "alpha" has tenants below it (2 right below)`},
+		"another annotation":    {map[string]any{"annotations": map[string]any{"a": "b"}}, two, `cozystack.io/confirm-delete=alpha`},
+		"agreed for another":    {consent("beta"), two, `"cozy-install tenant delete tenant-alpha"`},
+		"without its namespace": {nil, map[string]any{"children": 1}, `"cozy-install tenant delete alpha"`},
+	} {
+		got := judge(t, "tenant-deletion.cozystack.io", deletion(test.meta, test.status))
+		if test.refusal == "" {
+			require.Empty(t, got, name)
+		} else {
+			require.Contains(t, got, test.refusal, name)
+		}
+	}
+}
+
+func TestAdmissionLetsNothingIntoATenantThatIsBeingDeleted(t *testing.T) {
+	const policy = "tenant-deleting.cozystack.io"
+	require.Empty(t, judge(t, policy, creation("tenant-alpha", "db", nil)))
+	require.Empty(t, judge(t, policy, creation("tenant-alpha", "db", map[string]any{"team": "x"})))
+	require.Contains(t, judge(t, policy, creation("tenant-alpha", "db", map[string]any{"cozystack.io/deleting": "true"})),
+		`namespace "tenant-alpha" is that of a tenant that is being deleted`)
+}

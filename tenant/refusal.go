@@ -18,9 +18,11 @@ const (
 	NameReserved      Reason = "NameReserved"
 	NameTooLong       Reason = "NameTooLong"
 	ParentNotAccepted Reason = "ParentNotAccepted"
-	HostInvalid       Reason = "HostInvalid"
-	HostReserved      Reason = "HostReserved"
-	HostTaken         Reason = "HostTaken"
+	// ParentDeleting refuses a new tenant below one that is being deleted. One that was accepted before goes in its turn.
+	ParentDeleting Reason = "ParentDeleting"
+	HostInvalid    Reason = "HostInvalid"
+	HostReserved   Reason = "HostReserved"
+	HostTaken      Reason = "HostTaken"
 	// QuotaMissing, QuotaExceeded and QuotaBelowUse refuse a new tenant. One that was accepted before keeps the bounds it had.
 	QuotaMissing  Reason = "QuotaMissing"
 	QuotaExceeded Reason = "QuotaExceeded"
@@ -48,3 +50,11 @@ func (r *Refusal) Error() string { return fmt.Sprintf("%s: %q: %s", r.Field, r.V
 
 // Hint is the next step, in the words of whoever made the tenant.
 func (r *Refusal) Hint() string { return r.hint }
+
+// refuseLate is the answer to a tenant that comes into the namespace of one that is being deleted.
+func refuseLate(namespace string) *Refusal {
+	return &Refusal{
+		Reason: ParentDeleting, Field: "metadata.namespace", Value: namespace,
+		Rule: "the tenant above is being deleted", Holder: namespace, hint: "create the tenant below another one",
+	}
+}

@@ -112,10 +112,13 @@ type node struct {
 	given      Bounds
 	resolved   Resolved
 	isAccepted bool
+	// isLeaving says that the tenant or one above it is being deleted.
+	isLeaving bool
 }
 
 func (n *node) attach(parent *node) {
 	n.parent = parent
+	n.isLeaving = n.IsDeleting || parent.isLeaving
 	parent.children = append(parent.children, n)
 	n.reserve()
 	n.resolved.Namespace = Namespace(n.Tenant.Namespace, n.Name)
@@ -135,6 +138,10 @@ func (n *node) settle(held *hosts) *Refusal {
 			Rule: "the tenant above is not accepted itself", Holder: n.Tenant.Namespace,
 			hint: "look at the condition Accepted of the tenant above",
 		}
+	}
+
+	if n.parent != nil && n.parent.isLeaving && !n.IsSettled {
+		return refuseLate(n.Tenant.Namespace)
 	}
 
 	host := n.host()

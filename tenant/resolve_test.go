@@ -172,3 +172,24 @@ func BenchmarkResolve(b *testing.B) {
 		})
 	}
 }
+
+func TestNobodyComesBelowATenantThatIsBeingDeleted(t *testing.T) {
+	accepted, refused := tenant.Resolve([]tenant.Tenant{
+		{Namespace: tenant.RootNamespace, Name: tenant.RootName},
+		{Namespace: tenant.RootNamespace, Name: "going", IsDeleting: true, IsSettled: true},
+		{Namespace: "tenant-going", Name: "settled", IsSettled: true},
+		{Namespace: "tenant-going", Name: "late"},
+		{Namespace: "tenant-going-settled", Name: "later"},
+		{Namespace: tenant.RootNamespace, Name: "beside"},
+	})
+
+	require.Len(t, accepted, 4, "what was there before goes in its turn")
+	require.Len(t, refused, 2)
+
+	for _, one := range refused {
+		require.Equal(t, tenant.ParentDeleting, one.Reason)
+		require.NotEmpty(t, one.Hint())
+	}
+
+	require.Equal(t, []string{"late", "later"}, []string{refused[0].Tenant.Name, refused[1].Tenant.Name})
+}

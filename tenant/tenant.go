@@ -25,6 +25,8 @@ type Tenant struct {
 	UID types.UID
 	// Created decides who keeps a host that two tenants want. Zero counts as older than everything.
 	Created time.Time
+	// IsDeleting says that the tenant is being deleted, and with it all that it had below when that began.
+	IsDeleting bool
 	// IsSettled says that the tenant was accepted when last looked at. Of tenants made within one second, as the API server
 	// keeps whole seconds only, those that are settled count as older: else one whose UID happens to be lower would take the
 	// host from one for which a namespace was made a moment ago.

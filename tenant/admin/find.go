@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package admin is what people do to tenants from outside the cluster: look at them, make one, give somebody access, learn why traffic
-// passes or does not, and get the credentials of applications. It is given clients, and goes by what the API server and the
-// controller say; it decides nothing itself.
-//
-// Still missing: deletion with confirmation.
+// Package admin is what people do to tenants from outside the cluster: look at them, make and delete one, give somebody access,
+// learn why traffic passes or does not, and get the credentials of applications. It is given clients, and goes by what the API
+// server and the controller say; it decides nothing itself.
 package admin
 
 import (

@@ -44,7 +44,7 @@ func TestEventsTellWhatChangedAndNothingTwice(t *testing.T) {
 
 	w.delete("tenant-root", "a")
 	w.settle()
-	require.Contains(t, told(w.events)[0], "Normal NamespaceTerminating ")
+	require.Contains(t, told(w.events)[0], "Normal DeletingNamespace waiting for the namespace to be gone")
 }
 
 func TestMetricsCountTenants(t *testing.T) {

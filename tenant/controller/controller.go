@@ -2,7 +2,8 @@
 
 // Package controller brings every Tenant to the state its spec asks for, the root first: it adopts the namespace
 // tenant-root and Tenant/root, makes and labels the namespaces of the others, isolates their networks, says who has which
-// level in them and how much they may use, tells admission which hosts are held and what is left of quotas, writes in the status what each tenant resolves to, and takes tenants down in order.
+// level in them and how much they may use, tells admission which hosts are held and what is left of quotas, writes in the
+// status what each tenant resolves to, and takes tenants down with all below them, in order.
 //
 // Two reconcilers share the work. One resolves the whole tree from the cache whenever a tenant appears, changes or goes,
 // however many did meanwhile, and hands the tenants whose answer changed to the other, which brings one tenant to its
@@ -11,13 +12,13 @@
 // What the rules are is package tenant's business, and that of tenant/policy. Here is no Helm, no polling.
 //
 // Still missing: whoever changes a tenant's policy is not noticed before the tenant is looked at again, and policies of Cilium
-// are read past the cache each time; deletion of a whole subtree at once, and a bound in time for
-// deletion.
+// are read past the cache each time.
 package controller
 
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
@@ -100,6 +101,11 @@ func Setup(mgr manager.Manager, options Options) error {
 		return fmt.Errorf("set up the resolver of the tenant tree: %w", err)
 	}
 
+	left, woken, err := newOrdered(mgr, shared)
+	if err != nil {
+		return err
+	}
+
 	err = ctrl.NewControllerManagedBy(mgr).Named("tenant").
 		For(&v1alpha1.Tenant{}).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(shared.tenantsOf)).
@@ -107,10 +113,11 @@ func Setup(mgr manager.Manager, options Options) error {
 		WatchesRawSource(source.Channel(changed, enqueueKey())).
 		WatchesRawSource(source.Channel(hosts, enqueueRoot())).
 		WatchesRawSource(hearing.tenants).
+		WatchesRawSource(woken).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(&reconciler{
 			client: mgr.GetClient(), live: mgr.GetAPIReader(), kinds: kinds, applications: applications,
-			tree: shared, site: options.Site, log: log,
+			tree: shared, ordered: left, now: time.Now, site: options.Site, log: log,
 			events: mgr.GetEventRecorder(FieldManager), metrics: numbers,
 		})
 	if err != nil {

@@ -5,107 +5,148 @@ package controller
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
-// maxNamed bounds the children that a message names.
-const maxNamed = 5
-
-// takeDown removes what was made for a tenant, and then lets the tenant go: not before its children are gone, and not
-// before its namespace is.
-func (r *reconciler) takeDown(ctx context.Context, t *v1alpha1.Tenant, known entry) error {
+// takeDown removes what there is of a tenant, step by step, and then lets the tenant go. A step begins when nothing is left of
+// the one before it; what it waits for wakes the tenant by an event. It stands in the condition Deleting.
+func (r *reconciler) takeDown(ctx context.Context, t *v1alpha1.Tenant, known entry) (reconcile.Result, error) {
 	if !controllerutil.ContainsFinalizer(t, v1alpha1.TenantFinalizer) {
-		return nil
+		return reconcile.Result{}, nil
 	}
 
-	name := cmp.Or(known.namespace(), t.Status.Namespace)
-	if name == "" {
-		return r.release(ctx, t)
+	namespace, err := r.ownNamespace(ctx, t, cmp.Or(known.namespace(), t.Status.Namespace))
+	if err != nil {
+		return reconcile.Result{}, err
 	}
 
-	if known.children > 0 {
-		message, err := r.nameChildren(ctx, name)
+	if namespace == nil {
+		return reconcile.Result{}, r.letGo(ctx, t)
+	}
+
+	if err := r.closeNamespace(ctx, namespace); err != nil {
+		return reconcile.Result{}, err
+	}
+
+	for _, stage := range r.stages(t, namespace) {
+		left, err := stage.clear(ctx)
 		if err != nil {
-			return err
+			return reconcile.Result{}, err
 		}
 
-		return r.writeStatus(ctx, t, deletingStatus(t, "ChildrenExist", message))
+		if len(left) > 0 {
+			return r.awaitStage(ctx, t, known, stage, left)
+		}
 	}
 
-	// Past the cache: it may not show yet a namespace that was made a moment ago, and that one would be left behind.
-	var namespace corev1.Namespace
+	return reconcile.Result{}, r.letGo(ctx, t)
+}
 
-	err := r.live.Get(ctx, client.ObjectKey{Name: name}, &namespace)
+func (r *reconciler) letGo(ctx context.Context, t *v1alpha1.Tenant) error {
+	if err := r.release(ctx, t); err != nil {
+		return err
+	}
 
-	switch {
-	case apierrors.IsNotFound(err):
-		return r.release(ctx, t)
-	case err != nil:
-		return fmt.Errorf("get namespace %s: %w", name, err)
-	case !isMadeFor(&namespace, t):
+	return r.ordered.forget(ctx, client.ObjectKeyFromObject(t))
+}
+
+// ownNamespace is the namespace that was made for the tenant; nil if it is gone, or is somebody else's. The cache may not show
+// yet one that was made a moment ago, and that one would be left behind: before it counts as gone, the server is asked.
+func (r *reconciler) ownNamespace(ctx context.Context, t *v1alpha1.Tenant, name string) (*corev1.Namespace, error) {
+	if name == "" {
+		return nil, nil
+	}
+
+	for _, from := range []client.Reader{r.client, r.live} {
+		namespace := &corev1.Namespace{}
+
+		err := from.Get(ctx, client.ObjectKey{Name: name}, namespace)
+
+		switch {
+		case apierrors.IsNotFound(err):
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("get namespace %s: %w", name, err)
+		case isMadeFor(namespace, t):
+			return namespace, nil
+		}
+
 		r.log.InfoContext(ctx, "left a namespace alone that was not made for the tenant",
 			"tenant", client.ObjectKeyFromObject(t).String(), "namespace", name)
 
-		return r.release(ctx, t)
-	case namespace.DeletionTimestamp.IsZero():
-		err := r.client.Delete(ctx, &namespace, client.Preconditions{UID: &namespace.UID})
-		if err = client.IgnoreNotFound(err); err != nil {
-			return fmt.Errorf("delete namespace %s: %w", name, err)
+		return nil, nil
+	}
+
+	return nil, nil
+}
+
+// closeNamespace marks the namespace, so that admission lets nothing more be ordered in it.
+func (r *reconciler) closeNamespace(ctx context.Context, namespace *corev1.Namespace) error {
+	if namespace.Labels[LabelDeleting] == "true" || !namespace.DeletionTimestamp.IsZero() {
+		return nil
+	}
+
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": namespace.UID, "labels": map[string]string{LabelDeleting: "true"},
+	}})
+	if err != nil {
+		return fmt.Errorf("write the patch of labels of namespace %s: %w", namespace.Name, err)
+	}
+
+	err = r.client.Patch(ctx, namespace.DeepCopy(), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager))
+	if err = client.IgnoreNotFound(err); err != nil {
+		return fmt.Errorf("mark namespace %s as being deleted: %w", namespace.Name, err)
+	}
+
+	return nil
+}
+
+// deleteNamespace deletes the namespace and says what is left of it.
+func (r *reconciler) deleteNamespace(ctx context.Context, t *v1alpha1.Tenant, namespace *corev1.Namespace) ([]remainder, error) {
+	// Past the cache, which may show it when it is gone: no event would come after that.
+	now := &corev1.Namespace{}
+
+	err := r.live.Get(ctx, client.ObjectKeyFromObject(namespace), now)
+
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("get namespace %s: %w", namespace.Name, err)
+	case !isMadeFor(now, t):
+		return nil, nil
+	case now.DeletionTimestamp.IsZero():
+		if err := r.remove(ctx, now); err != nil {
+			return nil, err
 		}
 
 		r.log.InfoContext(ctx, "deleted the namespace of a tenant",
-			"tenant", client.ObjectKeyFromObject(t).String(), "namespace", name)
+			"tenant", client.ObjectKeyFromObject(t).String(), "namespace", now.Name)
 	}
 
-	return r.writeStatus(ctx, t, deletingStatus(t, "NamespaceTerminating",
-		fmt.Sprintf("waiting for namespace %s to be gone%s", name, remains(&namespace))))
+	return []remainder{{kind: "namespace", name: now.Name, says: remains(now)}}, nil
 }
 
-// nameChildren says which tenants must be deleted first.
-func (r *reconciler) nameChildren(ctx context.Context, namespace string) (string, error) {
-	var children v1alpha1.TenantList
-	if err := r.client.List(ctx, &children, client.InNamespace(namespace)); err != nil {
-		return "", fmt.Errorf("list tenants in %s: %w", namespace, err)
+// remove deletes this very object, unless it is being deleted already.
+func (r *reconciler) remove(ctx context.Context, object client.Object) error {
+	if object.GetDeletionTimestamp() != nil {
+		return nil
 	}
 
-	names := make([]string, 0, len(children.Items))
-	for i := range children.Items {
-		names = append(names, children.Items[i].Name)
+	uid := object.GetUID()
+	if err := client.IgnoreNotFound(r.client.Delete(ctx, object, client.Preconditions{UID: &uid})); err != nil {
+		return fmt.Errorf("delete %s %s: %w", object.GetObjectKind().GroupVersionKind().Kind, client.ObjectKeyFromObject(object), err)
 	}
 
-	slices.Sort(names)
-
-	list := strings.Join(names[:min(maxNamed, len(names))], ", ")
-	if more := len(names) - maxNamed; more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
-
-	return fmt.Sprintf("waiting for the tenants in it to be deleted: %s; delete them with kubectl delete tenants --namespace %s <name>",
-		list, namespace), nil
-}
-
-// remains is what the namespace controller says is still in a namespace that is being deleted, to follow a clause.
-func remains(namespace *corev1.Namespace) string {
-	var said []string
-
-	for _, condition := range namespace.Status.Conditions {
-		if condition.Status == corev1.ConditionTrue && condition.Message != "" {
-			said = append(said, condition.Message)
-		}
-	}
-
-	if len(said) == 0 {
-		return ""
-	}
-
-	return ": " + strings.Join(said, "; ")
+	return nil
 }

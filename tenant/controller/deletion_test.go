@@ -4,7 +4,6 @@ package controller
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,28 +17,6 @@ import (
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
-
-func TestTenantWaitsForItsChildren(t *testing.T) {
-	w := newWorld(t, plainNamespace("tenant-root", nil), madeRoot(), made("tenant-root", "a", v1alpha1.TenantSpec{}),
-		made("tenant-a", "b", v1alpha1.TenantSpec{}), made("tenant-a", "c", v1alpha1.TenantSpec{Host: "org"}))
-	w.settle()
-	w.delete("tenant-root", "a")
-	w.settle()
-
-	w.requireReason("tenant-root", "a", "Ready", metav1.ConditionFalse, "ChildrenExist")
-	require.Contains(t, w.condition("tenant-root", "a", "Ready").Message, ": b, c;")
-	require.NotNil(t, w.namespace("tenant-a"))
-
-	w.delete("tenant-a", "b")
-	w.delete("tenant-a", "c") // refused, so nothing holds it
-	w.settle()
-
-	require.True(t, w.isGone("tenant-a", "b"))
-	require.True(t, w.isGone("tenant-a", "c"))
-	require.True(t, w.isGone("tenant-root", "a"))
-	require.Nil(t, w.namespace("tenant-a-b"))
-	require.Nil(t, w.namespace("tenant-a"))
-}
 
 func TestTenantStaysUntilItsNamespaceIsGone(t *testing.T) {
 	w := newWorld(t, plainNamespace("tenant-root", nil), madeRoot(), made("tenant-root", "a", v1alpha1.TenantSpec{}))
@@ -56,8 +33,9 @@ func TestTenantStaysUntilItsNamespaceIsGone(t *testing.T) {
 
 	w.delete("tenant-root", "a")
 	w.settle()
-	w.requireReason("tenant-root", "a", "Ready", metav1.ConditionFalse, "NamespaceTerminating")
-	require.Contains(t, w.condition("tenant-root", "a", "Ready").Message, "tenant-a to be gone: pods. has 3 resource instances")
+	w.requireReason("tenant-root", "a", "Deleting", metav1.ConditionTrue, "DeletingNamespace")
+	w.requireReason("tenant-root", "a", "Ready", metav1.ConditionFalse, "DeletingNamespace")
+	require.Contains(t, w.condition("tenant-root", "a", "Ready").Message, "namespace tenant-a (pods. has 3 resource instances)")
 
 	slow = w.namespace("tenant-a")
 	slow.Finalizers = nil
@@ -102,7 +80,8 @@ func TestNamespaceTheCacheDoesNotShowIsNotLeftBehind(t *testing.T) {
 	w.settle()
 	w.delete("tenant-root", "a")
 
-	one := &reconciler{client: withoutNamespaces{w.client}, live: w.client, tree: w.tree, log: slog.New(slog.DiscardHandler)}
+	one := w.reconciler()
+	one.client = withoutNamespaces{w.client}
 	w.tree.replace(resolve([]v1alpha1.Tenant{*w.tenant("tenant-root", "root"), *w.tenant("tenant-root", "a")}, nil, nil, w.tree))
 
 	_, err := one.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "tenant-root", Name: "a"}})

@@ -24,7 +24,9 @@ import (
 const (
 	LabelTenantNamespace = "cozystack.io/tenant-namespace"
 	LabelTenantName      = "cozystack.io/tenant-name"
-	labelManagedBy       = "app.kubernetes.io/managed-by"
+	// LabelDeleting is on the namespace of a tenant that is being deleted. Admission lets nothing more be ordered there.
+	LabelDeleting  = "cozystack.io/deleting"
+	labelManagedBy = "app.kubernetes.io/managed-by"
 )
 
 // step is how far one step of bringing a tenant up has come, as its condition tells it.
@@ -103,8 +105,8 @@ func (r *reconciler) getOrCreateNamespace(
 	return namespace, false, nil
 }
 
-// label brings the namespace's labels to what they should be, and takes off those of ancestors and services that no longer
-// hold, whoever put them there: policies trust them.
+// label brings the namespace's labels to what they should be, and takes off those of ancestors, services and deletion that no
+// longer hold, whoever put them there: policies trust them.
 func (r *reconciler) label(ctx context.Context, namespace *corev1.Namespace, labels map[string]string) error {
 	found := namespace.Labels
 
@@ -122,7 +124,7 @@ func (r *reconciler) label(ctx context.Context, namespace *corev1.Namespace, lab
 
 	for key := range found {
 		_, isWanted := labels[key]
-		if !isWanted && isTrusted(key) {
+		if !isWanted && (isTrusted(key) || key == LabelDeleting) {
 			stray[key] = nil
 		}
 	}

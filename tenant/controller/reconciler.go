@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -29,6 +30,10 @@ type reconciler struct {
 	// kinds are those of applications that are served, and applications a cache of their objects.
 	kinds        *kinds
 	applications client.Reader
+	// ordered is what people ordered in tenants' namespaces. It is asked only while a tenant is being deleted.
+	ordered *ordered
+	// now dates the steps of deletions.
+	now func() time.Time
 	// site is what networks are isolated from. Nil: unknown.
 	site *policy.Site
 	log  *slog.Logger
@@ -43,9 +48,11 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.client.Get(ctx, request.NamespacedName, &t); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.metrics.forget(request.NamespacedName)
+
+			return reconcile.Result{}, r.ordered.forget(ctx, request.NamespacedName)
 		}
 
-		return reconcile.Result{}, client.IgnoreNotFound(err)
+		return reconcile.Result{}, err
 	}
 
 	known, isKnown := r.tree.get(request.NamespacedName)
@@ -53,7 +60,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, nil
 	}
 
-	err := r.reconcile(ctx, &t, known)
+	result, err := r.reconcile(ctx, &t, known)
 	if apierrors.IsConflict(err) {
 		// The cache was behind. The object's newer state is on its way, and comes with an event.
 		r.log.DebugContext(ctx, "the tenant changed meanwhile", "tenant", request.String())
@@ -65,37 +72,39 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, fmt.Errorf("reconcile tenant %s: %w", request, err)
 	}
 
-	return reconcile.Result{}, nil
+	return result, nil
 }
 
-func (r *reconciler) reconcile(ctx context.Context, t *v1alpha1.Tenant, known entry) error {
+func (r *reconciler) reconcile(ctx context.Context, t *v1alpha1.Tenant, known entry) (reconcile.Result, error) {
 	isRoot := rulesInput(t).IsRoot()
 
 	switch {
 	case known.isDeleting && !isRoot:
 		return r.takeDown(ctx, t, known)
 	case known.refusal != nil:
-		return r.writeStatus(ctx, t, refusedStatus(t, known.refusal))
+		return reconcile.Result{}, r.writeStatus(ctx, t, known, refusedStatus(t, known.refusal))
 	}
 
 	// Before anything is made for the tenant, so that nothing is left behind when it goes.
 	if !known.isDeleting {
 		if err := r.hold(ctx, t); err != nil {
-			return err
+			return reconcile.Result{}, err
 		}
 	}
 
 	steps, err := r.bring(ctx, t, known.resolved)
 	if err != nil {
-		return err
+		return reconcile.Result{}, err
 	}
 
 	ready, err := r.servicesReady(ctx, known.resolved)
 	if err != nil {
-		return err
+		return reconcile.Result{}, err
 	}
 
-	return errors.Join(r.writeStatus(ctx, t, acceptedStatus(t, known.resolved, ready, steps)), retries(steps))
+	err = r.writeStatus(ctx, t, known, acceptedStatus(t, known.resolved, ready, steps))
+
+	return reconcile.Result{}, errors.Join(err, retries(steps))
 }
 
 // retries is what steps failed at and told.
@@ -177,7 +186,8 @@ func (r *reconciler) patch(ctx context.Context, t, before *v1alpha1.Tenant) erro
 }
 
 // writeStatus writes the status if it says anything new.
-func (r *reconciler) writeStatus(ctx context.Context, t *v1alpha1.Tenant, status v1alpha1.TenantStatus) error {
+func (r *reconciler) writeStatus(ctx context.Context, t *v1alpha1.Tenant, known entry, status v1alpha1.TenantStatus) error {
+	status.Children = int32(known.children)
 	r.metrics.count(client.ObjectKeyFromObject(t), status)
 
 	if equality.Semantic.DeepEqual(t.Status, status) {

@@ -3,6 +3,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -114,10 +115,7 @@ func resolve(
 		t := &tenants[i]
 		one := entries[client.ObjectKeyFromObject(t)]
 		one.uid, one.generation, one.isDeleting = t.UID, t.Generation, !t.DeletionTimestamp.IsZero()
-
-		if one.isDeleting {
-			one.children = children[one.namespace()]
-		}
+		one.children = children[cmp.Or(one.namespace(), t.Status.Namespace)]
 
 		entries[client.ObjectKeyFromObject(t)] = one
 	}
@@ -151,6 +149,7 @@ func rulesInput(t *v1alpha1.Tenant) tenant.Tenant {
 		Runs:            flagsOf(t.Spec),
 		SchedulingClass: t.Spec.SchedulingClass,
 		Bounds:          t.Spec.ResourceQuotas,
+		IsDeleting:      !t.DeletionTimestamp.IsZero(),
 	}
 }
 

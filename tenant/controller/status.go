@@ -73,16 +73,6 @@ func refusedStatus(t *v1alpha1.Tenant, refusal *tenant.Refusal) v1alpha1.TenantS
 	return status
 }
 
-// deletingStatus says what a tenant that is being deleted waits for.
-func deletingStatus(t *v1alpha1.Tenant, reason, message string) v1alpha1.TenantStatus {
-	status := *t.Status.DeepCopy()
-	status.ObservedGeneration = t.Generation
-
-	set(&status, t, v1alpha1.ConditionReady, step{reason: reason, message: message})
-
-	return status
-}
-
 func set(status *v1alpha1.TenantStatus, t *v1alpha1.Tenant, kind string, s step) {
 	state := metav1.ConditionFalse
 	if s.isDone {

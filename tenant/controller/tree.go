@@ -23,7 +23,7 @@ type entry struct {
 	uid        types.UID
 	generation int64
 	isDeleting bool
-	// children is how many Tenants live in the tenant's namespace. Counted only while it is being deleted: nobody else asks.
+	// children is how many Tenants live in the tenant's namespace, accepted or not.
 	children int
 	// resolved is zero if the tenant is refused.
 	resolved tenant.Resolved
@@ -81,6 +81,16 @@ func (t *tree) bounds(namespace string) tenant.Bounds {
 	defer t.mu.RUnlock()
 
 	return t.entries[t.namespaces[namespace]].resolved.Quota.Bounds
+}
+
+// deleting is the tenant with this namespace, if it is being deleted.
+func (t *tree) deleting(namespace string) (types.NamespacedName, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+
+	key := t.namespaces[namespace]
+
+	return key, t.entries[key].isDeleting
 }
 
 // replace takes a new result, tells who listens, and returns the tenants for which it says something new, those nearer to the

@@ -4,7 +4,6 @@ package controller
 
 import (
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/client-go/tools/events"
@@ -42,6 +42,11 @@ type world struct {
 	metrics *metrics
 	changed chan event.TypedGenericEvent[types.NamespacedName]
 	hosts   chan event.TypedGenericEvent[struct{}]
+	// now is what the clock says, and again how soon each tenant wants to be looked at again by the clock.
+	now   time.Time
+	again map[types.NamespacedName]time.Duration
+	// served are the kinds of apps.cozystack.io.
+	served []schema.GroupVersionKind
 	// writes are the calls that would change something on a server, in order.
 	writes []string
 	// fails answers a write in the server's place. Nil: none does.
@@ -69,6 +74,17 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	w := &world{
 		t: t, tree: &tree{}, kinds: &kinds{isKnown: true}, changed: make(chan event.TypedGenericEvent[types.NamespacedName], 1000),
 		hosts: make(chan event.TypedGenericEvent[struct{}], 1),
+		now:   time.Unix(1_800_000_000, 0), again: map[types.NamespacedName]time.Duration{},
+	}
+
+	for _, kind := range []string{"Tenant", "TenantLimits", "Postgres", "Etcd", "Redis"} {
+		w.served = append(w.served, v1alpha1.GroupVersion.WithKind(kind))
+	}
+
+	// Those that have no types here.
+	for _, kind := range append(w.served[2:], releaseOfFlux()) {
+		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
+		scheme.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
 	}
 
 	for i, object := range objects {
@@ -135,15 +151,9 @@ func (w *world) resolver() *resolver {
 }
 
 func (w *world) reconcile(key types.NamespacedName) error {
-	one := &reconciler{
-		client: w.client, live: w.client, kinds: w.kinds, applications: w.client, tree: w.tree, site: w.site, log: slog.New(slog.DiscardHandler),
-		metrics: w.metrics,
-	}
-	if w.events != nil {
-		one.events = w.events
-	}
-
-	_, err := one.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: key})
+	one := w.reconciler()
+	result, err := one.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: key})
+	w.again[key] = result.RequeueAfter
 
 	return err
 }

@@ -20,7 +20,7 @@ func newTenantCommand(streams Streams) *cobra.Command {
 		tenantView(streams, "list", "List all tenants", tenantTable),
 		tenantView(streams, "tree", "Show the tenants as a tree", tenantTree),
 		newTenantShowCommand(streams), newTenantCreateCommand(streams), newTenantKubeconfigCommand(streams),
-		newTenantExplainCommand(streams),
+		newTenantExplainCommand(streams), newTenantDeleteCommand(streams),
 	)
 }
 

@@ -13,23 +13,6 @@ import (
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
-func (w *world) deletionGoesUp(t *testing.T) {
-	w.delete(t, "tenant-root", "alpha")
-	condition := w.awaitReason(t, "tenant-root", "alpha", "Ready", "ChildrenExist")
-	require.Contains(t, condition.Message, "beta")
-	require.Empty(t, w.labels(t, "tenant-alpha")["deleted"])
-
-	w.delete(t, "tenant-alpha", "beta")
-	w.awaitReason(t, "tenant-alpha", "beta", "Ready", "ChildrenExist")
-	w.delete(t, "tenant-alpha-beta", "gamma")
-
-	for _, name := range []string{"tenant-alpha-beta-gamma", "tenant-alpha-beta", "tenant-alpha"} {
-		w.awaitGone(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
-	}
-
-	w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "alpha"}})
-}
-
 func (w *world) rootStays(t *testing.T) {
 	out, err := w.kubectl(t, "delete", "tenant", "root", "--namespace", "tenant-root", "--wait=false")
 	require.Error(t, err, out)
@@ -57,7 +40,13 @@ func (w *world) restartWritesNothing(t *testing.T) {
 	w.awaitReady(t, "tenant-root", "fresh")
 	w.delete(t, "tenant-root", "fresh")
 	w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "fresh"}})
-	require.Equal(t, before, w.versions(t))
+
+	after := w.versions(t)
+	for _, versions := range []map[string]string{before, after} {
+		delete(versions, "tenant-root/root") // it counts its children, and had one more for a moment
+	}
+
+	require.Equal(t, before, after)
 }
 
 // versions are the resource versions of all tenants and of the namespaces made for them.

@@ -44,7 +44,8 @@ func TestTenants(t *testing.T) {
 		t.Run("namespace that was deleted comes back", w.namespaceComesBack) &&
 		t.Run("restart writes nothing", w.restartWritesNothing) &&
 		t.Run("kinds of services go", w.kindsGo) &&
-		t.Run("deletion goes from the leaves up", w.deletionGoesUp) &&
+		t.Run("tenant with children goes with consent only", w.deletionNeedsConsent) &&
+		t.Run("tree of fifty goes from the leaves up", w.treeOfFiftyGoes) &&
 		t.Run("root can not be deleted", w.rootStays) &&
 		t.Run("the controller has no right that it does not use", w.rightsAreUsed)
 	require.True(t, ok, "the parts after the failed one were not run")

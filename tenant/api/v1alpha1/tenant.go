@@ -96,6 +96,12 @@ type TenantStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	Level *int32 `json:"level,omitempty"`
 
+	// Number of tenants right below this one. While there are any, deleting this one needs the annotation
+	// cozystack.io/confirm-delete with the name of this tenant as its value.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Children int32 `json:"children,omitempty"`
+
 	// Who provides each cluster service. Not set until the tenant is accepted.
 	// +optional
 	Services *TenantServices `json:"services,omitempty"`
@@ -183,6 +189,9 @@ const (
 	// ConditionServicesReady says whether the cluster services that the tenant runs itself can be used, by what they say of
 	// themselves, and which volumes of those that it does not run any more are left.
 	ConditionServicesReady = "ServicesReady"
+	// ConditionDeleting is there, and true, while the tenant is being deleted. Its reason is the step, its message says what the
+	// step waits for, and its time is when the step began.
+	ConditionDeleting = "Deleting"
 	// ConditionReady says whether the tenant can be used as its spec asks.
 	ConditionReady = "Ready"
 )
@@ -194,6 +203,9 @@ const (
 	// AnnotationAcceptDataLoss has the volumes of a service deleted that is turned off.
 	AnnotationAcceptDataLoss = "cozystack.io/accept-data-loss"
 )
+
+// AnnotationConfirmDelete agrees to the deletion of a tenant with all tenants below it. Its value is the tenant's name.
+const AnnotationConfirmDelete = "cozystack.io/confirm-delete"
 
 // TenantFinalizer keeps a Tenant until everything made for it is gone.
 const TenantFinalizer = "cozystack.io/tenant"
