@@ -21,8 +21,6 @@ func (w *world) rootStays(t *testing.T) {
 	// Should the policy be away, the controller holds on to it.
 	out, err = w.kubectl(t, "delete", "validatingadmissionpolicybinding", "tenant-root.cozystack.io")
 	require.NoError(t, err, out)
-	out, err = w.kubectl(t, "annotate", "tenant", "root", "--namespace", "tenant-root", "cozystack.io/confirm-delete=root")
-	require.NoError(t, err, out)
 	w.await(t, func() bool {
 		_, err := w.kubectl(t, "delete", "tenant", "root", "--namespace", "tenant-root", "--wait=false")
 

@@ -18,7 +18,7 @@ type tenants struct {
 	resolved map[string]tenant.Resolved
 }
 
-func (t *tenants) IsKnown() bool               { return t.isKnown }
+func (t *tenants) IsKnown() bool         { return t.isKnown }
 func (t *tenants) Listen(func([]string)) {}
 
 func (t *tenants) Resolved(namespace string) (tenant.Resolved, bool) {
