@@ -232,19 +232,3 @@ func settledFirst(a, b bool) int {
 
 	return 1
 }
-
-// countDependents tells each provider who inherits from it, and which applications use it: also those of a tenant that was
-// refused, as what was made before runs on.
-func countDependents(placed []*node, accepted map[string]*node) {
-	slices.SortFunc(placed, func(a, b *node) int { return cmp.Compare(a.resolved.Namespace, b.resolved.Namespace) })
-
-	for _, n := range placed {
-		for service, provision := range n.resolved.Services {
-			if provision.Source == Inherited {
-				accepted[provision.Namespace].resolved.Services[service].Dependents.add(n.resolved.Namespace)
-			}
-		}
-
-		n.countApplications()
-	}
-}
