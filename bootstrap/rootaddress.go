@@ -72,7 +72,7 @@ func addressOf(ctx context.Context, client *kube.Client, service corev1.Service,
 		}
 	}
 	if len(out.Hosts) == 0 || out.Port == 0 {
-		return published{}, fmt.Errorf("Service %s/%s of type %s has no address that is published", service.Namespace, service.Name, service.Spec.Type)
+		return published{}, fmt.Errorf("no address is published: Service %s/%s of type %s has none", service.Namespace, service.Name, service.Spec.Type)
 	}
 	return out, nil
 }

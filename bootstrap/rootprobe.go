@@ -31,7 +31,7 @@ const (
 )
 
 // ingressPage is in the page that ingress-nginx itself answers with where nothing is published at a host.
-var ingressPage = []byte("<center>nginx</center>")
+const ingressPage = "<center>nginx</center>"
 
 // answerOf is what answered at the host of tenant-root.
 type answerOf struct {
@@ -67,7 +67,7 @@ func (p probe) ask(ctx context.Context) (answerOf, error) {
 		return answerOf{}, fmt.Errorf("read the answer of https://%s at %s: %w", p.Host, p.Address, err)
 	}
 	out := answerOf{Status: response.StatusCode, Issuer: p.Leaf.Issuer.String()}
-	out.Empty = response.StatusCode == http.StatusNotFound && bytes.Contains(body, ingressPage)
+	out.Empty = response.StatusCode == http.StatusNotFound && bytes.Contains(body, []byte(ingressPage))
 	switch {
 	case out.Empty:
 	case response.StatusCode >= http.StatusBadRequest:

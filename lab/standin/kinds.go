@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/manifests"
@@ -16,19 +17,39 @@ import (
 // kubernetesVersion is what charts of ours are rendered for.
 const kubernetesVersion = "v1.34.4"
 
-// kinds are those of which our own charts have objects: name of the CRD -> its kind, and the versions that are used. Of all
+// kinds are those of which our own charts, or operators in their stead, have objects: name of the CRD -> its kind, and the versions that are used. Of all
 // others a package file tells no more than plural and group.
 type kinds map[string]kind
 
 type kind struct {
 	name     string
 	versions []string
+	// isOfCluster: objects of the kind are in no namespace.
+	isOfCluster bool
+}
+
+// use notes that a kind is used in a version.
+func (k kinds) use(is schema.GroupVersionKind, isOfCluster bool) {
+	plural, _ := meta.UnsafeGuessKindToResource(is)
+	crd := plural.Resource + "." + plural.Group
+	known := k[crd]
+	known.name = is.Kind
+	known.isOfCluster = known.isOfCluster || isOfCluster
+	if !slices.Contains(known.versions, is.Version) {
+		known.versions = append(known.versions, is.Version)
+	}
+	k[crd] = known
 }
 
 // kindsOf renders our own charts as the plan's packages have them.
 func kindsOf(ctx context.Context, plan *bundles.Plan, own *manifests.Repository) (kinds, error) {
 	out := kinds{}
 	for _, p := range plan.Packages {
+		for _, condition := range p.Health.Conditions {
+			if condition.Live { // made by an operator, and by no chart
+				out.use(schema.FromAPIVersionAndKind(condition.APIVersion, condition.Kind), true)
+			}
+		}
 		if p.Chart.Embedded == "" {
 			continue
 		}
@@ -41,15 +62,7 @@ func kindsOf(ctx context.Context, plan *bundles.Plan, own *manifests.Repository)
 			return nil, err
 		}
 		for _, object := range objects {
-			is := object.GroupVersionKind()
-			plural, _ := meta.UnsafeGuessKindToResource(is)
-			crd := plural.Resource + "." + plural.Group
-			known := out[crd]
-			known.name = is.Kind
-			if !slices.Contains(known.versions, is.Version) {
-				known.versions = append(known.versions, is.Version)
-			}
-			out[crd] = known
+			out.use(object.GroupVersionKind(), false)
 		}
 	}
 	return out, nil
@@ -71,7 +84,7 @@ func (k kinds) of(crd string) (plural, group string, is kind) {
 func (k kinds) definition(crd string) map[string]any {
 	plural, group, is := k.of(crd)
 	scope := "Namespaced"
-	if strings.HasPrefix(crd, "ciliumclusterwidenetworkpolicies.") { // cozy-controller makes one, of the cluster's
+	if is.isOfCluster || strings.HasPrefix(crd, "ciliumclusterwidenetworkpolicies.") { // cozy-controller makes one, of the cluster's
 		scope = "Cluster"
 	}
 	var versions []any
