@@ -33,7 +33,12 @@ func judge(t *testing.T, name string, input map[string]any) string {
 
 func readPolicy(t *testing.T, name string) policy {
 	t.Helper()
-	for _, object := range objects(t, render(t, rendering{name: name, chart: "tenant-admission", namespace: "cozy-system"})) {
+	return readPolicyOf(t, "tenant-admission", name)
+}
+
+func readPolicyOf(t *testing.T, chart, name string) policy {
+	t.Helper()
+	for _, object := range objects(t, render(t, rendering{name: name, chart: chart, namespace: "cozy-system"})) {
 		if object["kind"] != "ValidatingAdmissionPolicy" {
 			continue
 		}
@@ -54,6 +59,7 @@ func (p policy) judge(t *testing.T, input map[string]any) string {
 	variables := map[string]any{}
 	input["variables"] = variables
 	for _, v := range p.Spec.Variables {
+		require.NotContains(t, reservedInCEL(), v.Name, "%s: the API server takes no such name of a variable", p.Metadata.Name)
 		variables[v.Name] = evaluate(t, v.Expression, input)
 	}
 	for _, v := range p.Spec.Validations {
@@ -66,6 +72,14 @@ func (p policy) judge(t *testing.T, input map[string]any) string {
 		return evaluate(t, v.MessageExpression, input).(string)
 	}
 	return ""
+}
+
+// reservedInCEL are the words that are no identifiers: https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax.
+func reservedInCEL() []string {
+	return []string{
+		"false", "in", "null", "true", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop",
+		"package", "namespace", "return", "var", "void", "while",
+	}
 }
 
 func evaluate(t *testing.T, expression string, input map[string]any) any {

@@ -31,6 +31,21 @@ func applicationRenderings() []rendering {
 		{"postgres-all", "postgres", "tenant-alpha", postgresWithAll()},
 		{"kubernetes", "kubernetes", "tenant-alpha", ordered("kubernetes", nil)},
 		{"kubernetes-all", "kubernetes", "tenant-alpha", kubernetesWithAll()},
+		{"ingress", "ingress", "tenant-alpha", ordered("ingress", map[string]any{"whitelist": []any{"192.0.2.0/24", "2001:db8::1"}})},
+		{"ingress-root", "ingress", "tenant-root", ordered("ingress", map[string]any{
+			"issuer": "", "service": map[string]any{"type": "ClusterIP", "externalIPs": []any{"192.0.2.1"}},
+		})},
+		{"monitoring", "monitoring", "tenant-alpha", ordered("monitoring", nil)},
+		{"monitoring-root", "monitoring", "tenant-root", ordered("monitoring", map[string]any{
+			"replicas": 1, "storageClass": "local", "alerts": map[string]any{"webhook": "https://alerts.example.org/"},
+		})},
+		{"seaweedfs", "seaweedfs", "tenant-alpha", ordered("seaweedfs", nil)},
+		{"seaweedfs-small", "seaweedfs", "tenant-alpha", ordered("seaweedfs", map[string]any{
+			"replicas": 1, "copies": 1, "masters": 1, "storageClass": "local", "s3": map[string]any{"replicas": 1, "issuer": ""},
+		})},
+		{"tenant", "tenant", "tenant-alpha", map[string]any{
+			"host": "beta.example.org", "etcd": true, "resourceQuotas": map[string]any{"cpu": 8, "memory": "16Gi"},
+		}},
 	}
 }
 
@@ -129,14 +144,16 @@ func compareDefaults(t *testing.T, path string, schema, values map[string]any) {
 
 // TestChartsOfApplicationsShareTheirText: a chart can't take a template from another one, so each holds a copy.
 func TestChartsOfApplicationsShareTheirText(t *testing.T) {
-	copies, err := filepath.Glob("charts/*/templates/_resources.tpl")
-	require.NoError(t, err)
-	require.NotEmpty(t, copies)
-	want, err := os.ReadFile(copies[0])
-	require.NoError(t, err)
-	for _, name := range copies[1:] {
-		got, err := os.ReadFile(name)
+	for _, shared := range []string{"_resources.tpl", "_application.tpl"} {
+		copies, err := filepath.Glob("charts/*/templates/" + shared)
 		require.NoError(t, err)
-		require.Equal(t, string(want), string(got), name)
+		require.NotEmpty(t, copies)
+		want, err := os.ReadFile(copies[0])
+		require.NoError(t, err)
+		for _, name := range copies[1:] {
+			got, err := os.ReadFile(name)
+			require.NoError(t, err)
+			require.Equal(t, string(want), string(got), name)
+		}
 	}
 }

@@ -56,7 +56,9 @@ func withoutRandom(t *testing.T, first, second string) string {
 }
 
 // makesSecrets says whether a chart makes Secrets of its own: of applications some do, for their users.
-func makesSecrets(chart string) bool { return slices.Contains([]string{"postgres"}, chart) }
+func makesSecrets(chart string) bool {
+	return slices.Contains([]string{"postgres", "seaweedfs"}, chart)
+}
 
 // holding is a cluster that holds Secrets, as far as templates look at it.
 type holding struct{ client dynamic.Interface }

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -27,12 +28,15 @@ func sharedKinds() []client.Object {
 	}
 }
 
+// sharedClusterKinds are those without namespaces.
+func sharedClusterKinds() []client.Object { return []client.Object{&rbacv1.ClusterRoleBinding{}} }
+
 // cacheOptions keeps only what the controller made of kinds that others make too: a cluster may hold tens of thousands.
 func cacheOptions() (cache.Options, error) {
 	ours := cache.ByObject{Label: labels.SelectorFromSet(controller.ManagedLabels())}
 	options := cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: map[client.Object]cache.ByObject{}}
 
-	for _, object := range sharedKinds() {
+	for _, object := range slices.Concat(sharedKinds(), sharedClusterKinds()) {
 		options.ByObject[object] = ours
 	}
 
@@ -52,13 +56,20 @@ func newMapper(scheme *runtime.Scheme) func(*rest.Config, *http.Client) (meta.RE
 	return func(cluster *rest.Config, client *http.Client) (meta.RESTMapper, error) {
 		known := meta.NewDefaultRESTMapper(nil)
 
-		for _, object := range append(sharedKinds(), &corev1.PersistentVolumeClaim{}) {
+		namespaced := append(sharedKinds(), &corev1.PersistentVolumeClaim{})
+
+		for i, object := range slices.Concat(namespaced, sharedClusterKinds()) {
 			kind, err := apiutil.GVKForObject(object, scheme)
 			if err != nil {
 				return nil, fmt.Errorf("find a kind: %w", err)
 			}
 
-			known.Add(kind, meta.RESTScopeNamespace)
+			scope := meta.RESTScopeNamespace
+			if i >= len(namespaced) {
+				scope = meta.RESTScopeRoot
+			}
+
+			known.Add(kind, scope)
 		}
 
 		asked, err := apiutil.NewDynamicRESTMapper(cluster, client)

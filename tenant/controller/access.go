@@ -23,6 +23,10 @@ func (r *reconciler) ensureAccess(ctx context.Context, _ *v1alpha1.Tenant, resol
 		}
 	}
 
+	if err := r.ensureClusterAccess(ctx, resolved); err != nil {
+		return step{}, err
+	}
+
 	return step{isDone: true, reason: v1alpha1.ConditionAccessReady}, nil
 }
 

@@ -66,7 +66,7 @@ func TestNothingIsWrittenTwice(t *testing.T) {
 		made("tenant-foo", "bar", v1alpha1.TenantSpec{Etcd: true}), made("tenant-root", "nohost", v1alpha1.TenantSpec{Host: "org"}))
 
 	require.Equal(t, []string{
-		"patch tenant-foo/bar", "create /tenant-foo-bar", "status tenant-foo/bar",
+		"patch tenant-foo/bar", "create /tenant-foo-bar", "apply /tenant-services-cluster:tenant-foo-bar", "status tenant-foo/bar",
 		"patch tenant-root/foo", "create /tenant-foo", "status tenant-root/foo",
 		"status tenant-root/nohost",
 		"patch tenant-root/root", "apply /tenant-root", "status tenant-root/root",

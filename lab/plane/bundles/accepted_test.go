@@ -23,7 +23,7 @@ func (w *world) objectsAreAccepted(t *testing.T, plan *bundles.Plan) {
 	t.Helper()
 	for _, p := range plan.Packages {
 		if p.Chart.Embedded != "" {
-			w.areAccepted(t, p, w.rendered(t, p))
+			w.areAccepted(t, p, w.rendered(t, p), metav1.DryRunAll)
 		}
 	}
 }
@@ -38,7 +38,8 @@ func (w *world) rendered(t *testing.T, p bundles.Package) []*unstructured.Unstru
 	return objects
 }
 
-func (w *world) areAccepted(t *testing.T, p bundles.Package, objects []*unstructured.Unstructured) {
+// areAccepted applies objects; with metav1.DryRunAll nothing is kept.
+func (w *world) areAccepted(t *testing.T, p bundles.Package, objects []*unstructured.Unstructured, dryRun ...string) {
 	t.Helper()
 	groups, err := restmapper.GetAPIGroupResources(w.kube.Discovery())
 	require.NoError(t, err)
@@ -58,7 +59,7 @@ func (w *world) areAccepted(t *testing.T, p bundles.Package, objects []*unstruct
 		require.NoError(t, err)
 		_, err = w.dynamic.Resource(mapping.Resource).Namespace(namespace).Patch(t.Context(), object.GetName(), types.ApplyPatchType, text,
 			metav1.PatchOptions{
-				DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict, FieldManager: "accepted", Force: &force,
+				DryRun: dryRun, FieldValidation: metav1.FieldValidationStrict, FieldManager: "accepted", Force: &force,
 			})
 		require.NoError(t, err, "%s: %s %s", p.Name, object.GetKind(), object.GetName())
 	}

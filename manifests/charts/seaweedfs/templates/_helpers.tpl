@@ -1,0 +1,115 @@
+{{- define "seaweedfs.labels" -}}
+app.kubernetes.io/name: seaweedfs
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- /* Takes a list of the root context and the part. */ -}}
+{{- define "seaweedfs.selector" -}}
+app.kubernetes.io/name: seaweedfs
+app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end -}}
+
+{{- define "seaweedfs.masters" -}}
+{{- $masters := list }}
+{{- range $i := until (int .Values.masters) }}
+{{- $masters = append $masters (printf "seaweedfs-master-%d.seaweedfs-master.%s:9333" $i $.Release.Namespace) }}
+{{- end }}
+{{- join "," $masters }}
+{{- end -}}
+
+{{- /* How many more servers in the same rack have each object, in the last of three digits. */ -}}
+{{- define "seaweedfs.replication" -}}
+{{ printf "00%d" (sub (int .Values.copies) 1) }}
+{{- end -}}
+
+{{- /* The name of a pod, and nothing that it must not do. Takes a list of the root context and the part. */ -}}
+{{- define "seaweedfs.container" -}}
+image: docker.io/chrislusf/seaweedfs:{{ (index . 0).Chart.AppVersion }}
+command: [/usr/bin/weed]
+workingDir: /data
+env:
+  - name: POD_NAME
+    valueFrom: {fieldRef: {fieldPath: metadata.name}}
+resources:
+  {{- include "resources" (list (index . 0) (index . 0).Values.resources) | nindent 2 }}
+securityContext:
+  allowPrivilegeEscalation: false
+  capabilities:
+    drop: [ALL]
+{{- end -}}
+
+{{- define "seaweedfs.pod" -}}
+# It asks no API of Kubernetes.
+automountServiceAccountToken: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 1000
+  runAsGroup: 1000
+  fsGroup: 1000
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "seaweedfs.selector" . | nindent 8 }}
+{{- end -}}
+
+{{- /* Takes a list of the root context and the size. */ -}}
+{{- define "seaweedfs.claims" -}}
+volumeClaimTemplates:
+  - apiVersion: v1
+    kind: PersistentVolumeClaim
+    metadata:
+      name: data
+      labels:
+        {{- include "application" (index . 0) | nindent 8 }}
+    spec:
+      accessModes: [ReadWriteOnce]
+      {{- with (index . 0).Values.storageClass }}
+      storageClassName: {{ . | quote }}
+      {{- end }}
+      resources:
+        requests:
+          storage: {{ index . 1 }}
+{{- end -}}
+
+{{- /* A Service that gives each pod of a part a name, ready or not. Takes a list of the root context, the part, and its ports. */ -}}
+{{- define "seaweedfs.headless" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  name: seaweedfs-{{ index . 1 }}
+  namespace: {{ (index . 0).Release.Namespace }}
+  labels:
+    {{- include "seaweedfs.labels" (index . 0) | nindent 4 }}
+spec:
+  clusterIP: None
+  publishNotReadyAddresses: true
+  selector:
+    {{- include "seaweedfs.selector" . | nindent 4 }}
+  ports:
+    - {name: http, port: {{ index . 2 }}, protocol: TCP}
+    - {name: grpc, port: {{ add 10000 (index . 2) }}, protocol: TCP}
+{{- end -}}
+
+{{- /* Takes a list of the root context and the part. */ -}}
+{{- define "seaweedfs.disruption" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: seaweedfs-{{ index . 1 }}
+  namespace: {{ (index . 0).Release.Namespace }}
+  labels:
+    {{- include "seaweedfs.labels" (index . 0) | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels:
+      {{- include "seaweedfs.selector" . | nindent 6 }}
+{{- end -}}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cozystack/cozy-install/tenant"
+)
+
+// clusterRole is the ClusterRole, of chart tenant-applications, with what the account that runs cluster services may do outside
+// of namespaces.
+const clusterRole = "tenant-services-cluster"
+
+// ensureClusterAccess lets the account that runs the cluster services of a tenant make the few objects of theirs that have no
+// namespace, such as the class of an ingress. It is given with the first service and stays until the namespace goes, as a
+// service that was turned off has to take its objects away; a policy of chart tenant-applications holds the account to the
+// names of its own tenant.
+func (r *reconciler) ensureClusterAccess(ctx context.Context, resolved tenant.Resolved) error {
+	isOwn := func(p tenant.Provision) bool { return p.Source == tenant.Own }
+	if !slices.ContainsFunc(resolved.Services[:], isOwn) {
+		return nil
+	}
+
+	namespace := &corev1.Namespace{}
+	if err := r.client.Get(ctx, client.ObjectKey{Name: resolved.Namespace}, namespace); err != nil {
+		return fmt.Errorf("get namespace %s: %w", resolved.Namespace, err)
+	}
+
+	return r.keep(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: clusterRole + ":" + resolved.Namespace,
+			// It goes with the namespace.
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Namespace", Name: namespace.Name, UID: namespace.UID}},
+		},
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole},
+		Subjects: []rbacv1.Subject{{
+			Kind: rbacv1.ServiceAccountKind, Namespace: resolved.Namespace, Name: tenant.ServiceAccount,
+		}},
+	})
+}
