@@ -5,11 +5,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/cozystack/cozy-install/lab/fleet"
+	"github.com/cozystack/cozy-install/lab/load"
 )
 
 // The limits that the product promises.
@@ -20,11 +19,6 @@ const (
 
 // head explains the columns, and says how busy the machine was before.
 func head(speed float64) string {
-	load := "unknown"
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		load = strings.Join(strings.Fields(string(text))[:3], " ")
-	}
-
 	return fmt.Sprintf(`cozy-install up on simulated machines over loopback, from power-on until every node has registered in Kubernetes. The
 machines' clock runs at %g times the speed of the world, on the same processors. Load average before: %s.
 A node's own time is from power-on to maintenance mode, from its config until its containers can run, and from etcd's bootstrap
@@ -33,7 +27,7 @@ bootstrap, and for the program to see that it is up.
 
 | nodes | up s | slowest node's own s | its waits s | overhead | limit | peak memory MiB | limit | up's CPU s |
 |---|---|---|---|---|---|---|---|---|
-`, speed, load)
+`, speed, load.Average())
 }
 
 // report is what a bring-up came to.

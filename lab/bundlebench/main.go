@@ -16,9 +16,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/cozystack/cozy-install/lab/load"
 )
 
 func main() {
@@ -44,7 +45,7 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 
-	fmt.Fprintf(out, "Bundle %s with stand-ins on the lab's control plane. Load average before: %s.\n", *bundle, load())
+	fmt.Fprintf(out, "Bundle %s with stand-ins on the lab's control plane. Load average before: %s.\n", *bundle, load.Average())
 
 	own, objects, err := runProduct(ctx, *bundle)
 	if err != nil {
@@ -54,7 +55,7 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	fmt.Fprint(out, own)
 
 	if *alone {
-		fmt.Fprintf(out, "\nThe same by Flux alone. Load average before: %s.\n", load())
+		fmt.Fprintf(out, "\nThe same by Flux alone. Load average before: %s.\n", load.Average())
 
 		took, err := runFluxAlone(ctx, *bundle, objects)
 		if err != nil {
@@ -66,14 +67,4 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	}
 
 	return own.missed()
-}
-
-// load is how busy the machine is.
-func load() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-
-	return strings.Join(strings.Fields(string(text))[:3], " ")
 }

@@ -36,14 +36,9 @@ func tail(path string) string {
 
 // startController runs the program with the rights of its own account only.
 func (r *rig) startController(ctx context.Context, group *errgroup.Group, dir string) error {
-	config, err := clientcmd.LoadFromFile(r.plane.Kubeconfig())
+	config, err := r.plane.ConfigAs(systemNamespace, "cozy-controller")
 	if err != nil {
 		return err
-	}
-
-	for _, user := range config.AuthInfos {
-		user.Impersonate = "system:serviceaccount:" + systemNamespace + ":cozy-controller"
-		user.ImpersonateGroups = []string{"system:serviceaccounts", "system:serviceaccounts:" + systemNamespace, "system:authenticated"}
 	}
 
 	kubeconfig, program := filepath.Join(dir, "kubeconfig"), filepath.Join(dir, "cozy-controller")

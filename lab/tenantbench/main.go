@@ -21,6 +21,8 @@ import (
 
 	"github.com/go-logr/logr"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/cozystack/cozy-install/lab/load"
 )
 
 func main() {
@@ -55,7 +57,7 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 			return fmt.Errorf("--sizes: %q: want a number of tenants, at least 1", text)
 		}
 
-		fmt.Fprintf(out, "%d tenants. Load average before: %s.\n", size, load())
+		fmt.Fprintf(out, "%d tenants. Load average before: %s.\n", size, load.Average())
 
 		one, err := measureSize(ctx, size)
 		if err != nil {
@@ -68,14 +70,4 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	fmt.Fprint(out, all)
 
 	return all.missed()
-}
-
-// load is how busy the machine is.
-func load() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-
-	return strings.Join(strings.Fields(string(text))[:3], " ")
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/bootstrap/wait"
-	"github.com/cozystack/cozy-install/bundles"
+	"github.com/cozystack/cozy-install/lab/owncharts"
 	"github.com/cozystack/cozy-install/lab/plane"
 	"github.com/cozystack/cozy-install/manifests"
 	"github.com/cozystack/cozy-install/tenant"
@@ -128,8 +127,13 @@ func (r *rig) assemble(ctx context.Context, group *errgroup.Group, dir string) e
 		return fmt.Errorf("create namespace %s: %w", systemNamespace, err)
 	}
 
+	own, err := manifests.NewRepository(manifests.Charts())
+	if err != nil {
+		return err
+	}
+
 	for _, chart := range []string{"cozy-controller", "tenant-api", "tenant-admission", "tenant-roles"} {
-		if err := r.install(ctx, chart); err != nil {
+		if err := r.install(ctx, own, chart); err != nil {
 			return err
 		}
 	}
@@ -144,35 +148,13 @@ func (r *rig) assemble(ctx context.Context, group *errgroup.Group, dir string) e
 }
 
 // install applies what a chart makes, but for what would run in pods.
-func (r *rig) install(ctx context.Context, chart string) error {
-	repository, err := manifests.NewRepository(manifests.Charts())
-	if err != nil {
-		return err
-	}
-
-	version, err := repository.Version(chart)
-	if err != nil {
-		return err
-	}
-
-	archive, err := repository.Archive(chart)
-	if err != nil {
-		return err
-	}
-
-	objects, err := bundles.Render(ctx, bundles.Package{
-		Name: chart, Release: chart, Namespace: systemNamespace,
-		Chart: bundles.Chart{Embedded: chart, Version: version},
-	}, archive, "v1.34.4")
+func (r *rig) install(ctx context.Context, own *manifests.Repository, chart string) error {
+	objects, err := owncharts.Objects(ctx, own, chart, systemNamespace)
 	if err != nil {
 		return err
 	}
 
 	for _, object := range objects {
-		if slices.Contains([]string{"Deployment", "Service"}, object.GetKind()) {
-			continue
-		}
-
 		err := r.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("tenantbench"), client.ForceOwnership)
 		if err != nil {
 			return fmt.Errorf("apply %s %s of chart %s: %w", object.GetKind(), object.GetName(), chart, err)

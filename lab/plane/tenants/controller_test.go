@@ -29,13 +29,8 @@ type process struct {
 func (w *world) startController(t *testing.T) {
 	t.Helper()
 
-	config, err := clientcmd.LoadFromFile(w.plane.Kubeconfig())
+	config, err := w.plane.ConfigAs(systemNamespace, "cozy-controller")
 	require.NoError(t, err)
-
-	for _, user := range config.AuthInfos {
-		user.Impersonate = "system:serviceaccount:" + systemNamespace + ":cozy-controller"
-		user.ImpersonateGroups = []string{"system:serviceaccounts", "system:serviceaccounts:" + systemNamespace, "system:authenticated"}
-	}
 
 	for _, cluster := range config.Clusters {
 		cluster.Server, cluster.CertificateAuthorityData = w.requests.url, nil

@@ -3,28 +3,22 @@
 package tenants
 
 import (
-	"bytes"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/stretchr/testify/require"
-	"helm.sh/helm/v3/pkg/action"
-	"helm.sh/helm/v3/pkg/chart/loader"
-	"helm.sh/helm/v3/pkg/chartutil"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
+	"github.com/cozystack/cozy-install/lab/owncharts"
 	"github.com/cozystack/cozy-install/lab/plane"
 	"github.com/cozystack/cozy-install/manifests"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
@@ -95,27 +89,10 @@ func (w *world) install(t *testing.T, chart string) {
 	repository, err := manifests.NewRepository(manifests.Charts())
 	require.NoError(t, err)
 
-	archive, err := repository.Archive(chart)
+	objects, err := owncharts.Objects(t.Context(), repository, chart, systemNamespace)
 	require.NoError(t, err)
 
-	loaded, err := loader.LoadArchive(bytes.NewReader(archive))
-	require.NoError(t, err)
-
-	render := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
-	render.ClientOnly, render.DryRun, render.ReleaseName, render.Namespace = true, true, chart, systemNamespace
-	render.KubeVersion = &chartutil.KubeVersion{Version: "v1.34.4", Major: "1", Minor: "34"}
-
-	release, err := render.Run(loaded, nil)
-	require.NoError(t, err)
-
-	for document := range strings.SplitSeq("\n"+release.Manifest, "\n---\n") {
-		object := &unstructured.Unstructured{}
-		require.NoError(t, yaml.Unmarshal([]byte(document), &object.Object), document)
-
-		if len(object.Object) == 0 || object.GetKind() == "Deployment" || object.GetKind() == "Service" {
-			continue
-		}
-
+	for _, object := range objects {
 		require.NoError(t, w.client.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object),
 			client.FieldOwner("test"), client.ForceOwnership), "%s %s", object.GetKind(), object.GetName())
 	}
