@@ -51,6 +51,17 @@ func (s Service) Kind() string {
 	return ""
 }
 
+// ServiceOf is the service that objects of a kind run. False: they run none.
+func ServiceOf(kind string) (Service, bool) {
+	for _, service := range Services() {
+		if service.Kind() == kind {
+			return service, true
+		}
+	}
+
+	return 0, false
+}
+
 // Flags says of each service whether a tenant runs it, indexed by Service.
 type Flags [ServiceCount]bool
 

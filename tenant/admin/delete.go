@@ -130,10 +130,11 @@ func (l *Leaving) findOrdered(ctx context.Context, typed kubernetes.Interface, c
 
 		for i := range list.Items {
 			one := Ordered{list.Items[i].GetNamespace(), resource.Kind, list.Items[i].GetName()}
+			_, isService := tenant.ServiceOf(one.Kind)
 
 			switch {
 			case !slices.Contains(l.Tenants, one.Namespace):
-			case isServiceKind(one.Kind):
+			case isService:
 				l.Services = append(l.Services, one)
 			default:
 				l.Applications = append(l.Applications, one)
@@ -142,17 +143,6 @@ func (l *Leaving) findOrdered(ctx context.Context, typed kubernetes.Interface, c
 	}
 
 	return nil
-}
-
-// isServiceKind says whether objects of a kind run a cluster service.
-func isServiceKind(kind string) bool {
-	for _, service := range tenant.Services() {
-		if service.Kind() == kind {
-			return true
-		}
-	}
-
-	return false
 }
 
 // releaseOf is the HelmRelease that makes a tenant, by the name that such releases have.

@@ -44,11 +44,11 @@ func Check(of *definition.ApplicationDefinition) error {
 	}
 
 	for _, one := range tenant.Services() {
-		switch isOfService := kind.Kind == ServiceKind(one); {
+		switch isOfService := kind.Kind == one.Kind(); {
 		case isOfService && service != one.String():
 			refuse("spec.service", service, "kind %s runs the cluster service %s", kind.Kind, one)
 		case !isOfService && service == one.String():
-			refuse("spec.application.kind", kind.Kind, "the kind that runs %s is %s", one, ServiceKind(one))
+			refuse("spec.application.kind", kind.Kind, "the kind that runs %s is %s", one, one.Kind())
 		}
 	}
 
@@ -68,24 +68,6 @@ func Check(of *definition.ApplicationDefinition) error {
 	}
 
 	return errors.Join(all...)
-}
-
-// ServiceKind is the kind whose objects run a cluster service.
-//
-//	etcd -> Etcd, monitoring -> Monitoring, ingress -> Ingress, seaweedfs -> SeaweedFS
-func ServiceKind(service tenant.Service) string {
-	switch service {
-	case tenant.Etcd:
-		return "Etcd"
-	case tenant.Monitoring:
-		return "Monitoring"
-	case tenant.Ingress:
-		return "Ingress"
-	case tenant.SeaweedFS:
-		return "SeaweedFS"
-	}
-
-	return ""
 }
 
 // releaseVariable and nameVariable stand for the names of the release and of the object in the names of credentials.

@@ -119,7 +119,7 @@ func (o *ordered) kinds(of class) ([]schema.GroupVersionKind, error) {
 	var kinds []schema.GroupVersionKind
 
 	for _, kind := range served {
-		isService := isServiceKind(kind)
+		_, isService := tenant.ServiceOf(kind)
 		isOurs := kind == v1alpha1.TenantKind || kind == v1alpha1.TenantLimitsKind
 
 		if !isOurs && isService == (of == services) {
@@ -130,17 +130,6 @@ func (o *ordered) kinds(of class) ([]schema.GroupVersionKind, error) {
 	slices.SortFunc(kinds, func(a, b schema.GroupVersionKind) int { return strings.Compare(a.Kind, b.Kind) })
 
 	return kinds, nil
-}
-
-// isServiceKind says whether objects of a kind run a cluster service.
-func isServiceKind(kind string) bool {
-	for _, service := range tenant.Services() {
-		if service.Kind() == kind {
-			return true
-		}
-	}
-
-	return false
 }
 
 // attend watches a kind, and returns when all of its objects are known.

@@ -47,7 +47,7 @@ func (s *Services) Listen(heard func(application.Provider)) {
 
 // State reads a cache. A kind whose cache is still filling up counts as not published; whoever listens is told when it is.
 func (s *Services) State(ctx context.Context, of application.Provider) (ServiceState, error) {
-	one, isServed := s.world.kinds.get(application.ServiceKind(of.Service))
+	one, isServed := s.world.kinds.get(of.Service.Kind())
 	if !isServed || one.definition == nil || !s.world.watches.isFilled(one.gvk()) {
 		return ServiceState{}, nil
 	}
@@ -135,15 +135,4 @@ func (s *Services) tell(provider application.Provider) {
 	}
 
 	s.world.waves.add(wave{service: provider.Service.String(), providedBy: provider.Namespace})
-}
-
-// serviceOf is the service that objects of a kind run. False: they are ordinary applications.
-func serviceOf(one kind) (tenant.Service, bool) {
-	for _, service := range tenant.Services() {
-		if application.ServiceKind(service) == one.name {
-			return service, true
-		}
-	}
-
-	return 0, false
 }

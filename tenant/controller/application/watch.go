@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
 )
@@ -61,7 +62,7 @@ func (w *world) withdraw(ctx context.Context, one kind) error {
 		return err
 	}
 
-	if service, isService := serviceOf(one); isService {
+	if service, isService := tenant.ServiceOf(one.name); isService {
 		w.services.tell(application.Provider{Service: service})
 	}
 
@@ -71,7 +72,6 @@ func (w *world) withdraw(ctx context.Context, one kind) error {
 // objectChanged wakes an application that changed, and whoever it concerns.
 func (w *world) objectChanged(name string) func(was, is client.Object) {
 	return func(was, is client.Object) {
-		one := kind{name: name}
 		before, now := fieldsOf(was), fieldsOf(is)
 
 		present := now
@@ -85,7 +85,7 @@ func (w *world) objectChanged(name string) func(was, is client.Object) {
 			w.namespaces.add(named(present.GetNamespace()))
 		}
 
-		if service, isService := serviceOf(one); isService {
+		if service, isService := tenant.ServiceOf(name); isService {
 			w.services.heard(service, before, now)
 		}
 	}

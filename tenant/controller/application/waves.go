@@ -55,7 +55,7 @@ func (w *waver) Reconcile(ctx context.Context, of wave) (reconcile.Result, error
 			return reconcile.Result{}, err
 		}
 
-		if service, isService := serviceOf(one); isService && of == (wave{kind: one.name}) {
+		if service, isService := tenant.ServiceOf(one.name); isService && of == (wave{kind: one.name}) {
 			w.services.tell(application.Provider{Service: service})
 		}
 	}

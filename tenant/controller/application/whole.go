@@ -52,7 +52,7 @@ func (w *world) seesServices(one kind) bool {
 			continue
 		}
 
-		runs, isServed := w.kinds.get(application.ServiceKind(service))
+		runs, isServed := w.kinds.get(service.Kind())
 		if isServed && !w.watches.isFilled(runs.gvk()) {
 			return false
 		}
