@@ -5,7 +5,6 @@ package bootstrap
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
@@ -31,7 +30,7 @@ func (b *bringup) removeDisabled(ctx context.Context, tell phase.Tell) error {
 }
 
 func (b *bringup) disabled() bundles.RemovalWish {
-	return bundles.RemovalWish{Off: true, AcceptLoss: slices.Contains(b.opts.Accept, RiskDataLoss)}
+	return bundles.RemovalWish{Off: true, AcceptLoss: b.accepts(RiskDataLoss)}
 }
 
 // disabledSteps are what removeDisabled would do. A cluster that is not there yet has nothing to remove.

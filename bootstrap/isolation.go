@@ -3,9 +3,9 @@
 package bootstrap
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/bits"
-	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -137,7 +137,7 @@ func rangePrefixes(text string) []netip.Prefix {
 	for from <= to {
 		// As large as the first address is aligned to, and as what is left has room for.
 		zeros := min(bits.TrailingZeros64(from|1<<32), bits.Len64(to-from+1)-1)
-		addr := netip.AddrFrom4([4]byte{byte(from >> 24), byte(from >> 16), byte(from >> 8), byte(from)})
+		addr := netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(from))))
 		out = append(out, netip.PrefixFrom(addr, 32-zeros))
 		from += 1 << zeros
 	}
@@ -146,6 +146,6 @@ func rangePrefixes(text string) []netip.Prefix {
 
 // number is an IPv4 address as one.
 func number(addr netip.Addr) uint32 {
-	b := net.IP(addr.AsSlice()).To4()
-	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+	four := addr.As4()
+	return binary.BigEndian.Uint32(four[:])
 }

@@ -91,7 +91,7 @@ func (b *bringup) isolationSeen(network kube.Network, enforcement kube.Enforceme
 // requireIsolation is takeIsolation, and an error where tenants are not isolated and nobody accepted that.
 func (b *bringup) requireIsolation(ctx context.Context, client *kube.Client) error {
 	why, err := b.takeIsolation(ctx, client)
-	if err != nil || why == "" || slices.Contains(b.opts.Accept, RiskNoIsolation) {
+	if err != nil || why == "" || b.accepts(RiskNoIsolation) {
 		return err
 	}
 	return &NoIsolationError{Why: why}
@@ -108,7 +108,7 @@ func (b *bringup) isolationSteps(ctx context.Context, client *kube.Client) []str
 	switch {
 	case err != nil:
 		return []string{"what isolates tenants can't be told: " + err.Error()}
-	case why != "" && slices.Contains(b.opts.Accept, RiskNoIsolation):
+	case why != "" && b.accepts(RiskNoIsolation):
 		return []string{"isolate no tenant, which was accepted: " + why}
 	case why != "":
 		return []string{"stop, for tenants would not be isolated, and --accept-risk " + RiskNoIsolation + " is not given: " + why}

@@ -69,3 +69,6 @@ func confirmed[Plan any](ask func(Plan) error, plan Plan) error {
 	}
 	return ask(plan)
 }
+
+// accepts says whether a person accepted a risk for the whole run.
+func (b *bringup) accepts(risk string) bool { return slices.Contains(b.opts.Accept, risk) }

@@ -21,7 +21,7 @@ const firstAccess = 24 * time.Hour
 
 // giveFirstAccess writes the kubeconfig of the first administrator of tenant-root, with a token that ends.
 func (b *bringup) giveFirstAccess(ctx context.Context, client *kube.Client) error {
-	if b.assertFirstAccess(ctx) != nil {
+	if b.assertFirstAccess() != nil {
 		tenants, err := admin.List(ctx, client.Dynamic)
 		if err != nil {
 			return err
@@ -45,7 +45,7 @@ func (b *bringup) giveFirstAccess(ctx context.Context, client *kube.Client) erro
 }
 
 // assertFirstAccess checks that the file is there, and young enough to be of use.
-func (b *bringup) assertFirstAccess(context.Context) error {
+func (b *bringup) assertFirstAccess() error {
 	info, err := os.Stat(b.dir.Path(workdir.RootKubeconfigFile))
 	if err != nil {
 		return fmt.Errorf("look for the first administrator's kubeconfig: %w", err)

@@ -59,7 +59,7 @@ func (b *bringup) setIngress(ctx context.Context, say phase.Say, client *kube.Cl
 		return nil
 	}
 	name := tenant.Ingress.String()
-	resource, kind := serviceKind(name)
+	resource, kind := serviceResource(tenant.Ingress), tenant.Ingress.Kind()
 	err := b.await(ctx, say, kind+"/"+name+" of tenant-root", askTimeout, func(ctx context.Context) error {
 		_, err := client.Get(ctx, resource, tenant.RootNamespace, name)
 		return err

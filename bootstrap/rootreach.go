@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/cozystack/cozy-install/bootstrap/kube"
@@ -131,9 +130,4 @@ func (b *bringup) reachRoot(ctx context.Context, say phase.Say, client *kube.Cli
 		return &UnreachedRootError{Err: err, Records: recordsOf(b.site.Domain, at), ACME: b.site.Certificates.ACME != nil}
 	}
 	return err
-}
-
-// accepts says whether a person accepted a risk.
-func (b *bringup) accepts(risk string) bool {
-	return slices.Contains(b.opts.Accept, risk) || slices.Contains(b.accepted, risk)
 }

@@ -67,20 +67,27 @@ var (
 // rootSteps is what a preview says of it.
 func (b *bringup) rootSteps() []string {
 	made := fmt.Sprintf("create Tenant/%s in namespace %s with host %s", tenant.RootName, tenant.RootNamespace, b.site.Domain)
-	flags := rootFlags(b.site)
-	if len(flags) == 0 {
-		return []string{made, "publish nothing: there is no ingress in " + tenant.RootNamespace}
+	steps := []string{made}
+	if services := rootServices(b.site); len(services) > 0 {
+		steps = []string{made + " and " + flagsOf(services), "wait until its services are ready"}
 	}
-	steps := []string{made + " and " + strings.Join(flags, ", "), "wait until its services are ready"}
 	if !b.hasIngress() {
 		return append(steps, "publish nothing: there is no ingress in "+tenant.RootNamespace)
 	}
 	return append(steps, "ask its ingress for https://"+b.site.Domain)
 }
 
-// rootFlags are the services that the site file turns on in tenant-root.
-func rootFlags(s *site.Site) []string {
-	var on []string
+func flagsOf(services []tenant.Service) string {
+	names := make([]string, len(services))
+	for i, service := range services {
+		names[i] = service.String()
+	}
+	return strings.Join(names, ", ")
+}
+
+// rootServices are those that the site file turns on in tenant-root.
+func rootServices(s *site.Site) []tenant.Service {
+	var on []tenant.Service
 	if s.TenantRoot == nil {
 		return nil
 	}
@@ -94,14 +101,14 @@ func rootFlags(s *site.Site) []string {
 		{tenant.SeaweedFS, s.TenantRoot.SeaweedFS},
 	} {
 		if flag.on {
-			on = append(on, flag.service.String())
+			on = append(on, flag.service)
 		}
 	}
 	return on
 }
 
 func (b *bringup) hasIngress() bool {
-	return slices.Contains(rootFlags(b.site), tenant.Ingress.String())
+	return slices.Contains(rootServices(b.site), tenant.Ingress)
 }
 
 // applyTenantRoot makes the namespace and the tenant, or changes their fields that the site file speaks of. A flag that the site file
@@ -115,8 +122,8 @@ func (b *bringup) applyTenantRoot(ctx context.Context, client *kube.Client) erro
 		return err
 	}
 	spec := map[string]any{"host": b.site.Domain}
-	for _, flag := range rootFlags(b.site) {
-		spec[flag] = true
+	for _, service := range rootServices(b.site) {
+		spec[service.String()] = true
 	}
 	root := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": v1alpha1.GroupVersion.String(), "kind": v1alpha1.TenantKind,
@@ -142,13 +149,17 @@ func (e *RefusedRootError) Hint() string {
 	return "make domain and tenantRoot of the site file agree with it; who uses a service: cozy-install tenant show " + tenant.RootName
 }
 
-// assertTenantRoot checks that the root tenant is as the site file has it, and Ready.
-func (b *bringup) assertTenantRoot(ctx context.Context) error {
+func (b *bringup) getRoot(ctx context.Context) (*unstructured.Unstructured, error) {
 	client, err := b.kube()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	root, err := client.Get(ctx, tenants, tenant.RootNamespace, tenant.RootName)
+	return client.Get(ctx, tenants, tenant.RootNamespace, tenant.RootName)
+}
+
+// assertTenantRoot checks that the root tenant is as the site file has it, and Ready.
+func (b *bringup) assertTenantRoot(ctx context.Context) error {
+	root, err := b.getRoot(ctx)
 	if err != nil {
 		return err
 	}
@@ -159,7 +170,8 @@ func (b *bringup) assertRoot(root *unstructured.Unstructured) error {
 	if host, _, _ := unstructured.NestedString(root.Object, "spec", "host"); host != b.site.Domain {
 		return fmt.Errorf("tenant %s: its host is %q, the site's domain is %q", tenant.RootName, host, b.site.Domain)
 	}
-	for _, flag := range rootFlags(b.site) {
+	for _, service := range rootServices(b.site) {
+		flag := service.String()
 		if on, _, _ := unstructured.NestedBool(root.Object, "spec", flag); !on {
 			return fmt.Errorf("tenant %s: spec.%s is off, the site file has it on", tenant.RootName, flag)
 		}
@@ -169,18 +181,14 @@ func (b *bringup) assertRoot(root *unstructured.Unstructured) error {
 
 // assertRootDone checks all that the phase does. A flag that went from the site file is seen by what is still ours of the tenant.
 func (b *bringup) assertRootDone(ctx context.Context) error {
-	client, err := b.kube()
-	if err != nil {
-		return err
-	}
-	root, err := client.Get(ctx, tenants, tenant.RootNamespace, tenant.RootName)
+	root, err := b.getRoot(ctx)
 	if err != nil {
 		return err
 	}
 	if err := b.assertRoot(root); err != nil {
 		return err
 	}
-	if flag := staleFlag(root, rootFlags(b.site)); flag != "" {
+	if flag := staleFlag(root, rootServices(b.site)); flag != "" {
 		return fmt.Errorf("tenant %s: spec.%s was set by an earlier run, and the site file does not have it any more", tenant.RootName, flag)
 	}
 	if err := b.assertRootIsolated(root); err != nil {
@@ -189,7 +197,7 @@ func (b *bringup) assertRootDone(ctx context.Context) error {
 	if b.hasIngress() {
 		return errors.New("the ingress is to be asked again") // each run says what answers
 	}
-	if err := b.assertFirstAccess(ctx); err != nil {
+	if err := b.assertFirstAccess(); err != nil {
 		return err
 	}
 	b.root = &Root{Host: b.site.Domain, Unpublished: unpublished, Kubeconfig: b.dir.Path(workdir.RootKubeconfigFile)}
@@ -197,14 +205,14 @@ func (b *bringup) assertRootDone(ctx context.Context) error {
 }
 
 // staleFlag is a flag that this program set and does not want any more; empty: there is none.
-func staleFlag(root *unstructured.Unstructured, wanted []string) string {
+func staleFlag(root *unstructured.Unstructured, wanted []tenant.Service) string {
 	for _, entry := range root.GetManagedFields() {
 		if entry.Manager != kube.FieldManager || entry.FieldsV1 == nil {
 			continue
 		}
 		for _, service := range tenant.Services() {
 			flag := service.String()
-			if strings.Contains(entry.FieldsV1.String(), `"f:`+flag+`"`) && !slices.Contains(wanted, flag) {
+			if strings.Contains(entry.FieldsV1.String(), `"f:`+flag+`"`) && !slices.Contains(wanted, service) {
 				return flag
 			}
 		}

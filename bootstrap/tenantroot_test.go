@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/cozystack/cozy-install/lab/operatorsim"
+	"github.com/cozystack/cozy-install/tenant"
 )
 
 func TestTenantRootIsDoneWhenItsServicesSaySoAndItsURLAnswers(t *testing.T) {
@@ -43,8 +44,7 @@ func TestTenantRootIsDoneWhenItsServicesSaySoAndItsURLAnswers(t *testing.T) {
 }
 
 func etcdIngress() schema.GroupVersionResource {
-	resource, _ := serviceKind("ingress")
-	return resource
+	return serviceResource(tenant.Ingress)
 }
 
 func TestWithoutOperatorsTenantRootFailsAndNamesTheCulprit(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -90,17 +91,10 @@ func (b *bringup) watchRoot(
 	return &UnreadyRootError{After: time.Since(began), Err: last, Culprits: b.unreadyServices(ctx, client)}
 }
 
-// serviceKind is the resource of a cluster service, and the word for its kind.
-func serviceKind(service string) (schema.GroupVersionResource, string) {
-	switch service {
-	case tenant.Etcd.String():
-		return v1alpha1.GroupVersion.WithResource("etcds"), "Etcd"
-	case tenant.Monitoring.String():
-		return v1alpha1.GroupVersion.WithResource("monitorings"), "Monitoring"
-	case tenant.SeaweedFS.String():
-		return v1alpha1.GroupVersion.WithResource("seaweedfses"), "SeaweedFS"
-	}
-	return v1alpha1.GroupVersion.WithResource("ingresses"), "Ingress"
+// serviceResource is that of the objects which run a service.
+func serviceResource(service tenant.Service) schema.GroupVersionResource {
+	resource, _ := meta.UnsafeGuessKindToResource(v1alpha1.GroupVersion.WithKind(service.Kind()))
+	return resource
 }
 
 // unreadyServices says of each service that the site file turns on why it is not ready.
@@ -108,14 +102,13 @@ func (b *bringup) unreadyServices(ctx context.Context, client *kube.Client) []st
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	var out []string
-	for _, flag := range rootFlags(b.site) {
-		resource, kind := serviceKind(flag)
-		object, err := client.Get(ctx, resource, tenant.RootNamespace, flag)
+	for _, service := range rootServices(b.site) {
+		object, err := client.Get(ctx, serviceResource(service), tenant.RootNamespace, service.String())
 		if err == nil {
 			err = kube.AssertCondition(object, v1alpha1.ConditionReady)
 		}
 		if err != nil {
-			out = append(out, kind+"/"+flag+": "+err.Error())
+			out = append(out, service.Kind()+"/"+service.String()+": "+err.Error())
 		}
 	}
 	return out

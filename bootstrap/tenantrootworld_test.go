@@ -32,6 +32,7 @@ import (
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/lab/operatorsim"
+	"github.com/cozystack/cozy-install/tenant"
 )
 
 // etcdClusters are what the simulated operator works on.
@@ -110,9 +111,8 @@ func rootCluster(t *testing.T, answering *operatorsim.Site) *kube.Client {
 		tenants: "TenantList", namespaces: "NamespaceList", etcdClusters: "EtcdClusterList",
 		{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}: "CustomResourceDefinitionList",
 	}
-	for _, service := range []string{"etcd", "ingress"} {
-		resource, kind := serviceKind(service)
-		kinds[resource] = kind + "List"
+	for _, service := range []tenant.Service{tenant.Etcd, tenant.Ingress} {
+		kinds[serviceResource(service)] = service.Kind() + "List"
 	}
 	crd := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": map[string]any{"name": "tenants.apps.cozystack.io"},
@@ -160,7 +160,7 @@ func readyConditions(unready error) map[string]any {
 
 // control stands in for cozy-controller until ctx ends.
 func (w *rootWorld) control(ctx context.Context) {
-	etcds, _ := serviceKind("etcd")
+	etcds := serviceResource(tenant.Etcd)
 	for ctx.Err() == nil {
 		time.Sleep(20 * time.Millisecond)
 		if _, err := w.client.Get(ctx, tenants, "tenant-root", "root"); err != nil {
