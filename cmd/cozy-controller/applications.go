@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"log/slog"
 
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -21,8 +20,8 @@ import (
 const defaultClusterDomain = "cluster.local"
 
 // addTenants adds the reconcilers of tenants and of applications, which share the tree.
-func addTenants(mgr manager.Manager, site *policy.Site, log *slog.Logger) error {
-	charts, err := ownCharts()
+func addTenants(mgr manager.Manager, own *manifests.Repository, site *policy.Site, log *slog.Logger) error {
+	charts, err := ownCharts(own)
 	if err != nil {
 		return err
 	}
@@ -42,12 +41,7 @@ func addTenants(mgr manager.Manager, site *policy.Site, log *slog.Logger) error 
 }
 
 // ownCharts are the embedded charts, as definitions of applications name them.
-func ownCharts() (map[string]application.Chart, error) {
-	own, err := manifests.NewRepository(manifests.Charts())
-	if err != nil {
-		return nil, fmt.Errorf("pack the charts: %w", err)
-	}
-
+func ownCharts(own *manifests.Repository) (map[string]application.Chart, error) {
 	all := map[string]application.Chart{}
 
 	for _, name := range own.Names() {

@@ -122,7 +122,12 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 		return nil, fmt.Errorf("assemble the manager: %w", err)
 	}
 
-	if err := addServers(mgr, cluster, o, log); err != nil {
+	own, err := manifests.NewRepository(manifests.Charts())
+	if err != nil {
+		return nil, fmt.Errorf("pack the charts: %w", err)
+	}
+
+	if err := addServers(mgr, cluster, o, own, log); err != nil {
 		return nil, err
 	}
 
@@ -141,7 +146,7 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 			}
 		}
 
-		return addTenants(mgr, site, log)
+		return addTenants(mgr, own, site, log)
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("add the tenant controller: %w", err)
@@ -151,7 +156,7 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 }
 
 // addServers adds the health checks, and the server of charts unless its address is empty.
-func addServers(mgr manager.Manager, cluster *rest.Config, o options, log *slog.Logger) error {
+func addServers(mgr manager.Manager, cluster *rest.Config, o options, own *manifests.Repository, log *slog.Logger) error {
 	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health check: %w", err)
 	}
@@ -162,11 +167,6 @@ func addServers(mgr manager.Manager, cluster *rest.Config, o options, log *slog.
 
 	if o.charts == "" {
 		return nil
-	}
-
-	own, err := manifests.NewRepository(manifests.Charts())
-	if err != nil {
-		return fmt.Errorf("pack the charts: %w", err)
 	}
 
 	client, err := kubernetes.NewForConfigAndClient(cluster, mgr.GetHTTPClient())

@@ -21,7 +21,7 @@ func (p *Plane) startFlux(ctx context.Context) error {
 		return fmt.Errorf("make source-controller's storage: %w", err)
 	}
 	// helm-controller downloads charts from this address of source-controller's.
-	storage, err := freeAddress(ctx)
+	storage, err := FreeAddress(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ type fluxController struct {
 }
 
 func (p *Plane) startFluxController(ctx context.Context, of fluxController) error {
-	health, err := freeAddress(ctx)
+	health, err := FreeAddress(ctx)
 	if err != nil {
 		return err
 	}

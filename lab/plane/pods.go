@@ -129,7 +129,7 @@ func podAddresses(ctx context.Context, pod *corev1.Pod, extra []string) (map[str
 	}
 	addresses := map[string]string{}
 	for _, name := range names {
-		address, err := freeAddress(ctx)
+		address, err := FreeAddress(ctx)
 		if err != nil {
 			return nil, err
 		}

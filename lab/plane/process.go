@@ -79,9 +79,9 @@ func listenLoopback(ctx context.Context, address string) (*net.TCPListener, erro
 	return listener.(*net.TCPListener), nil
 }
 
-// freeAddress finds a free loopback port for a process that cannot inherit a socket. Another process may take it before; the
+// FreeAddress finds a free loopback port for a process that cannot inherit a socket. Another process may take it before; the
 // kernel hands out ports at random, so that is rare.
-func freeAddress(ctx context.Context) (string, error) {
+func FreeAddress(ctx context.Context) (string, error) {
 	listener, err := listenLoopback(ctx, "127.0.0.1:0")
 	if err != nil {
 		return "", err

@@ -44,6 +44,10 @@ func (k kinds) use(is schema.GroupVersionKind, isOfCluster bool) {
 // kindsOf renders our own charts as the plan's packages have them.
 func kindsOf(ctx context.Context, plan *bundles.Plan, own *manifests.Repository) (kinds, error) {
 	out := kinds{}
+	// cozy-controller makes them, and not every plan has a chart that does.
+	cilium := schema.GroupVersion{Group: "cilium.io", Version: "v2"}
+	out.use(cilium.WithKind("CiliumNetworkPolicy"), false)
+	out.use(cilium.WithKind("CiliumClusterwideNetworkPolicy"), true)
 	for _, p := range plan.Packages {
 		for _, condition := range p.Health.Conditions {
 			if condition.Live { // made by an operator, and by no chart
@@ -71,9 +75,6 @@ func kindsOf(ctx context.Context, plan *bundles.Plan, own *manifests.Repository)
 // of is the kind of a CRD, made up if no chart of ours tells.
 func (k kinds) of(crd string) (plural, group string, is kind) {
 	plural, group, _ = strings.Cut(crd, ".")
-	if crd == "ciliumnetworkpolicies.cilium.io" { // cozy-controller makes them, and no chart
-		return plural, group, kind{name: "CiliumNetworkPolicy", versions: []string{"v2"}}
-	}
 	if known, ok := k[crd]; ok {
 		return plural, group, known
 	}
@@ -84,7 +85,7 @@ func (k kinds) of(crd string) (plural, group string, is kind) {
 func (k kinds) definition(crd string) map[string]any {
 	plural, group, is := k.of(crd)
 	scope := "Namespaced"
-	if is.isOfCluster || strings.HasPrefix(crd, "ciliumclusterwidenetworkpolicies.") { // cozy-controller makes one, of the cluster's
+	if is.isOfCluster {
 		scope = "Cluster"
 	}
 	var versions []any

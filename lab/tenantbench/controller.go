@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/cozystack/cozy-install/lab/plane"
 )
 
 // siteFile makes the controller isolate tenants, by the policies that every cluster knows.
@@ -56,7 +57,7 @@ func (r *rig) startController(ctx context.Context, group *errgroup.Group, dir st
 		return fmt.Errorf("build the controller: %w: %s", err, out)
 	}
 
-	if r.metrics, err = freeAddress(ctx); err != nil {
+	if r.metrics, err = plane.FreeAddress(ctx); err != nil {
 		return err
 	}
 
@@ -85,15 +86,4 @@ func (r *rig) startController(ctx context.Context, group *errgroup.Group, dir st
 	})
 
 	return nil
-}
-
-func freeAddress(ctx context.Context) (string, error) {
-	var config net.ListenConfig
-
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-
-	return listener.Addr().String(), listener.Close()
 }

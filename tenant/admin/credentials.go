@@ -102,29 +102,37 @@ func Credentials(
 
 // findKind is the resource of a kind, as the API server has it.
 func findKind(typed kubernetes.Interface, word string) (*metav1.APIResource, error) {
+	kinds, err := kindsOf(typed)
+	if err != nil {
+		return nil, err
+	}
+
+	var names []string
+
+	for i := range kinds {
+		one := &kinds[i]
+		if slices.ContainsFunc([]string{one.Kind, one.Name, one.SingularName}, func(is string) bool { return strings.EqualFold(is, word) }) {
+			return one, nil
+		}
+
+		names = append(names, one.Kind)
+	}
+
+	slices.Sort(names)
+
+	return nil, &UnknownKindError{Word: word, Kinds: names}
+}
+
+// kindsOf are the resources of the tenants' API group, without subresources.
+func kindsOf(typed kubernetes.Interface) ([]metav1.APIResource, error) {
 	found, err := typed.Discovery().ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
 	if err != nil {
 		return nil, fmt.Errorf("ask for the kinds of %s: %w", v1alpha1.GroupVersion, err)
 	}
 
-	var kinds []string
+	isSub := func(one metav1.APIResource) bool { return strings.Contains(one.Name, "/") }
 
-	for i := range found.APIResources {
-		one := &found.APIResources[i]
-		if strings.Contains(one.Name, "/") {
-			continue
-		}
-
-		if slices.ContainsFunc([]string{one.Kind, one.Name, one.SingularName}, func(is string) bool { return strings.EqualFold(is, word) }) {
-			return one, nil
-		}
-
-		kinds = append(kinds, one.Kind)
-	}
-
-	slices.Sort(kinds)
-
-	return nil, &UnknownKindError{Word: word, Kinds: kinds}
+	return slices.DeleteFunc(slices.Clone(found.APIResources), isSub), nil
 }
 
 // UnknownKindError says that the cluster has no kind of application of that name.

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -112,14 +111,13 @@ func subtree(tenants []v1alpha1.Tenant, t *v1alpha1.Tenant) []string {
 
 // findOrdered lists all kinds of apps.cozystack.io, applications and cluster services.
 func (l *Leaving) findOrdered(ctx context.Context, typed kubernetes.Interface, client dynamic.Interface) error {
-	found, err := typed.Discovery().ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
+	kinds, err := kindsOf(typed)
 	if err != nil {
-		return fmt.Errorf("ask for the kinds of %s: %w", v1alpha1.GroupVersion, err)
+		return err
 	}
 
-	for _, resource := range found.APIResources {
-		isOurs := resource.Kind == v1alpha1.TenantKind || resource.Kind == v1alpha1.TenantLimitsKind
-		if isOurs || strings.Contains(resource.Name, "/") { // a subresource
+	for _, resource := range kinds {
+		if resource.Kind == v1alpha1.TenantKind || resource.Kind == v1alpha1.TenantLimitsKind {
 			continue
 		}
 

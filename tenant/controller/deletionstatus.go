@@ -72,24 +72,10 @@ func (r *reconciler) askThem(ctx context.Context, left []remainder) {
 			continue
 		}
 
-		if said := whatItSays(now); said != "" {
-			left[i].says = strings.TrimPrefix(left[i].says+"; it says: "+said, "; ")
+		if ready := conditionOf(now, v1alpha1.ConditionReady); ready != nil && ready.Message != "" {
+			left[i].says = strings.TrimPrefix(left[i].says+"; it says: "+ready.Message, "; ")
 		}
 	}
-}
-
-// whatItSays is the message of an object's condition Ready; empty if it has none.
-func whatItSays(object *unstructured.Unstructured) string {
-	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
-	for _, raw := range conditions {
-		if condition, isMap := raw.(map[string]any); isMap && condition["type"] == "Ready" {
-			message, _ := condition["message"].(string)
-
-			return message
-		}
-	}
-
-	return ""
 }
 
 // deletingStatus says which step a tenant that is being deleted has come to.

@@ -127,14 +127,9 @@ func (r *reconciler) drop(ctx context.Context, unwanted client.Object) error {
 	}
 
 	found, err := r.found(ctx, apply)
-	if err != nil || found == nil || found.GetLabels()[labelManagedBy] != FieldManager || !found.GetDeletionTimestamp().IsZero() {
+	if err != nil || found == nil || found.GetLabels()[labelManagedBy] != FieldManager {
 		return err
 	}
 
-	uid := found.GetUID()
-	if err := client.IgnoreNotFound(r.client.Delete(ctx, found, client.Preconditions{UID: &uid})); err != nil {
-		return fmt.Errorf("delete %s %s in %s: %w", apply.GetKind(), apply.GetName(), apply.GetNamespace(), err)
-	}
-
-	return nil
+	return r.remove(ctx, found)
 }

@@ -33,13 +33,20 @@ func (r *reconciler) inUse(ctx context.Context, t *v1alpha1.Tenant, namespace st
 
 	slices.Sort(users)
 
-	list := strings.Join(users[:min(maxUsers, len(users))], ", ")
-	if more := len(users) - maxUsers; more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
+	list := firstOf(users, maxUsers)
 
 	return step{reason: "ServiceInUse", message: fmt.Sprintf("%s is turned off and stays, as it is in use: %s; move them first, turn it on "+
 		"again, or force it with the annotation %s=%s", service, list, v1alpha1.AnnotationForceDisable, service)}, nil
+}
+
+// firstOf lists some of the names, and how many there are beside them.
+func firstOf(names []string, most int) string {
+	list := strings.Join(names[:min(most, len(names))], ", ")
+	if more := len(names) - most; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+
+	return list
 }
 
 // usersOf are the tenants below that are told to use the service of the tenant with a namespace, and the applications in it and

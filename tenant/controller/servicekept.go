@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
@@ -71,8 +70,8 @@ func (r *reconciler) deleteKept(ctx context.Context, kept *metav1.PartialObjectM
 		return nil
 	}
 
-	if err := client.IgnoreNotFound(r.client.Delete(ctx, kept, client.Preconditions{UID: &kept.UID})); err != nil {
-		return fmt.Errorf("delete %s %s in %s: %w", kept.Kind, kept.Name, kept.Namespace, err)
+	if err := r.remove(ctx, kept); err != nil {
+		return err
 	}
 
 	r.log.InfoContext(ctx, "deleted what ran a service whose loss of data was accepted", "kind", kept.Kind, "namespace", kept.Namespace)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,10 +88,7 @@ func (r *reconciler) leftVolumes(ctx context.Context, t *v1alpha1.Tenant, namesp
 
 	slices.Sort(names)
 
-	list := strings.Join(names[:min(maxVolumes, len(names))], ", ")
-	if more := len(names) - maxVolumes; more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
+	list := firstOf(names, maxVolumes)
 
 	if !isNamedIn(t.Annotations[v1alpha1.AnnotationAcceptDataLoss], service) {
 		runsOn := ""
