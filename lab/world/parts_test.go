@@ -74,16 +74,18 @@ func verdict(t *testing.T, said string) string {
 // requireWhole checks that nothing in a work directory is half-written, and nothing of it is for others.
 func requireWhole(t *testing.T, work string) {
 	t.Helper()
+	kubeconfig := func(data []byte) error {
+		return requireThat(strings.Contains(string(data), "kind: Config"), "no kubeconfig")
+	}
 	parsers := map[string]func([]byte) error{
 		"lock":                       func([]byte) error { return nil },
 		workdir.EncryptedSecretsFile: func(data []byte) error { return requireThat(talos.Encrypted(data), "not age text") },
 		workdir.SecretsFile:          func(data []byte) error { _, err := talos.ParseSecrets(data); return err },
 		workdir.TalosconfigFile:      func(data []byte) error { _, err := talos.ParseCredentials(data); return err },
-		workdir.KubeconfigFile: func(data []byte) error {
-			return requireThat(strings.Contains(string(data), "kind: Config"), "no kubeconfig")
-		},
-		workdir.JournalFile: func(data []byte) error { return requireThat(json.Valid(data), "no JSON") },
-		workdir.NetbootFile: func(data []byte) error { return requireThat(json.Valid(data), "no JSON") },
+		workdir.KubeconfigFile:       kubeconfig,
+		workdir.RootKubeconfigFile:   kubeconfig,
+		workdir.JournalFile:          func(data []byte) error { return requireThat(json.Valid(data), "no JSON") },
+		workdir.NetbootFile:          func(data []byte) error { return requireThat(json.Valid(data), "no JSON") },
 	}
 	if _, err := os.Stat(work); errors.Is(err, fs.ErrNotExist) {
 		return // a site file that is refused leaves nothing behind
