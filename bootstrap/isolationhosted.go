@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/cozystack/cozy-install/bootstrap/kube"
 	"github.com/cozystack/cozy-install/bundles"
@@ -65,8 +66,9 @@ func (b *bringup) takeIsolation(ctx context.Context, client *kube.Client) (strin
 	values[isolationValue] = fact
 	b.plan.Packages[i].Values = values
 	if read.Enforces == policy.EnforcesNothing {
-		return "the cluster has nothing that is known to enforce network policies (Cilium, Calico, Antrea, OVN-Kubernetes, " +
-			"kindnet of kind v0.24 or later)", nil
+		why := "the cluster has nothing that is known to enforce network policies (Cilium, Calico, Antrea, OVN-Kubernetes, " +
+			"kindnet of kind v0.24 or later)"
+		return strings.Join(append([]string{why}, enforcement.Idle...), "; "), nil
 	}
 	return "", nil
 }
@@ -113,5 +115,17 @@ func (b *bringup) isolationSteps(ctx context.Context, client *kube.Client) []str
 	case why != "":
 		return []string{"stop, for tenants would not be isolated, and --accept-risk " + RiskNoIsolation + " is not given: " + why}
 	}
-	return []string{"isolate tenants by the cluster's network policies"}
+	step := "isolate tenants by the cluster's network policies"
+	if b.isolatesByAddress() {
+		step += ", from the nodes that it has now: run up again when others joined"
+	}
+	return []string{step}
+}
+
+// isolatesByAddress reports whether takeIsolation found a network that knows nodes by their addresses only. Cilium knows them as such.
+func (b *bringup) isolatesByAddress() bool {
+	return slices.ContainsFunc(b.plan.Packages, func(p bundles.Package) bool {
+		fact, _ := p.Values[isolationValue].(map[string]any)
+		return p.Name == controllerPackage && fact["enforces"] == string(policy.EnforcesKubernetes)
+	})
 }

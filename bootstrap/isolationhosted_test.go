@@ -46,6 +46,7 @@ func kindCluster(isEnforcing bool) *kube.Client {
 	}
 	if isEnforcing {
 		set := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kindnet"}}
+		set.Status.NumberReady = 1
 		set.Spec.Template.Spec.Containers = []corev1.Container{{Image: "docker.io/kindest/kindnetd:v20250512-df8de77b"}}
 		objects = append(objects, set)
 	}
@@ -74,7 +75,8 @@ func TestAnExistingClusterIsAskedWhatTenantsAreIsolatedFrom(t *testing.T) {
 	require.Equal(t, want, controllerValues(t, b.plan)[isolationValue])
 	require.NoError(t, b.requireIsolation(t.Context(), kindCluster(true)), "it is asked for again by later phases")
 	require.Equal(t, want, controllerValues(t, b.plan)[isolationValue])
-	require.Equal(t, []string{"isolate tenants by the cluster's network policies"}, b.isolationSteps(t.Context(), kindCluster(true)))
+	require.Equal(t, []string{"isolate tenants by the cluster's network policies, from the nodes that it has now: run up again when others " +
+		"joined"}, b.isolationSteps(t.Context(), kindCluster(true)))
 }
 
 func TestWithoutIsolationNothingIsInstalledUnlessThatIsAccepted(t *testing.T) {
@@ -90,6 +92,11 @@ func TestWithoutIsolationNothingIsInstalledUnlessThatIsAccepted(t *testing.T) {
 	require.NoError(t, b.requireIsolation(t.Context(), kindCluster(false)))
 	told, _ := controllerValues(t, b.plan)[isolationValue].(map[string]any)
 	require.Equal(t, "none", told["enforces"], "so that tenants say it")
+}
+
+func TestWhoKnowsNodesAsSuchNeedsNoSecondRun(t *testing.T) {
+	b := hostedBringup(t, hostedTenants+"packages: {values: {cozy-controller: {site: {enforces: cilium}}}}\n")
+	require.Equal(t, []string{"isolate tenants by the cluster's network policies"}, b.isolationSteps(t.Context(), kindCluster(false)))
 }
 
 func TestWhatTheSiteFileSaysOfIsolationWins(t *testing.T) {
@@ -111,4 +118,17 @@ func TestAClusterThatDoesNotTellItsNetworksIsolatesNobody(t *testing.T) {
 
 	b = hostedBringup(t, strings.Replace(hostedTenants, "paas-hosted\nexposure: {externalIPs: [198.51.100.7]}", "distro-hosted", 1))
 	require.NoError(t, b.requireIsolation(t.Context(), client), "there are no tenants")
+}
+
+func TestAClusterThatWasMovedAwayFromItsNetworkIsNotIsolated(t *testing.T) {
+	client := kindCluster(true)
+	set, err := client.Typed.AppsV1().DaemonSets("kube-system").Get(t.Context(), "kindnet", metav1.GetOptions{})
+	require.NoError(t, err)
+	set.Status.NumberReady = 0
+	_, err = client.Typed.AppsV1().DaemonSets("kube-system").UpdateStatus(t.Context(), set, metav1.UpdateOptions{})
+	require.NoError(t, err)
+
+	err = hostedBringup(t, hostedTenants).requireIsolation(t.Context(), client)
+	require.ErrorContains(t, err, "nothing that is known to enforce network policies")
+	require.ErrorContains(t, err, "; no pod of DaemonSet kube-system/kindnet is ready")
 }

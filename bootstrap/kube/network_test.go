@@ -7,15 +7,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes/fake"
 )
 
@@ -44,50 +39,4 @@ func TestAClusterTellsItsAddresses(t *testing.T) {
 	got, err = (&Client{Typed: fake.NewClientset()}).Network(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, Network{}, got, "what it does not tell is not guessed")
-}
-
-func established(name string) *unstructured.Unstructured {
-	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": map[string]any{"name": name},
-		"status": map[string]any{"conditions": []any{map[string]any{"type": "Established", "status": "True"}}},
-	}}
-}
-
-func TestWhatEnforcesPoliciesIsSeen(t *testing.T) {
-	kindnet := func(image string) *appsv1.DaemonSet {
-		set := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kindnet"}}
-		set.Spec.Template.Spec.Containers = []corev1.Container{{Image: image}}
-		return set
-	}
-	const own, clusterwide = "ciliumnetworkpolicies.cilium.io", "ciliumclusterwidenetworkpolicies.cilium.io"
-	for name, tt := range map[string]struct {
-		crds    []string
-		kindnet string
-		want    Enforcement
-	}{
-		"nothing":            {want: Enforcement{}},
-		"Cilium":             {crds: []string{own, clusterwide}, want: Enforcement{Cilium: true}},
-		"a part of Cilium":   {crds: []string{own}, want: Enforcement{}},
-		"Calico":             {crds: []string{"felixconfigurations.crd.projectcalico.org"}, want: Enforcement{Kubernetes: "Calico"}},
-		"Cilium beside it":   {crds: []string{own, clusterwide, "felixconfigurations.crd.projectcalico.org"}, want: Enforcement{Cilium: true}},
-		"kind":               {kindnet: "docker.io/kindest/kindnetd:v20250512-df8de77b", want: Enforcement{Kubernetes: "kindnet"}},
-		"kind before v0.24":  {kindnet: "docker.io/kindest/kindnetd:v20240202-8f1494ea", want: Enforcement{}},
-		"kindnet of its own": {kindnet: "example.org/kindnet:main", want: Enforcement{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var found []runtime.Object
-			for _, crd := range tt.crds {
-				found = append(found, established(crd))
-			}
-			typed := fake.NewClientset()
-			if tt.kindnet != "" {
-				typed = fake.NewClientset(kindnet(tt.kindnet))
-			}
-			c := &Client{Typed: typed, Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
-				map[schema.GroupVersionResource]string{crds: "CustomResourceDefinitionList"}, found...)}
-			got, err := c.Enforcement(t.Context())
-			require.NoError(t, err)
-			require.Equal(t, tt.want, got)
-		})
-	}
 }

@@ -21,7 +21,8 @@ func (s Site) Gaps() []Gap {
 		{11, "whether a pod reaches the API server through the Service kubernetes is up to the network: its address may be judged " +
 			"before or after translation"},
 		{12, "the node that a pod runs on is always open to it, and the addresses of the API server, its virtual IP among them, are to " +
-			"pods with the label " + LabelAllowToAPIServer},
+			"pods with the label " + LabelAllowToAPIServer + "; a node that joined after the last `cozy-install up` is open to all pods where " +
+			"the site's ranges do not hold its address, until up is run again"},
 		{14, "addresses of Services and load balancers may be judged before or after translation"},
 		{15, "world is whatever comes from no pod's address: a network that hides where traffic comes from hides pods in it"},
 	}

@@ -75,4 +75,5 @@ func TestNetworkPolicyHasGapsAndCiliumHasNone(t *testing.T) {
 	}
 
 	require.Equal(t, []int{2, 11, 12, 14, 15}, rows)
+	require.Contains(t, hosted.Gaps()[2].Why, "a node that joined after the last `cozy-install up`")
 }
