@@ -5,9 +5,9 @@
 // level in them and how much they may use, tells admission which hosts are held and what is left of quotas, writes in the
 // status what each tenant resolves to, and takes tenants down with all below them, in order.
 //
-// Two reconcilers share the work. One resolves the whole tree from the cache whenever a tenant appears, changes or goes,
-// however many did meanwhile, and hands the tenants whose answer changed to the other, which brings one tenant to its
-// state. So a change at the root reaches every tenant below in one pass, and n tenants cost n reconciles.
+// Two reconcilers share the work. One resolves the whole tree from the cache when a tenant appears, changes or goes, once for
+// all that did so within a moment, and hands the tenants whose answer changed to the other, which brings one tenant to its
+// state. So a change at the root reaches every tenant below in one pass, n tenants cost n reconciles, and few passes.
 //
 // What the rules are is package tenant's business, and that of tenant/policy. Here is no Helm, no polling.
 //
@@ -81,7 +81,7 @@ func Setup(mgr manager.Manager, options Options) error {
 	shared := tenants.tree
 	changed := make(chan event.TypedGenericEvent[types.NamespacedName])
 	hosts := make(chan event.TypedGenericEvent[struct{}], 1)
-	hearing := &hearing{tree: shared, tenants: &wakes{}, pass: &wakes{}}
+	hearing := &hearing{tree: shared, tenants: &wakes{}, pass: &passes{}}
 
 	applications, err := newKindCache(mgr)
 	if err != nil {
@@ -90,13 +90,15 @@ func Setup(mgr manager.Manager, options Options) error {
 
 	kinds := &kinds{cache: applications, crds: mgr.GetCache(), live: mgr.GetAPIReader(), heard: hearing.object, log: log}
 
+	hearing.pass.makes = &resolver{
+		reader: mgr.GetClient(), kinds: kinds, applications: applications, tree: shared, changed: changed, hosts: hosts,
+		metrics: numbers,
+	}
+
 	err = ctrl.NewControllerManagedBy(mgr).Named("tenant-tree").
-		Watches(&v1alpha1.Tenant{}, handler.EnqueueRequestsFromMapFunc(wholeTree), builder.WithPredicates(movesTheTree())).
+		Watches(&v1alpha1.Tenant{}, hearing.pass.onChange(), builder.WithPredicates(movesTheTree())).
 		WatchesRawSource(hearing.pass).
-		Complete(&resolver{
-			reader: mgr.GetClient(), kinds: kinds, applications: applications, tree: shared, changed: changed, hosts: hosts,
-			metrics: numbers,
-		})
+		Complete(hearing.pass)
 	if err != nil {
 		return fmt.Errorf("set up the resolver of the tenant tree: %w", err)
 	}

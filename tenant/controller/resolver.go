@@ -160,14 +160,6 @@ func flagsOf(spec v1alpha1.TenantSpec) tenant.Flags {
 	}
 }
 
-// wholeTree maps every tenant to one request, so that a burst of changes is one pass.
-func wholeTree(context.Context, client.Object) []reconcile.Request {
-	return []reconcile.Request{{NamespacedName: treeKey()}}
-}
-
-// treeKey is the one request of the resolver.
-func treeKey() types.NamespacedName { return types.NamespacedName{Name: "tree"} }
-
 // movesTheTree lets through what can change an answer. Most updates are of a status, which can not.
 func movesTheTree() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {

@@ -15,8 +15,10 @@ import (
 // hearing wakes those to whom a change of an application matters.
 type hearing struct {
 	tree *tree
-	// tenants are reconciled anew, pass is the whole tree's.
-	tenants, pass *wakes
+	// tenants are reconciled anew.
+	tenants *wakes
+	// pass goes through the whole tree.
+	pass *passes
 }
 
 // object is told of an application or a definition as it was and is; one of them may be nil.
@@ -34,7 +36,7 @@ func (h *hearing) object(was, is *unstructured.Unstructured) {
 
 		return
 	case !slices.Equal(usesOf(was), usesOf(is)):
-		h.pass.add(treeKey())
+		h.pass.ask()
 		h.tenants.add(h.tree.stopping(usesOf(was)...)...)
 	}
 

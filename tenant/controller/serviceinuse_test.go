@@ -83,7 +83,7 @@ func TestWhoeverWaitsForUsersIsWokenWhenTheyGo(t *testing.T) {
 	qux := w.namespace("tenant-foo-qux")
 	foo := types.NamespacedName{Namespace: "tenant-root", Name: "foo"}
 	woken := func() (count int) {
-		hears := &hearing{tree: w.tree, tenants: &wakes{}, pass: &wakes{}}
+		hears := &hearing{tree: w.tree, tenants: &wakes{}, pass: &passes{}}
 		hears.object(user, nil)
 
 		for _, one := range w.tree.tenantsOf(t.Context(), client.Object(qux)) {

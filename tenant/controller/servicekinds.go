@@ -30,7 +30,7 @@ func (w *kindWatcher) Reconcile(ctx context.Context, request reconcile.Request) 
 
 	isOther, err := w.kinds.look(ctx, request.Name)
 	if isOther {
-		w.hearing.pass.add(treeKey())
+		w.hearing.pass.ask()
 		w.hearing.tenants.add(w.hearing.tree.all()...)
 	}
 

@@ -18,7 +18,7 @@ import (
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
-func request() reconcile.Request { return reconcile.Request{NamespacedName: treeKey()} }
+func request() reconcile.Request { return wholeTree() }
 
 func volume(name, kind, of string) client.Object {
 	return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-foo", Name: name, Labels: map[string]string{
@@ -161,11 +161,11 @@ func TestOnlyThoseAreWokenToWhomItMatters(t *testing.T) {
 	w := servedWorld(t)
 	w.settle()
 
-	hears := &hearing{tree: w.tree, tenants: &wakes{}, pass: &wakes{}}
+	hears := &hearing{tree: w.tree, tenants: &wakes{}, pass: &passes{}}
 	etcd := w.service("tenant-foo", tenant.Etcd)
 	hears.object(nil, etcd)
 	require.Len(t, hears.tenants.kept, 1)
-	require.Empty(t, hears.pass.kept)
+	require.False(t, hears.pass.isAsked)
 
 	w.says("tenant-foo", tenant.Etcd, metav1.ConditionTrue, "")
 	hears.object(etcd, w.service("tenant-foo", tenant.Etcd))
@@ -174,5 +174,5 @@ func TestOnlyThoseAreWokenToWhomItMatters(t *testing.T) {
 	user := objectOf(serviceKind(tenant.SeaweedFS))
 	require.NoError(t, unstructured.SetNestedStringMap(user.Object, map[string]string{"etcd": "tenant-foo"}, "status", "services"))
 	hears.object(user, nil)
-	require.Len(t, hears.pass.kept, 1)
+	require.True(t, hears.pass.isAsked)
 }
