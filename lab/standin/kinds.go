@@ -48,6 +48,8 @@ func kindsOf(ctx context.Context, plan *bundles.Plan, own *manifests.Repository)
 	cilium := schema.GroupVersion{Group: "cilium.io", Version: "v2"}
 	out.use(cilium.WithKind("CiliumNetworkPolicy"), false)
 	out.use(cilium.WithKind("CiliumClusterwideNetworkPolicy"), true)
+	// The chart of a tenant's etcd makes it, which is of no package.
+	out.use(schema.GroupVersionKind{Group: "kamaji.clastix.io", Version: "v1alpha1", Kind: "DataStore"}, true)
 	for _, p := range plan.Packages {
 		for _, condition := range p.Health.Conditions {
 			if condition.Live { // made by an operator, and by no chart

@@ -120,6 +120,9 @@ func (w *world) servicesAreHeldToTheirTenant(t *testing.T, namespace string) {
 	require.ErrorContains(t, err, "have only what is called after it")
 	_, err = kube.CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{})
 	require.True(t, apierrors.IsForbidden(err), "%v", err)
+	if w.serves(t, "datastores.kamaji.clastix.io") {
+		services.storesAreHeldToTheirTenant(t, namespace)
+	}
 }
 
 // definitions are those that the plan installs.
