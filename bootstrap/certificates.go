@@ -30,10 +30,34 @@ const (
 	letsEncryptStage = "https://acme-staging-v02.api.letsencrypt.org/directory"
 )
 
+// Issuers of the package cert-manager-issuers.
+const (
+	issuerSelfSigned  = "selfsigned-cluster-issuer"
+	issuerCA          = "custom-ca"
+	issuerACME        = "acme"
+	issuerLetsEncrypt = "letsencrypt-prod"
+	issuerStage       = "letsencrypt-stage"
+)
+
+// issuerOf is who signs the certificates of the site.
+func issuerOf(c site.Certificates) string {
+	switch {
+	case c.CA != "":
+		return issuerCA
+	case c.ACME == nil:
+		return issuerSelfSigned
+	case c.ACME.Server == letsEncrypt:
+		return issuerLetsEncrypt
+	case c.ACME.Server == letsEncryptStage:
+		return issuerStage
+	}
+	return issuerACME
+}
+
 // addSigners says to packages who signs certificates. Self-signed ones are always to be had.
 func addSigners(c site.Certificates, facts bundles.Facts) {
 	facts[bundles.FactLetsEncrypt], facts[bundles.FactACMEServer], facts[bundles.FactACMEEmail] = false, "", ""
-	facts[bundles.FactCertificateAuthority] = ""
+	facts[bundles.FactCertificateAuthority], facts[bundles.FactIssuer] = "", issuerOf(c)
 	if c.CA != "" {
 		facts[bundles.FactCertificateAuthority] = authoritySecret
 	}

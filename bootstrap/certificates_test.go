@@ -87,7 +87,11 @@ func TestSignersReachTheIssuers(t *testing.T) {
 		"ca":         {"certificates: {ca: authority.pem}\n", []string{"custom-ca"}},
 	} {
 		for _, bundle := range []string{"paas-full", "distro-full"} {
-			objects := objectsOf(t, resolved(t, "bundle: paas-full\n", "bundle: "+bundle+"\n"+test.certificates), "cert-manager-issuers")
+			plan := resolved(t, "bundle: paas-full\n", "bundle: "+bundle+"\n"+test.certificates)
+			objects := objectsOf(t, plan, "cert-manager-issuers")
+			issuer, _ := controllerValues(t, plan)["issuer"].(string)
+			require.Contains(t, objects, "ClusterIssuer/"+issuer, "%s: tenants are told one that is there", name)
+			require.Equal(t, len(test.issuers) == 0, issuer == "selfsigned-cluster-issuer", name)
 			require.Contains(t, objects, "ClusterIssuer/selfsigned-cluster-issuer", name)
 			require.Len(t, objects, 1+len(test.issuers), name)
 			for _, issuer := range test.issuers {

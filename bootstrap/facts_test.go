@@ -31,6 +31,7 @@ func TestPackagesAreToldWhatTheSiteFileSays(t *testing.T) {
 		bundles.FactLoadBalancerPools: []any{"192.168.2.10-192.168.2.20"}, bundles.FactReplicas: 1,
 		bundles.FactStoragePools: []any{map[string]any{"node": "b", "devices": []any{"/dev/disk/by-id/x"}}},
 		bundles.FactLetsEncrypt:  false, bundles.FactACMEServer: "", bundles.FactACMEEmail: "", bundles.FactCertificateAuthority: "",
+		bundles.FactIssuer: "selfsigned-cluster-issuer",
 	}, factsOf(s))
 }
 

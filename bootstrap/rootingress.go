@@ -15,33 +15,10 @@ import (
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
-// Issuers of the package cert-manager-issuers.
-const (
-	issuerSelfSigned  = "selfsigned-cluster-issuer"
-	issuerCA          = "custom-ca"
-	issuerACME        = "acme"
-	issuerLetsEncrypt = "letsencrypt-prod"
-	issuerStage       = "letsencrypt-stage"
-)
-
-// issuerOf is who signs the certificates of the site.
-func issuerOf(c site.Certificates) string {
-	switch {
-	case c.CA != "":
-		return issuerCA
-	case c.ACME == nil:
-		return issuerSelfSigned
-	case c.ACME.Server == letsEncrypt:
-		return issuerLetsEncrypt
-	case c.ACME.Server == letsEncryptStage:
-		return issuerStage
-	}
-	return issuerACME
-}
-
-// ingressSpec is what the site file says of the ingress of tenant-root: who signs its certificate, and how it is reached.
+// ingressSpec is what the site file says of the ingress of tenant-root: how it is reached. Who signs its certificate the platform
+// tells the ingresses of all tenants.
 func ingressSpec(s *site.Site) map[string]any {
-	spec := map[string]any{"issuer": issuerOf(s.Certificates)}
+	spec := map[string]any{}
 	switch e := s.Exposure; {
 	case e == nil || e.LoadBalancer: // the chart's own way
 	case e.NodePort:

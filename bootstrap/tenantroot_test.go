@@ -25,7 +25,7 @@ func TestTenantRootIsDoneWhenItsServicesSaySoAndItsURLAnswers(t *testing.T) {
 	ingress, err := w.client.Get(t.Context(), etcdIngress(), "tenant-root", "ingress")
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{
-		"issuer": "custom-ca", "service": map[string]any{"type": "NodePort", "externalIPs": []any{}},
+		"service": map[string]any{"type": "NodePort", "externalIPs": []any{}},
 	}, ingress.Object["spec"])
 	require.Contains(t, strings.Join(w.said, "\n"), "etcd of tenant-root is not ready", "what was waited for is shown")
 

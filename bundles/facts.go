@@ -27,6 +27,7 @@ const (
 	FactLetsEncrypt          = "letsEncrypt"          // whether certificates come from Let's Encrypt
 	FactACMEServer           = "acmeServer"           // the directory of another ACME server; empty: none
 	FactACMEEmail            = "acmeEmail"            // whom the ACME server writes to; empty: nobody
+	FactIssuer               = "issuer"               // the ClusterIssuer whose certificates the site's tenants get
 
 	// FactIsolation is what the networks of tenants are isolated from: as cozy-controller reads its site. Only where there are
 	// tenants.
@@ -40,6 +41,6 @@ func knownFacts() []string {
 		FactDomain, FactClusterDomain, FactPodSubnet, FactNodePodSubnet, FactServiceSubnet, FactJoinSubnet, FactControllerImage,
 		FactControlPlaneAddresses, FactNodeSubnet, FactPodGateway, FactAPIServerEndpoint, FactLoadBalancerPools, FactStoragePools,
 		FactStorageClass, FactReplicas, FactCertificateAuthority, FactLetsEncrypt, FactACMEServer, FactACMEEmail,
-		FactIsolation,
+		FactIssuer, FactIsolation,
 	}
 }

@@ -33,7 +33,7 @@ func applicationRenderings() []rendering {
 		{"kubernetes-all", "kubernetes", "tenant-alpha", kubernetesWithAll()},
 		{"ingress", "ingress", "tenant-alpha", ordered("ingress", map[string]any{"whitelist": []any{"192.0.2.0/24", "2001:db8::1"}})},
 		{"ingress-root", "ingress", "tenant-root", ordered("ingress", map[string]any{
-			"issuer": "", "service": map[string]any{"type": "ClusterIP", "externalIPs": []any{"192.0.2.1"}},
+			"issuer": "none", "service": map[string]any{"type": "ClusterIP", "externalIPs": []any{"192.0.2.1"}},
 		})},
 		{"monitoring", "monitoring", "tenant-alpha", ordered("monitoring", nil)},
 		{"monitoring-root", "monitoring", "tenant-root", ordered("monitoring", map[string]any{
@@ -41,7 +41,7 @@ func applicationRenderings() []rendering {
 		})},
 		{"seaweedfs", "seaweedfs", "tenant-alpha", ordered("seaweedfs", nil)},
 		{"seaweedfs-small", "seaweedfs", "tenant-alpha", ordered("seaweedfs", map[string]any{
-			"replicas": 1, "copies": 1, "masters": 1, "storageClass": "local", "s3": map[string]any{"replicas": 1, "issuer": ""},
+			"replicas": 1, "copies": 1, "masters": 1, "storageClass": "local", "s3": map[string]any{"replicas": 1, "issuer": "none"},
 		})},
 		{"tenant", "tenant", "tenant-alpha", map[string]any{
 			"host": "beta.example.org", "etcd": true, "resourceQuotas": map[string]any{"cpu": 8, "memory": "16Gi"},
@@ -64,7 +64,7 @@ func apisOf(rendering string) chartutil.VersionSet {
 // tenant.
 func ordered(release string, spec map[string]any) map[string]any {
 	values := map[string]any{"_tenant": map[string]any{
-		"namespace": "tenant-alpha", "name": "alpha", "host": "alpha.example.org", "clusterDomain": "cozy.local", "schedulingClass": "",
+		"namespace": "tenant-alpha", "name": "alpha", "host": "alpha.example.org", "clusterDomain": "cozy.local", "issuer": "custom-ca", "schedulingClass": "",
 		"services": map[string]any{
 			"etcd": "tenant-alpha", "monitoring": "tenant-root", "ingress": "tenant-root", "seaweedfs": "tenant-root",
 		},
@@ -144,7 +144,7 @@ func compareDefaults(t *testing.T, path string, schema, values map[string]any) {
 
 // TestChartsOfApplicationsShareTheirText: a chart can't take a template from another one, so each holds a copy.
 func TestChartsOfApplicationsShareTheirText(t *testing.T) {
-	for _, shared := range []string{"_resources.tpl", "_application.tpl"} {
+	for _, shared := range []string{"_resources.tpl", "_application.tpl", "_issuer.tpl"} {
 		copies, err := filepath.Glob("charts/*/templates/" + shared)
 		require.NoError(t, err)
 		require.NotEmpty(t, copies)

@@ -37,7 +37,7 @@ func platformRenderings() []rendering {
 		{"cozy-controller-generic", "cozy-controller", "cozy-system", map[string]any{
 			"hostNetwork": false, "replicas": 2, "apiServer": map[string]any{"host": ""},
 		}},
-		{"cozy-controller-site", "cozy-controller", "cozy-system", map[string]any{"site": map[string]any{
+		{"cozy-controller-site", "cozy-controller", "cozy-system", map[string]any{"issuer": "custom-ca", "site": map[string]any{
 			"enforces": "cilium", "nodes": []any{"192.0.2.0/24"}, "pods": []any{"10.244.0.0/16"}, "services": []any{"10.96.0.0/16"},
 			"apiPort": 6443, "clusterDomain": "cozy.local",
 		}}},

@@ -20,13 +20,13 @@ import (
 const defaultClusterDomain = "cluster.local"
 
 // addTenants adds the reconcilers of tenants and of applications, which share the tree.
-func addTenants(mgr manager.Manager, own *manifests.Repository, site *policy.Site, log *slog.Logger) error {
+func addTenants(mgr manager.Manager, own *manifests.Repository, site *policy.Site, issuer string, log *slog.Logger) error {
 	charts, err := ownCharts(own)
 	if err != nil {
 		return err
 	}
 
-	platform := rules.Platform{ClusterDomain: defaultClusterDomain}
+	platform := rules.Platform{ClusterDomain: defaultClusterDomain, Issuer: issuer}
 	if site != nil {
 		platform.ClusterDomain = site.ClusterDomain
 	}

@@ -146,7 +146,7 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 			}
 		}
 
-		return addTenants(mgr, own, site, log)
+		return addTenants(mgr, own, site, o.issuer, log)
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("add the tenant controller: %w", err)
