@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -19,14 +20,17 @@ import (
 // defaultClusterDomain is Kubernetes' own, for clusters of which the site is not known.
 const defaultClusterDomain = "cluster.local"
 
-// addTenants adds the reconcilers of tenants and of applications, which share the tree.
-func addTenants(mgr manager.Manager, own *manifests.Repository, site *policy.Site, issuer string, log *slog.Logger) error {
+// addTenants adds the reconcilers of tenants and of applications, which share the tree. What it returns says whether they know
+// all there is: each kind that they watch, and each tenant's place.
+func addTenants(
+	mgr manager.Manager, own *manifests.Repository, site *policy.Site, log *slog.Logger,
+) (isFilled func(context.Context) bool, err error) {
 	charts, err := ownCharts(own)
 	if err != nil {
-		return err
+		return nil, err
 	}
 
-	platform := rules.Platform{ClusterDomain: defaultClusterDomain, Issuer: issuer}
+	platform := rules.Platform{ClusterDomain: defaultClusterDomain}
 	if site != nil {
 		platform.ClusterDomain = site.ClusterDomain
 	}
@@ -34,10 +38,14 @@ func addTenants(mgr manager.Manager, own *manifests.Repository, site *policy.Sit
 	tenants := controller.NewTenants()
 
 	if _, err := application.Setup(mgr, application.Options{Tenants: tenants, Charts: charts, Platform: platform, Log: log}); err != nil {
-		return err
+		return nil, err
 	}
 
-	return controller.Setup(mgr, controller.Options{Tenants: tenants, Site: site, Metrics: metrics.Registry, Log: log})
+	if err := controller.Setup(mgr, controller.Options{Tenants: tenants, Site: site, Metrics: metrics.Registry, Log: log}); err != nil {
+		return nil, err
+	}
+
+	return func(ctx context.Context) bool { return tenants.IsKnown() && mgr.GetCache().WaitForCacheSync(ctx) }, nil
 }
 
 // ownCharts are the embedded charts, as definitions of applications name them.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -31,10 +33,17 @@ func sharedKinds() []client.Object {
 // sharedClusterKinds are those without namespaces.
 func sharedClusterKinds() []client.Object { return []client.Object{&rbacv1.ClusterRoleBinding{}} }
 
-// cacheOptions keeps only what the controller made of kinds that others make too: a cluster may hold tens of thousands.
-func cacheOptions() (cache.Options, error) {
+// cacheOptions keeps only what the controller made of kinds that others make too: a cluster may hold tens of thousands. Errors
+// of lists and watches are told, too.
+func cacheOptions(heard func(error)) (cache.Options, error) {
 	ours := cache.ByObject{Label: labels.SelectorFromSet(controller.ManagedLabels())}
-	options := cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: map[client.Object]cache.ByObject{}}
+	options := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(), ByObject: map[client.Object]cache.ByObject{},
+		DefaultWatchErrorHandler: func(ctx context.Context, r *toolscache.Reflector, err error) {
+			heard(err)
+			toolscache.DefaultWatchErrorHandler(ctx, r, err)
+		},
+	}
 
 	for _, object := range slices.Concat(sharedKinds(), sharedClusterKinds()) {
 		options.ByObject[object] = ours

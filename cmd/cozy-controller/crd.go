@@ -21,8 +21,10 @@ import (
 )
 
 // waitForCRD watches the CRD of that name until the API server serves its kind, and no longer than the timeout; zero is no
-// limit. Permission to list and watch that one name is enough.
-func waitForCRD(ctx context.Context, client dynamic.Interface, name string, timeout time.Duration) error {
+// limit. Permission to list and watch that one name is enough. It tells ready what it waits for.
+func waitForCRD(ctx context.Context, client dynamic.Interface, name string, timeout time.Duration, ready *readiness) error {
+	ready.asks(name)
+
 	parent := ctx
 
 	if timeout > 0 {
@@ -43,6 +45,7 @@ func waitForCRD(ctx context.Context, client dynamic.Interface, name string, time
 	remember := func(err error) error {
 		if err != nil && ctx.Err() == nil {
 			last = err
+			ready.heard(err)
 		}
 
 		return err
@@ -64,7 +67,19 @@ func waitForCRD(ctx context.Context, client dynamic.Interface, name string, time
 
 	lists := cache.ToListWatcherWithWatchListSemantics(source, client)
 
-	_, err := watchtools.UntilWithSync(ctx, lists, &unstructured.Unstructured{}, nil, func(event watch.Event) (bool, error) {
+	answered := func(there cache.Store) (bool, error) {
+		for _, object := range there.List() {
+			if crd, isObject := object.(*unstructured.Unstructured); isObject && isEstablished(crd) {
+				return true, nil
+			}
+		}
+
+		ready.rests()
+
+		return false, nil
+	}
+
+	_, err := watchtools.UntilWithSync(ctx, lists, &unstructured.Unstructured{}, answered, func(event watch.Event) (bool, error) {
 		return isEstablished(event.Object), nil
 	})
 

@@ -45,14 +45,14 @@ func clusterWith(objects ...runtime.Object) listing {
 }
 
 func TestEstablishedCRDIsNotWaitedFor(t *testing.T) {
-	require.NoError(t, waitForCRD(t.Context(), clusterWith(definition("True")), v1alpha1.TenantCRD, time.Minute))
+	require.NoError(t, waitForCRD(t.Context(), clusterWith(definition("True")), v1alpha1.TenantCRD, time.Minute, &readiness{}))
 }
 
 func TestCRDThatIsEstablishedLaterIsSeen(t *testing.T) {
 	cluster := clusterWith(definition("False"))
 	done := make(chan error, 1)
 
-	go func() { done <- waitForCRD(t.Context(), cluster, v1alpha1.TenantCRD, 0) }() // for ever
+	go func() { done <- waitForCRD(t.Context(), cluster, v1alpha1.TenantCRD, 0, &readiness{}) }() // for ever
 
 	require.Eventually(t, func() bool { return len(cluster.Actions()) >= 2 }, 10*time.Second, 10*time.Millisecond, "list and watch")
 	require.Empty(t, done)
@@ -61,7 +61,7 @@ func TestCRDThatIsEstablishedLaterIsSeen(t *testing.T) {
 }
 
 func TestCRDThatNeverComesEndsTheWait(t *testing.T) {
-	err := waitForCRD(t.Context(), clusterWith(), v1alpha1.TenantCRD, 100*time.Millisecond)
+	err := waitForCRD(t.Context(), clusterWith(), v1alpha1.TenantCRD, 100*time.Millisecond, &readiness{})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "tenants.apps.cozystack.io: not established within 100ms; it is part of chart tenant-api")
 }
@@ -72,7 +72,7 @@ func TestTheWaitTellsTheServersLastError(t *testing.T) {
 		return true, nil, apierrors.NewForbidden(crdResource().GroupResource(), "tenants.apps.cozystack.io", nil)
 	})
 
-	err := waitForCRD(t.Context(), cluster, v1alpha1.TenantCRD, 200*time.Millisecond)
+	err := waitForCRD(t.Context(), cluster, v1alpha1.TenantCRD, 200*time.Millisecond, &readiness{})
 	require.True(t, apierrors.IsForbidden(err), "%v", err)
 	require.ErrorContains(t, err, "ClusterRole of chart cozy-controller")
 }
@@ -80,5 +80,5 @@ func TestTheWaitTellsTheServersLastError(t *testing.T) {
 func TestTheWaitEndsWithTheProgram(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, waitForCRD(ctx, clusterWith(), v1alpha1.TenantCRD, time.Minute), context.Canceled)
+	require.ErrorIs(t, waitForCRD(ctx, clusterWith(), v1alpha1.TenantCRD, time.Minute, &readiness{}), context.Canceled)
 }

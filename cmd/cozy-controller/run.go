@@ -98,7 +98,14 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 		return nil, err
 	}
 
-	caches, err := cacheOptions()
+	ready := &readiness{}
+	if o.leaderElect {
+		ready.lease = &leaseSight{now: time.Now}
+		cluster = rest.CopyConfig(cluster)
+		cluster.Wrap(ready.lease.watch)
+	}
+
+	caches, err := cacheOptions(ready.heard)
 	if err != nil {
 		return nil, err
 	}
@@ -122,12 +129,14 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 		return nil, fmt.Errorf("assemble the manager: %w", err)
 	}
 
+	ready.elected = mgr.Elected()
+
 	own, err := manifests.NewRepository(manifests.Charts())
 	if err != nil {
 		return nil, fmt.Errorf("pack the charts: %w", err)
 	}
 
-	if err := addServers(mgr, cluster, o, own, log); err != nil {
+	if err := addServers(mgr, cluster, o, own, ready, log); err != nil {
 		return nil, err
 	}
 
@@ -141,12 +150,19 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 		for _, name := range []string{v1alpha1.TenantCRD, definitions.ApplicationDefinitionCRD} {
 			log.InfoContext(ctx, "waiting for the custom resource definition", "name", name, "timeout", o.crdTimeout.String())
 
-			if err := waitForCRD(ctx, crds, name, o.crdTimeout); err != nil {
+			if err := waitForCRD(ctx, crds, name, o.crdTimeout, ready); err != nil {
 				return unlessStopped(ctx, err)
 			}
 		}
 
-		return addTenants(mgr, own, site, o.issuer, log)
+		isFilled, err := addTenants(mgr, own, site, log)
+		if err != nil {
+			return err
+		}
+
+		ready.fills(isFilled)
+
+		return nil
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("add the tenant controller: %w", err)
@@ -155,13 +171,16 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 	return mgr, nil
 }
 
-// addServers adds the health checks, and the server of charts unless its address is empty.
-func addServers(mgr manager.Manager, cluster *rest.Config, o options, own *manifests.Repository, log *slog.Logger) error {
+// addServers adds the health checks, and the server of charts unless its address is empty. The program is alive while it
+// answers: to start it anew helps nobody who waits for the API server.
+func addServers(
+	mgr manager.Manager, cluster *rest.Config, o options, own *manifests.Repository, ready *readiness, log *slog.Logger,
+) error {
 	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health check: %w", err)
 	}
 
-	if err := mgr.AddReadyzCheck("alive", healthz.Ping); err != nil {
+	if err := mgr.AddReadyzCheck("ready", func(r *http.Request) error { return ready.check(r.Context()) }); err != nil {
 		return fmt.Errorf("add the readiness check: %w", err)
 	}
 
@@ -179,7 +198,7 @@ func addServers(mgr manager.Manager, cluster *rest.Config, o options, own *manif
 	timeout := shutdownTimeout
 	server := &manager.Server{Name: "charts", ShutdownTimeout: &timeout, Server: &http.Server{
 		Addr:              o.charts,
-		Handler:           routes(charts),
+		Handler:           routes(charts, ready.check),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      2 * time.Minute, // a chart over a slow line
@@ -193,14 +212,21 @@ func addServers(mgr manager.Manager, cluster *rest.Config, o options, own *manif
 	return nil
 }
 
-// routes are the paths of the server of charts, and of what the controller counts. It is ready as soon as it answers: our own charts are in memory.
-func routes(charts http.Handler) http.Handler {
+// routes are the paths of the server of charts, of health, and of what the controller counts.
+func routes(charts http.Handler, ready func(context.Context) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/charts/", http.StripPrefix("/charts", charts))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: 3}))
 
-	for _, path := range []string{"/healthz", "/readyz"} {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+	isAlive := func(context.Context) error { return nil }
+	for path, check := range map[string]func(context.Context) error{"/healthz": isAlive, "/readyz": ready} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			if err := check(r.Context()); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+
+				return
+			}
+
 			_, _ = io.WriteString(w, "ok\n") // whoever asked has gone; nothing to do about it
 		})
 	}

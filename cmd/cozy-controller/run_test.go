@@ -4,6 +4,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"flag"
 	"io"
 	"log/slog"
@@ -56,7 +58,7 @@ func TestChartsAndHealthAreServed(t *testing.T) {
 	charts, err := manifests.NewRepository(manifests.Charts())
 	require.NoError(t, err)
 
-	server := httptest.NewServer(routes(charts))
+	server := httptest.NewServer(routes(charts, func(context.Context) error { return errors.New("the caches are being filled") }))
 	defer server.Close()
 
 	for path, want := range map[string]struct {
@@ -66,7 +68,7 @@ func TestChartsAndHealthAreServed(t *testing.T) {
 		"/charts/index.yaml": {http.StatusOK, "cozy-controller"},
 		"/metrics":           {http.StatusOK, "go_gc_cycles_total"},
 		"/healthz":           {http.StatusOK, "ok"},
-		"/readyz":            {http.StatusOK, "ok"},
+		"/readyz":            {http.StatusServiceUnavailable, "the caches are being filled"},
 		"/charts/nothing":    {http.StatusNotFound, ""},
 		"/index.yaml":        {http.StatusNotFound, ""},
 	} {

@@ -82,6 +82,7 @@ func Setup(mgr manager.Manager, options Options) error {
 	changed := make(chan event.TypedGenericEvent[types.NamespacedName])
 	hosts := make(chan event.TypedGenericEvent[struct{}], 1)
 	hearing := &hearing{tree: shared, tenants: &wakes{}, pass: &passes{}}
+	hearing.pass.ask() // where there is no tenant, too: Tenants.IsKnown
 
 	applications, err := newKindCache(mgr)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,9 +24,15 @@ type process struct {
 	ended  chan error
 }
 
-// startController runs the program as its ServiceAccount. Should the test be killed, the program loses its lease with the
-// plane, and ends.
 func (w *world) startController(t *testing.T) {
+	t.Helper()
+
+	w.controller = w.launch(t, w.charts)
+}
+
+// launch runs the program as its ServiceAccount. Should the test be killed, the program loses its lease with the plane, and
+// ends.
+func (w *world) launch(t *testing.T, charts string) *process {
 	t.Helper()
 
 	config, err := w.plane.ConfigAs(systemNamespace, "cozy-controller")
@@ -41,13 +47,27 @@ func (w *world) startController(t *testing.T) {
 
 	p := &process{output: &bytes.Buffer{}, ended: make(chan error, 1)}
 	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), w.program,
-		"--kubeconfig", kubeconfig, "--charts-address", w.charts, "--leader-elect")
+		append([]string{"--kubeconfig", kubeconfig, "--charts-address", charts, "--leader-elect"}, w.flags...)...)
 	p.cmd.Stderr = p.output
 	require.NoError(t, p.cmd.Start())
 
 	go func() { p.ended <- p.cmd.Wait() }()
 
-	w.controller = p
+	return p
+}
+
+// kill ends the program as a node that goes away does: it gives nothing back.
+func (p *process) kill(t *testing.T) {
+	t.Helper()
+
+	select {
+	case err := <-p.ended:
+		t.Fatalf("the controller ended by itself: %v; it said:\n%s", err, p.output)
+	default:
+	}
+
+	require.NoError(t, p.cmd.Process.Kill())
+	require.Error(t, <-p.ended)
 }
 
 // stopController asks the program to end, which it must do cleanly and soon.
@@ -60,7 +80,13 @@ func (w *world) stopController(t *testing.T) {
 
 	p := w.controller
 	w.controller = nil
-	_ = p.cmd.Process.Signal(os.Interrupt) // it may have ended by itself, which the next lines find out
+	p.stop(t)
+}
+
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself, which the next lines find out
 
 	select {
 	case err := <-p.ended:
@@ -75,7 +101,14 @@ func (w *world) stopController(t *testing.T) {
 func (w *world) chartsStatus(t *testing.T, path string) int {
 	t.Helper()
 
-	answer, err := http.Get("http://" + w.charts + path)
+	return statusAt(t, w.charts, path)
+}
+
+// statusAt is what a controller's server answers; zero where there is none.
+func statusAt(t *testing.T, address, path string) int {
+	t.Helper()
+
+	answer, err := http.Get("http://" + address + path)
 	if err != nil {
 		return 0
 	}

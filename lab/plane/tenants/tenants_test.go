@@ -61,13 +61,20 @@ func (w *world) waitsForItsCRD(t *testing.T) {
 	w.await(t, func() bool { return w.chartsStatus(t, "/charts/cozy-controller-"+version+".tgz") == http.StatusOK },
 		func() string { return "no charts at " + w.charts })
 	require.Equal(t, http.StatusServiceUnavailable, w.chartsStatus(t, "/charts/index.yaml"))
-	require.Equal(t, http.StatusOK, w.chartsStatus(t, "/readyz"))
+	require.Equal(t, http.StatusOK, w.chartsStatus(t, "/healthz"))
+	require.Equal(t, http.StatusServiceUnavailable, w.chartsStatus(t, "/readyz"), "it may not even look at the lease")
 	w.install(t, "cozy-controller")
 	w.await(t, func() bool { return w.chartsStatus(t, "/charts/index.yaml") == http.StatusOK },
 		func() string { return "no index at " + w.charts })
+	w.awaitControllerReady(t, w.charts)
 	w.install(t, "tenant-api")
 	w.install(t, "tenant-roles")
 	w.install(t, "tenant-admission")
+}
+
+func (w *world) awaitControllerReady(t *testing.T, charts string) {
+	t.Helper()
+	w.await(t, func() bool { return statusAt(t, charts, "/readyz") == http.StatusOK }, func() string { return "the controller is not ready at " + charts })
 }
 
 func (w *world) rootIsAdopted(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -36,7 +37,8 @@ type world struct {
 	plane      *plane.Plane
 	client     client.Client // the cluster's administrator
 	program    string
-	charts     string // address of the controller's server
+	charts     string   // address of the controller's server
+	flags      []string // of the controller, beside those that every one has
 	controller *process
 	requests   *requests // of the controller
 }
@@ -54,7 +56,7 @@ func newWorldOn(t *testing.T, p *plane.Plane) *world {
 	w := &world{plane: p, program: filepath.Join(t.TempDir(), "cozy-controller")}
 
 	scheme := runtime.NewScheme()
-	require.NoError(t, corev1.AddToScheme(scheme))
+	require.NoError(t, clientscheme.AddToScheme(scheme))
 	require.NoError(t, v1alpha1.AddToScheme(scheme))
 
 	var err error
