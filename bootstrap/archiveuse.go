@@ -66,6 +66,8 @@ func (b *bringup) takeGiven(ctx context.Context, a *usedArchive, address string)
 		b.log.Info("the bastion's registry has all of the archive already", "address", address)
 		if !isThere(a.Store) {
 			a.Store = "" // it has another one
+		} else if err := b.useArchive(ctx, a); err != nil {
+			return err
 		}
 	} else {
 		if err := b.loadArchive(ctx, a, address); err != nil {
@@ -81,12 +83,27 @@ func (b *bringup) takeGiven(ctx context.Context, a *usedArchive, address string)
 	return a.keep(ctx, b.dir)
 }
 
+// useArchive keeps an archive that is in the store from being dropped as an old one. The store of another user is not ours to write.
+func (b *bringup) useArchive(ctx context.Context, a *usedArchive) error {
+	store, err := archive.OpenStore(ctx, a.Store, b.log)
+	foreign := (*archive.ForeignStoreError)(nil)
+	if errors.As(err, &foreign) || errors.Is(err, fs.ErrPermission) {
+		b.log.Warn("the registry's store can't be told that the archive is in use: bundle serve --keep-archives may remove it when two newer ones "+
+			"were loaded", "store", a.Store)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return store.UseArchive(ctx, a.open.SHA256)
+}
+
 func (b *bringup) loadArchive(ctx context.Context, a *usedArchive, address string) error {
 	store, err := archive.OpenStore(ctx, a.Store, b.log)
 	if err != nil {
 		return err
 	}
-	loaded, err := store.Load(ctx, a.open, a.open.Roots(), func(r archive.Root) { b.log.Info("loaded from the archive", "name", r.String()) })
+	loaded, err := store.LoadArchive(ctx, a.open, func(r archive.Root) { b.log.Info("loaded from the archive", "name", r.String()) })
 	if err != nil {
 		return fmt.Errorf("archive %s: %w", a.File, err)
 	}

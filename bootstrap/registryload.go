@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -30,12 +31,23 @@ func (o RegistryOptions) load(ctx context.Context, store *archive.Store, say fun
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
 	say(fmt.Sprintf("loading %s: %d images and %d charts of %s", o.Archive, len(from.Contents.Images), len(from.Contents.Charts), from.Contents.Bundle))
-	loaded, err := store.Load(ctx, from, from.Roots(), nil)
+	loaded, err := store.LoadArchive(ctx, from, nil)
 	if err != nil {
 		return err
 	}
 	say(fmt.Sprintf("loaded: %d layers and configs are new (%s), %d were there", loaded.New, humanize.IBytes(uint64(loaded.Bytes)), loaded.Kept))
 	return nil
+}
+
+// dropOld removes what older archives have brought, if that was asked for, and says what went.
+func (o RegistryOptions) dropOld(ctx context.Context, store *archive.Store, say func(string)) error {
+	if o.KeepArchives == 0 {
+		return nil
+	}
+	return store.DropArchives(ctx, o.KeepArchives, func(gone archive.DroppedArchive) {
+		say(fmt.Sprintf("removed what only archive %.12s of %s had, last loaded %s: %d manifests, layers and configs (%s)", gone.SHA256, gone.Bundle,
+			gone.Loaded.Format(time.DateOnly), gone.Removed, humanize.IBytes(uint64(gone.Bytes))))
+	})
 }
 
 func (o RegistryOptions) trust() (archive.Trust, error) {

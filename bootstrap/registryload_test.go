@@ -84,3 +84,32 @@ func TestTheRegistrysCacheIsKeptBelowItsLimit(t *testing.T) {
 		}
 	}
 }
+
+func TestOldArchivesAreDroppedWhenThatIsAskedFor(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "store")
+	start := func(keep int, version string) (said []string) {
+		saved := filepath.Join(t.TempDir(), "b.tar")
+		_, err := archive.Save(t.Context(), archive.Saving{
+			Contents: archive.Contents{Bundle: "b", Platforms: []string{"linux/amd64"}}, Cache: t.TempDir(),
+			Charts: []archive.PackedChart{{Name: "cilium", Version: version, Archive: []byte("a chart " + version)}},
+		}, saved)
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		options := RegistryOptions{Store: store, Listen: "127.0.0.1:0", Archive: saved, Unsigned: true, KeepArchives: keep}
+		require.NoError(t, ServeRegistry(ctx, options, func(line string) {
+			if said = append(said, line); strings.HasPrefix(line, "serving images and charts") {
+				cancel()
+			}
+		}))
+		return said
+	}
+	for _, version := range []string{"1.0.0", "2.0.0", "3.0.0"} {
+		require.Len(t, start(0, version), 3, "all stay where nobody asks")
+	}
+	said := start(2, "4.0.0")
+	require.Len(t, said, 5)
+	require.Regexp(t, `^removed what only archive [0-9a-f]{12} of b had, last loaded 20\d\d-\d\d-\d\d: 3 manifests, layers and configs \(\d+ B\)$`, said[2])
+	require.NotEqual(t, said[2], said[3])
+	require.Len(t, start(2, "4.0.0"), 3, "there is nothing more to drop")
+}

@@ -36,6 +36,9 @@ type RegistryOptions struct {
 	PullThrough bool
 	// CacheLimit is how many bytes of what was pulled through stay in the store; what was loaded is not counted. Zero: all do.
 	CacheLimit int64
+	// KeepArchives is how many of the archives that the store was loaded with it keeps, the newest: at least archive.MinArchives.
+	// Zero: all.
+	KeepArchives int
 	// Site says which registries images may come from, and which mirrors and logins they have. Nil: those of all bundles,
 	// without mirrors and logins.
 	Site *site.Site
@@ -61,6 +64,9 @@ func ServeRegistry(ctx context.Context, o RegistryOptions, say func(string)) (er
 		return err
 	}
 	if err := o.load(ctx, store, say); err != nil {
+		return err
+	}
+	if err := o.dropOld(ctx, store, say); err != nil {
 		return err
 	}
 	if err := o.loadController(ctx, store, say); err != nil {

@@ -13,8 +13,9 @@
 //
 // The package refuses to know sites, machines and clusters: it is told which images it is about.
 //
-// Store.Collect bounds what was pulled through. What Load has brought is pinned, and stays.
+// Store.Collect bounds what was pulled through. What Load has brought is pinned, and stays; DropArchives removes what only archives
+// before the newest two have.
 //
-// Still missing: going on in the middle of a layer that was broken off, and removing from a store what was loaded and nobody
-// needs any more.
+// Still missing: going on in the middle of a layer that was broken off. What a program loaded that did not yet note archives, and
+// older images of cozy-controller, are removed with the whole store only.
 package archive

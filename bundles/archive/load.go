@@ -55,7 +55,12 @@ const maxDepth = 4
 // Before anything is written the roots are pinned, so that Collect leaves them what they need, and there must be room for all that
 // is copied: an error is syscall.ENOSPC else.
 func (s *Store) Load(ctx context.Context, content Content, roots []Root, done func(Root)) (Loaded, error) {
-	loading := loading{store: s, content: content, whole: map[Root]bool{}}
+	return s.load(ctx, "", content, roots, done)
+}
+
+// load is Load of what an archive has, which is named by its SHA256. Empty: it is of none.
+func (s *Store) load(ctx context.Context, archive string, content Content, roots []Root, done func(Root)) (Loaded, error) {
+	loading := loading{store: s, archive: archive, content: content, whole: map[Root]bool{}}
 
 	room, err := loading.prepare(ctx, roots)
 	if err != nil {
@@ -84,6 +89,7 @@ type loading struct {
 	Loaded
 
 	store   *Store
+	archive string // see pin
 	content Content
 	room    *room
 	whole   map[Root]bool // which are in the store, with all that they refer to

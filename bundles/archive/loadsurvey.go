@@ -22,7 +22,7 @@ func (l *loading) prepare(ctx context.Context, roots []Root) (*room, error) {
 			return nil, fmt.Errorf("load %s: %w", root, err)
 		}
 
-		if err := l.store.pin(ctx, root, append([]v1.Hash{root.Digest}, inside.order...)); err != nil {
+		if err := l.store.pin(ctx, root, l.archive, append([]v1.Hash{root.Digest}, inside.order...)); err != nil {
 			return nil, fmt.Errorf("load %s: %w", root, err)
 		}
 

@@ -28,7 +28,7 @@ import (
 const maxManifest = 4 << 20
 
 // Store is the directory that a Registry serves, in distribution's layout. Several may use one directory, in several
-// processes too: what is there is whole, and is not changed any more. Only Collect takes something away.
+// processes too: what is there is whole, and is not changed any more. Only Collect and DropArchives take something away.
 type Store struct {
 	dir       string
 	driver    *filesystem.Driver

@@ -27,21 +27,28 @@ type pin struct {
 	Repository string    `json:"repository"`
 	Tag        string    `json:"tag,omitempty"`
 	Digest     v1.Hash   `json:"digest"`
-	Content    []v1.Hash `json:"content"` // manifests and blobs; the root's own manifest is the first
+	Archive    string    `json:"archive,omitempty"` // that brought it, by its SHA256; empty: none, or an older program loaded it
+	Content    []v1.Hash `json:"content"`           // manifests and blobs; the root's own manifest is the first
 }
 
-func (s *Store) pinFile(root Root) string {
-	return filepath.Join(s.dir, pinFolder, sumOf([]byte(root.String()+"@"+root.Digest.String())).Hex+".json")
+// pinFile has one root of one archive: what two archives have is pinned twice, and stays when one of them goes.
+func (s *Store) pinFile(root Root, archive string) string {
+	name := root.String() + "@" + root.Digest.String()
+	if archive != "" {
+		name += "@" + archive
+	}
+
+	return filepath.Join(s.dir, pinFolder, sumOf([]byte(name)).Hex+".json")
 }
 
 // pin keeps a root's content from being collected, whether it is there by now or not.
-func (s *Store) pin(ctx context.Context, root Root, content []v1.Hash) error {
-	raw, err := json.Marshal(pin{Repository: root.Repository, Tag: root.Tag, Digest: root.Digest, Content: content})
+func (s *Store) pin(ctx context.Context, root Root, archive string, content []v1.Hash) error {
+	raw, err := json.Marshal(pin{Repository: root.Repository, Tag: root.Tag, Digest: root.Digest, Archive: archive, Content: content})
 	if err != nil {
 		return err
 	}
 
-	name := s.pinFile(root)
+	name := s.pinFile(root, archive)
 
 	return s.change(ctx, func() error {
 		if has, err := os.ReadFile(name); err == nil && bytes.Equal(has, raw) {
@@ -67,17 +74,42 @@ type pins struct {
 	charts  map[string]bool    // repositories of charts that were loaded
 }
 
+func newPins() pins {
+	return pins{content: map[v1.Hash]bool{}, tags: map[string]v1.Hash{}, charts: map[string]bool{}}
+}
+
 // readPins fails if one pin can't be read: what it names could then be anything.
 func (s *Store) readPins() (pins, error) {
-	out, when := pins{content: map[v1.Hash]bool{}, tags: map[string]v1.Hash{}, charts: map[string]bool{}}, map[string]time.Time{}
+	out, when := newPins(), map[string]time.Time{}
 
+	err := s.eachPin(func(_ string, one pin, at time.Time) { out.add(one, at, when) })
+
+	return out, err
+}
+
+// add adds what one pin keeps. When is of each tag's.
+func (p *pins) add(one pin, at time.Time, when map[string]time.Time) {
+	for _, sum := range one.Content {
+		p.content[sum] = true
+	}
+
+	if strings.HasPrefix(one.Repository, chartFolder+"/") {
+		p.charts[one.Repository] = true
+	}
+
+	if tag := one.Repository + ":" + one.Tag; one.Tag != "" && !at.Before(when[tag]) {
+		p.tags[tag], when[tag] = one.Digest, at
+	}
+}
+
+func (s *Store) eachPin(see func(file string, one pin, at time.Time)) error {
 	entries, err := os.ReadDir(filepath.Join(s.dir, pinFolder))
 	if errors.Is(err, fs.ErrNotExist) {
-		return out, nil
+		return nil
 	}
 
 	if err != nil {
-		return out, fmt.Errorf("read what the registry's store must keep: %w", err)
+		return fmt.Errorf("read what the registry's store must keep: %w", err)
 	}
 
 	for _, entry := range entries {
@@ -85,23 +117,13 @@ func (s *Store) readPins() (pins, error) {
 
 		one, at, err := readPin(name)
 		if err != nil {
-			return out, &PinError{File: name, Err: err}
+			return &PinError{File: name, Err: err}
 		}
 
-		for _, sum := range one.Content {
-			out.content[sum] = true
-		}
-
-		if strings.HasPrefix(one.Repository, chartFolder+"/") {
-			out.charts[one.Repository] = true
-		}
-
-		if tag := one.Repository + ":" + one.Tag; one.Tag != "" && !at.Before(when[tag]) {
-			out.tags[tag], when[tag] = one.Digest, at
-		}
+		see(name, one, at)
 	}
 
-	return out, nil
+	return nil
 }
 
 func readPin(name string) (pin, time.Time, error) {
@@ -127,14 +149,14 @@ func readPin(name string) (pin, time.Time, error) {
 	return out, about.ModTime(), nil
 }
 
-// PinError says that nothing is collected, as it is not known what a loaded image or chart needs.
+// PinError says that nothing is removed, as it is not known what was loaded, or what a loaded image or chart needs.
 type PinError struct {
 	File string
 	Err  error
 }
 
 func (e *PinError) Error() string {
-	return fmt.Sprintf("nothing is removed from the registry's store: %s, which says what a loaded image needs, can't be read: %v", e.File, e.Err)
+	return fmt.Sprintf("nothing is removed from the registry's store: %s, which says what was loaded, can't be read: %v", e.File, e.Err)
 }
 
 func (e *PinError) Unwrap() error { return e.Err }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap"
 	"github.com/cozystack/cozy-install/bootstrap/site"
+	"github.com/cozystack/cozy-install/bundles/archive"
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
 )
 
@@ -27,6 +28,10 @@ func newBundleServeCommand(streams Streams) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if options.CacheLimit > 0 && !options.PullThrough {
 				return &UsageError{Err: errors.New("--cache-limit bounds what --pull-through keeps: give both, or neither")}
+			}
+			if cmd.Flags().Changed("keep-archives") && options.KeepArchives < archive.MinArchives {
+				return &UsageError{Err: fmt.Errorf("--keep-archives %d: at least %d stay, as nodes run on the last but one until all were brought "+
+					"to the last", options.KeepArchives, archive.MinArchives)}
 			}
 			if file != "" {
 				s, err := site.Load(file)
@@ -53,6 +58,9 @@ func newBundleServeCommand(streams Streams) *cobra.Command {
 	c.Flags().BoolVar(&options.PullThrough, "pull-through", false, "fetch what the store lacks from the registries themselves")
 	c.Flags().Var(bytesFlag{&options.CacheLimit}, "cache-limit",
 		"the most that --pull-through keeps, such as 20Gi: what was not used for longest goes, what an archive brought stays (default: no limit)")
+	c.Flags().IntVar(&options.KeepArchives, "keep-archives", 0,
+		"how many of the archives that were loaded stay, the newest, such as 2; what only older ones have is removed after --archive "+
+			"was loaded (default: all)")
 	c.Flags().StringSliceVar(&options.Images, "image", nil, "one more image that the site's logins are lent for; may be repeated")
 	c.Flags().StringVarP(&file, "file", "f", "", "the site file: the registries, mirrors and logins of --pull-through (default: the registries of all bundles)")
 	return c
