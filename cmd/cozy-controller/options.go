@@ -23,7 +23,9 @@ type options struct {
 	// crdTimeout bounds the wait for the CRD of tenants. Zero: it is waited for as long as the program runs.
 	crdTimeout time.Duration
 	// site names the file of what tenants are isolated from. Empty: they are not isolated.
-	site      string
+	site string
+	// issuer is the ClusterIssuer of certificates for hosts of tenants. Empty: there is none.
+	issuer    string
 	isVersion bool
 }
 
@@ -50,6 +52,8 @@ func parse(arguments []string, stdout io.Writer) (options, error) {
 	flags.StringVar(&o.site, "site", "",
 		"JSON file with the addresses of nodes, pods, Services and more, and which network policies the cluster enforces; empty: "+
 			"networks of tenants are not isolated")
+	flags.StringVar(&o.issuer, "issuer", "",
+		"ClusterIssuer of certificates for hosts of tenants, of those whose users name none; empty: there is none")
 	flags.BoolVar(&o.isVersion, "version", false, "print the version and stop")
 
 	err := flags.Parse(arguments)

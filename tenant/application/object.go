@@ -30,6 +30,8 @@ type Object struct {
 type Platform struct {
 	// ClusterDomain is the DNS domain of Services, such as cozy.local.
 	ClusterDomain string
+	// Issuer is the ClusterIssuer of certificates for hosts of tenants. Empty: there is none.
+	Issuer string
 	// ChartVersions are those of the charts that the controller serves, by name.
 	ChartVersions map[string]string
 	// CPURatio and MemoryRatio say how much more may be used than is reserved: 10 reserves a tenth. 0 counts as 1.

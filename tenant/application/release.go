@@ -191,6 +191,7 @@ func (o Object) values() (map[string]any, error) {
 		"name":            o.Tenant.Tenant.Name,
 		"host":            o.Tenant.Host,
 		"clusterDomain":   o.Platform.ClusterDomain,
+		"issuer":          o.Platform.Issuer,
 		"schedulingClass": o.Tenant.SchedulingClass,
 		"services":        services,
 		"release":         o.ReleaseName(),

@@ -47,7 +47,7 @@ func object(of *definition.ApplicationDefinition, name string, spec map[string]a
 	return application.Object{
 		Resource: resource, Definition: of, Tenant: resolved(),
 		Platform: application.Platform{
-			ClusterDomain: "cozy.local", ChartVersions: map[string]string{"postgres": "1.2.3+abc", "etcd": "1.0.0"}, CPURatio: 10, MemoryRatio: 1.5,
+			ClusterDomain: "cozy.local", Issuer: "custom-ca", ChartVersions: map[string]string{"postgres": "1.2.3+abc", "etcd": "1.0.0"}, CPURatio: 10, MemoryRatio: 1.5,
 		},
 	}
 }
