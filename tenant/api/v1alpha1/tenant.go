@@ -64,9 +64,11 @@ type TenantSpec struct {
 	// +optional
 	SeaweedFS bool `json:"seaweedfs,omitempty"`
 
-	// Class of nodes for the tenant's workloads. The parent's wins where it has one.
+	// Class of nodes for the tenant's workloads: they run on nodes labelled scheduler.cozystack.io/scheduling-class with it, and on no
+	// others. The parent's wins where it has one.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$`
 	SchedulingClass string `json:"schedulingClass,omitempty"`
 
 	// Bounds of what this tenant and all tenants below it may use together, such as cpu, memory, storage and pods.

@@ -49,6 +49,9 @@ virtualMachineTemplate:
       spec:
         # Cluster API drains the node before its machine is moved or stopped.
         evictionStrategy: External
+        {{- with include "placement" $root }}
+        {{- . | nindent 8 }}
+        {{- end }}
         domain:
           {{- with $group.resources }}
           cpu:

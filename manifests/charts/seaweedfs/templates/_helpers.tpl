@@ -43,6 +43,9 @@ securityContext:
 {{- define "seaweedfs.pod" -}}
 # It asks no API of Kubernetes.
 automountServiceAccountToken: false
+{{- with include "placement" (index . 0) }}
+{{ . }}
+{{- end }}
 securityContext:
   runAsNonRoot: true
   runAsUser: 1000
