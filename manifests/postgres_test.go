@@ -30,7 +30,7 @@ func postgresWithAll() map[string]any {
 		}},
 		"pooler": map[string]any{"replicas": 2, "mode": "transaction"},
 		"backup": map[string]any{
-			"enabled": true, "destination": "s3://backups/postgres", "endpoint": "https://s3.example.org", "accessKeyID": "key", "secretAccessKey": "part",
+			"enabled": true, "destination": "s3://backups/postgres", "endpoint": "https://s3.example.org", "secret": "seaweedfs-s3",
 		},
 		"restore": map[string]any{"server": "postgres-old", "time": "2026-11-26T12:00:00Z"},
 	})
@@ -104,13 +104,33 @@ func TestPostgresTellsAllThatIsWrongAtOnce(t *testing.T) {
 			map[string]any{"name": "pg_mine", "memberOf": []any{"postgres"}}, map[string]any{"name": "app"},
 		},
 		"databases": []any{map[string]any{"name": "postgres", "owner": "nobody"}},
-		"backup":    map[string]any{"enabled": true, "accessKeyID": "half"},
+		"backup":    map[string]any{"enabled": true},
 		"restore":   map[string]any{"time": "2026-11-26T12:00:00Z"},
 	})})
 	for _, want := range []string{
 		"parameters.Session_Preload_Libraries", `users[0].name: "pg_mine"`, `users[0].memberOf: "postgres"`, `users[1].name: "app"`,
-		`databases[0].name: "postgres"`, `databases[0].owner: "nobody"`, "synchronous.replicas: 2", "backup.destination", "go together", "restore.server",
+		`databases[0].name: "postgres"`, `databases[0].owner: "nobody"`, "synchronous.replicas: 2", "backup.destination", "restore.server",
 	} {
 		require.ErrorContains(t, err, want)
+	}
+}
+
+// TestKeysOfBackupsStandInNoSpec: whoever may view a database reads its spec. The Secret may be that of the tenant's own object
+// storage.
+func TestKeysOfBackupsStandInNoSpec(t *testing.T) {
+	for _, key := range []string{"accessKeyID", "accessKey", "secretAccessKey", "secretKey"} {
+		_, err := tryRender(t, rendering{"", "postgres", "tenant-alpha", ordered("postgres", map[string]any{"backup": map[string]any{key: "key"}})})
+		require.ErrorContains(t, err, key)
+	}
+	storage := secretsOf(t, render(t, rendering{"", "seaweedfs", "tenant-alpha", ordered("seaweedfs", nil)}))
+	credentials := func(backup map[string]any) map[string]any {
+		backup["enabled"], backup["destination"] = true, "s3://backups"
+		manifest := render(t, rendering{"", "postgres", "tenant-alpha", ordered("postgres", map[string]any{"backup": backup})})
+		return at(named(t, manifest, "ObjectStore", "postgres"), "spec", "configuration", "s3Credentials").(map[string]any)
+	}
+	require.Equal(t, "postgres-backup", at(credentials(map[string]any{}), "accessKeyId", "name"))
+	for _, of := range credentials(map[string]any{"secret": "seaweedfs-s3"}) {
+		of := of.(map[string]any)
+		require.Contains(t, storage[of["name"].(string)], of["key"])
 	}
 }

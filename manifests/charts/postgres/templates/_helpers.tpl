@@ -74,5 +74,5 @@ policy.cozystack.io/allow-to-apiserver: "true"
 {{- end -}}
 
 {{- define "postgres.backupSecret" -}}
-{{ .Release.Name }}-backup
+{{ .Values.backup.secret | default (printf "%s-backup" .Release.Name) }}
 {{- end -}}
