@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
@@ -111,36 +112,18 @@ func subtree(tenants []v1alpha1.Tenant, t *v1alpha1.Tenant) []string {
 
 // findOrdered lists all kinds of apps.cozystack.io, applications and cluster services.
 func (l *Leaving) findOrdered(ctx context.Context, typed kubernetes.Interface, client dynamic.Interface) error {
-	kinds, err := kindsOf(typed)
-	if err != nil {
-		return err
-	}
+	return eachOrdered(ctx, typed, client, func(kind string, object *unstructured.Unstructured) {
+		one := Ordered{object.GetNamespace(), kind, object.GetName()}
+		_, isService := tenant.ServiceOf(one.Kind)
 
-	for _, resource := range kinds {
-		if resource.Kind == v1alpha1.TenantKind || resource.Kind == v1alpha1.TenantLimitsKind {
-			continue
+		switch {
+		case !slices.Contains(l.Tenants, one.Namespace):
+		case isService:
+			l.Services = append(l.Services, one)
+		default:
+			l.Applications = append(l.Applications, one)
 		}
-
-		list, err := client.Resource(v1alpha1.GroupVersion.WithResource(resource.Name)).List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return fmt.Errorf("list %s: %w", resource.Name, err)
-		}
-
-		for i := range list.Items {
-			one := Ordered{list.Items[i].GetNamespace(), resource.Kind, list.Items[i].GetName()}
-			_, isService := tenant.ServiceOf(one.Kind)
-
-			switch {
-			case !slices.Contains(l.Tenants, one.Namespace):
-			case isService:
-				l.Services = append(l.Services, one)
-			default:
-				l.Applications = append(l.Applications, one)
-			}
-		}
-	}
-
-	return nil
+	})
 }
 
 // releaseOf is the HelmRelease that makes a tenant, by the name that such releases have.

@@ -3,7 +3,7 @@
 package cli
 
 import (
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -53,6 +53,8 @@ type tenantRow struct {
 	Host   string `json:"host"`
 	Ready  bool   `json:"ready"`
 	Reason string `json:"reason,omitempty"`
+	// Services are the namespaces of those that provide one, by service. Empty before the controller looked.
+	Services map[string]string `json:"services,omitempty"`
 }
 
 // rowsOf are the rows of tenants, sorted by their own namespaces.
@@ -66,7 +68,14 @@ func rowsOf(tenants []v1alpha1.Tenant) []tenantRow {
 }
 
 func rowOf(t v1alpha1.Tenant) tenantRow {
-	row := tenantRow{Name: t.Name, Namespace: t.Status.Namespace, Parent: t.Status.Parent, Host: t.Status.Host}
+	row := tenantRow{
+		Name: t.Name, Namespace: t.Status.Namespace, Parent: t.Status.Parent, Host: t.Status.Host, Services: map[string]string{},
+	}
+	for name, service := range t.Status.Services.All() {
+		if service.Namespace != "" {
+			row.Services[name] = service.Namespace
+		}
+	}
 	ready := meta.FindStatusCondition(t.Status.Conditions, v1alpha1.ConditionReady)
 	switch {
 	case ready == nil:
@@ -108,7 +117,7 @@ func tenantTree(rows []tenantRow) string {
 func branches(children map[string][]tenantRow, parent string) []ui.Branch {
 	out := []ui.Branch{}
 	for _, r := range children[parent] {
-		b := ui.Branch{Text: fmt.Sprintf("%s %s %s %s", r.Name, r.Namespace, r.Host, readyWord(r))}
+		b := ui.Branch{Text: strings.Join(append([]string{r.Name, r.Namespace, r.Host, readyWord(r)}, providers(r)...), " ")}
 		if r.Namespace != "" {
 			b.Below = branches(children, r.Namespace)
 		}
@@ -122,4 +131,17 @@ func readyWord(r tenantRow) string {
 		return "Ready"
 	}
 	return "not Ready: " + r.Reason
+}
+
+// providers say who provides which service: etcd=own ingress=tenant-root.
+func providers(r tenantRow) []string {
+	var words []string
+	for _, service := range slices.Sorted(maps.Keys(r.Services)) {
+		provider := r.Services[service]
+		if provider == r.Namespace {
+			provider = "own"
+		}
+		words = append(words, service+"="+provider)
+	}
+	return words
 }

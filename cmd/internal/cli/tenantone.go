@@ -28,11 +28,20 @@ func newTenantShowCommand(streams Streams) *cobra.Command {
 			if err := output.check(); err != nil {
 				return err
 			}
-			_, found, err := flags.find(cmd.Context(), args[0])
+			client, tenants, err := flags.tenants(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return output.print(streams.Out, found, func() string { return tenantDescription(found) })
+			found, err := admin.Find(tenants, args[0])
+			if err != nil {
+				return err
+			}
+			dependents, err := admin.Dependents(cmd.Context(), client.Typed, client.Dynamic, tenants, found)
+			if err != nil {
+				return client.Answered(err)
+			}
+			shown := shownTenant{Tenant: found, Dependents: dependents}
+			return output.print(streams.Out, shown, func() string { return tenantDescription(shown) })
 		},
 	}
 	flags.add(c)

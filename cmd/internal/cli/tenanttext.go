@@ -15,8 +15,17 @@ import (
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
+// shownTenant is a tenant with what its status only counts.
+type shownTenant struct {
+	*v1alpha1.Tenant
+
+	// Dependents are all that depend on the services that the tenant runs itself, by service. Without a service whose dependents
+	// are in its status whole, or may not be listed.
+	Dependents map[string][]string `json:"dependents,omitempty"`
+}
+
 // tenantDescription tells everything that the controller says of a tenant.
-func tenantDescription(t *v1alpha1.Tenant) string {
+func tenantDescription(t shownTenant) string {
 	rows := [][]string{{"namespace", t.Status.Namespace}, {"parent", t.Status.Parent}, {"host", t.Status.Host}}
 	if t.Status.Level != nil {
 		rows = append(rows, []string{"level", fmt.Sprint(*t.Status.Level)})
@@ -28,7 +37,7 @@ func tenantDescription(t *v1alpha1.Tenant) string {
 
 	parts := []string{ui.Table([]string{"TENANT", t.Name}, rows)}
 	if s := t.Status.Services; s != nil {
-		parts = append(parts, serviceTable(s))
+		parts = append(parts, serviceTable(s, t.Dependents))
 	}
 	if q := t.Status.Quota; q != nil {
 		parts = append(parts, quotaTable(q))
@@ -37,26 +46,25 @@ func tenantDescription(t *v1alpha1.Tenant) string {
 	return strings.Join(parts, "\n\n") + "\n"
 }
 
-func serviceTable(services *v1alpha1.TenantServices) string {
+func serviceTable(services *v1alpha1.TenantServices, dependentsOf map[string][]string) string {
 	rows := [][]string{}
-	for _, one := range []struct {
-		name    string
-		service v1alpha1.TenantService
-	}{
-		{"etcd", services.Etcd}, {"monitoring", services.Monitoring}, {"ingress", services.Ingress}, {"seaweedfs", services.SeaweedFS},
-	} {
+	for name, service := range services.All() {
 		dependents := ""
-		if d := one.service.Dependents; d != nil && d.Count > 0 {
-			dependents = fmt.Sprintf("%d: %s", d.Count, strings.Join(d.First, ", "))
-			if int(d.Count) > len(d.First) {
+		if d := service.Dependents; d != nil && d.Count > 0 {
+			names := d.First
+			if all := dependentsOf[name]; len(all) > 0 {
+				names = all
+			}
+			dependents = fmt.Sprintf("%d: %s", max(int(d.Count), len(names)), strings.Join(names, ", "))
+			if int(d.Count) > len(names) {
 				dependents += ", ..."
 			}
 		}
 		ready := ""
-		if one.service.Namespace != "" {
-			ready = yesNo(one.service.Ready)
+		if service.Namespace != "" {
+			ready = yesNo(service.Ready)
 		}
-		rows = append(rows, []string{one.name, one.service.Source, one.service.Namespace, ready, dependents})
+		rows = append(rows, []string{name, service.Source, service.Namespace, ready, dependents})
 	}
 	return ui.Table([]string{"SERVICE", "SOURCE", "PROVIDER", "READY", "DEPENDENTS"}, rows)
 }
