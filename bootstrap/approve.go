@@ -184,24 +184,30 @@ func (e *UnknownNodeError) Error() string { return fmt.Sprintf("the site has no 
 // Hint names those that it has.
 func (e *UnknownNodeError) Hint() string { return "its nodes are: " + strings.Join(e.Known, ", ") }
 
+// ApprovedNode is a node with the fingerprint that a person saw on its console.
+type ApprovedNode struct {
+	Node        string `json:"node"`
+	Fingerprint string `json:"fingerprint"`
+}
+
 // ApproveNode notes that a person has seen a fingerprint on the console of a node, for the Up that waits for it in the
 // same work directory. Only the machine that has it gets the node's config. The approval is for one boot of the machine.
-func ApproveNode(o Options, node, fingerprint string) error {
+func ApproveNode(o Options, node, fingerprint string) (ApprovedNode, error) {
 	found, err := nodeOf(o.Site, node)
 	if err != nil {
-		return err
+		return ApprovedNode{}, err
 	}
 	switch {
 	case o.Site.Netboot == nil || o.Site.Netboot.Approve != site.ApproveFingerprint:
-		return &NoApprovalNeededError{Node: node, Why: "netboot.approve is not " + site.ApproveFingerprint}
+		return ApprovedNode{}, &NoApprovalNeededError{Node: node, Why: "netboot.approve is not " + site.ApproveFingerprint}
 	case found.Role != site.ControlPlane:
-		return &NoApprovalNeededError{Node: node, Why: "only control planes are"}
+		return ApprovedNode{}, &NoApprovalNeededError{Node: node, Why: "only control planes are"}
 	}
 	parsed, err := talos.ParseFingerprint(fingerprint)
 	if err != nil {
-		return err
+		return ApprovedNode{}, err
 	}
-	return workdir.Approve(o.WorkDir, workdir.Approval{Kind: workdir.ApproveNode, Name: node, Value: parsed})
+	return ApprovedNode{Node: node, Fingerprint: parsed}, workdir.Approve(o.WorkDir, workdir.Approval{Kind: workdir.ApproveNode, Name: node, Value: parsed})
 }
 
 func nodeOf(s *site.Site, name string) (site.Node, error) {

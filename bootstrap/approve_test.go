@@ -57,13 +57,17 @@ func TestApproveNodeTakesOnlyWhatUpWouldAskFor(t *testing.T) {
 		"not a fingerprint":  {s, "cp1", "AAAA", new(*talos.FingerprintError)},
 		"half a fingerprint": {s, "cp1", oneFingerprint[:40], new(*talos.FingerprintError)},
 	} {
-		require.ErrorAs(t, ApproveNode(Options{Site: test.site, WorkDir: work}, test.node, test.text), test.want, name)
+		_, err := ApproveNode(Options{Site: test.site, WorkDir: work}, test.node, test.text)
+		require.ErrorAs(t, err, test.want, name)
 	}
 	require.NoDirExists(t, work+"/"+workdir.ApprovalsDir)
 
 	var noDir *workdir.NoWorkDirError
-	require.ErrorAs(t, ApproveNode(Options{Site: s, WorkDir: work + "/none"}, "cp1", oneFingerprint), &noDir)
-	require.NoError(t, ApproveNode(Options{Site: s, WorkDir: work}, "cp1", " "+oneFingerprint+"\n"))
+	_, err := ApproveNode(Options{Site: s, WorkDir: work + "/none"}, "cp1", oneFingerprint)
+	require.ErrorAs(t, err, &noDir)
+	given, err := ApproveNode(Options{Site: s, WorkDir: work}, "cp1", " "+oneFingerprint+"\n")
+	require.NoError(t, err)
+	require.Equal(t, ApprovedNode{Node: "cp1", Fingerprint: oneFingerprint}, given)
 }
 
 // An approval that cannot be read is named where it may be the one that is waited for.
@@ -116,12 +120,12 @@ func TestAControlPlaneGetsItsConfigOnlyAfterItsFingerprintWasApproved(t *testing
 	require.Contains(t, message, "cozy-install node approve cp1 --fingerprint")
 	require.NotContains(t, message, fleet[2].shown(), "it must be read from the console")
 
-	require.NoError(t, ApproveNode(options, "cp1", oneFingerprint))
+	approveNode(t, options, oneFingerprint)
 	waitFor("the machine at 127.212.7.2 shows another fingerprint than the one approved for cp1")
 	require.False(t, fleet[2].disks.Installed())
 
 	approved := fleet[2].shown()
-	require.NoError(t, ApproveNode(options, "cp1", approved))
+	approveNode(t, options, approved)
 	waitFor("cp1 took its config")
 	require.NoError(t, <-ended, "and everything goes on")
 
@@ -160,4 +164,10 @@ func TestApproveAnyConfiguresOnlyMachinesOfTheSiteFile(t *testing.T) {
 	b.site.Nodes[1].MAC = "52:54:00:12:00:05"
 	require.NoError(t, b.applyConfigs().Run(t.Context(), func(string, ...any) {}))
 	require.NotEmpty(t, b.given["w1"])
+}
+
+func approveNode(t *testing.T, o Options, fingerprint string) {
+	t.Helper()
+	_, err := ApproveNode(o, "cp1", fingerprint)
+	require.NoError(t, err)
 }

@@ -69,6 +69,19 @@ func (e *ResetError) Hint() string {
 	return "run reset again: it goes on with those; one that runs on although it was asked could not be drained or could not leave etcd: talosctl dmesg tells why, and --force does without; one that is reset and has no address needs pxe serve, or the next up"
 }
 
+// PlanReset says what Reset would do, and changes nothing. Neither risks nor a confirmation are asked for.
+func PlanReset(ctx context.Context, o Options, r ResetOptions) (ResetPlan, error) {
+	dir, err := workdir.OpenForReading(o.WorkDir)
+	if err != nil {
+		return ResetPlan{}, err
+	}
+	b, err := newBringup(o, dir)
+	if err != nil {
+		return ResetPlan{}, err
+	}
+	return b.planReset(ctx, r)
+}
+
 // Reset wipes nodes of ours and waits until it has seen that they are. The result is returned also with an error.
 func Reset(ctx context.Context, o Options, r ResetOptions) (out ResetResult, err error) {
 	dir, err := workdir.Open(o.WorkDir)

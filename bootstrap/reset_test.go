@@ -103,6 +103,13 @@ func TestASiteIsResetAndComesUpAgain(t *testing.T) {
 	_, err = Reset(t.Context(), o, ResetOptions{Nodes: []string{"w9"}, Accept: all, Confirm: agree})
 	require.ErrorAs(t, err, &unknown)
 	require.NotEmpty(t, running[2].disks.Config(), "nothing was done")
+	held := journalOf(t, o)
+	plan, err := PlanReset(t.Context(), o, ResetOptions{})
+	require.NoError(t, err, "no risk needs to be accepted to look")
+	require.Equal(t, [][]string{{"w1"}, {"cp1"}}, plan.Order)
+	require.Len(t, plan.Risks, 2)
+	require.Equal(t, held, journalOf(t, o))
+	require.NotEmpty(t, running[2].disks.Config(), "nothing was done")
 
 	out, err := Reset(t.Context(), o, ResetOptions{Nodes: []string{"w1"}, Accept: all, Confirm: agree})
 	require.NoError(t, err)

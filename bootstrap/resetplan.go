@@ -15,7 +15,9 @@ import (
 type ResetPlan struct {
 	Site  string      `json:"site"`
 	Nodes []ResetNode `json:"nodes"`
-	Risks []Risk      `json:"risks"`
+	// Order is how they go, by name: those of one group side by side, the next group when they were seen reset.
+	Order [][]string `json:"order"`
+	Risks []Risk     `json:"risks"`
 }
 
 // ResetNode is what a reset will do to a node.
@@ -75,6 +77,13 @@ func planReset(name string, f resetFacts, r ResetOptions) ResetPlan {
 	}
 	if len(replicas) > 0 {
 		plan.Risks = append(plan.Risks, Risk{RiskStorageReplicas, "disks with replicas of volumes are wiped whole: " + strings.Join(replicas, "; ")})
+	}
+	for _, group := range resetGroups(plan.Nodes) {
+		var members []string
+		for _, one := range group {
+			members = append(members, one.Name)
+		}
+		plan.Order = append(plan.Order, members)
 	}
 	return withEtcdRisks(plan, f, r, lastPlane)
 }

@@ -37,8 +37,11 @@ type RestorePlan struct {
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
 	// Begun says that an earlier run began it.
-	Begun bool   `json:"begun"`
-	Risks []Risk `json:"risks"`
+	Begun bool `json:"begun"`
+	// Joins are the other control planes, which join etcd by themselves; Later, those that do when up has given them their configs.
+	Joins []string `json:"joins,omitempty"`
+	Later []string `json:"later,omitempty"`
+	Risks []Risk   `json:"risks"`
 }
 
 // Restored is a restore that was seen to take effect.
@@ -74,6 +77,20 @@ func (e *PendingRestoreError) Hint() string {
 // restoreAgain is how long a node that was asked to start etcd from a snapshot has before it is asked again: it fetches
 // etcd's image first.
 const restoreAgain = 30 * time.Second
+
+// PlanRestore says what Restore would do, with the same checks, and changes nothing. Neither risks nor a confirmation are asked for.
+func PlanRestore(ctx context.Context, o Options, r RestoreOptions) (RestorePlan, error) {
+	dir, err := workdir.OpenForReading(o.WorkDir)
+	if err != nil {
+		return RestorePlan{}, err
+	}
+	b, err := newBringup(o, dir)
+	if err != nil {
+		return RestorePlan{}, err
+	}
+	plan, _, err := b.planRestore(ctx, r)
+	return plan, err
+}
 
 // Restore starts etcd anew from a snapshot, on one control plane, and waits until the others have joined. It is the only
 // exception to the rule that etcd is bootstrapped once, and has its own guard: mayRestore. Killed at any moment and run
@@ -146,10 +163,20 @@ func (b *bringup) planRestore(ctx context.Context, r RestoreOptions) (RestorePla
 	if err := mayRestore(node.Name, journal.Restore, views); err != nil {
 		return RestorePlan{}, site.Node{}, err
 	}
-	return RestorePlan{
+	plan := RestorePlan{
 		Site: b.site.Metadata.Name, Node: node.Name, File: r.File, Bytes: found.Bytes, SHA256: found.SHA256, Begun: journal.Restore != nil,
 		Risks: []Risk{{RiskDataLoss, "what happened in the cluster after the snapshot was taken is lost"}},
-	}, node, nil
+	}
+	for _, view := range views {
+		switch {
+		case view.node.Name == node.Name:
+		case view.state == talos.Maintenance:
+			plan.Later = append(plan.Later, view.node.Name)
+		default:
+			plan.Joins = append(plan.Joins, view.node.Name)
+		}
+	}
+	return plan, node, nil
 }
 
 // restoreNode is the control plane to restore on: that of a restore that was begun, the one asked for, the one on which

@@ -84,6 +84,8 @@ func TestALostEtcdComesBackFromASnapshotAsOneCluster(t *testing.T) {
 	agreed := RestoreOptions{File: taken.Path, Accept: []string{RiskDataLoss}}
 
 	var refused *RestoreRefusedError
+	_, err = PlanRestore(t.Context(), o, RestoreOptions{File: taken.Path})
+	require.ErrorAs(t, err, &refused, "a preview is refused where the restore would be")
 	_, err = Restore(t.Context(), o, agreed)
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, []string{"cp1", "cp2", "cp3"}, refused.Holding, "it runs")
@@ -113,6 +115,13 @@ func TestALostEtcdComesBackFromASnapshotAsOneCluster(t *testing.T) {
 		File: taken.Path, Accept: agreed.Accept, Confirm: func(RestorePlan) error { return no },
 	})
 	require.ErrorIs(t, err, no)
+	plan, err := PlanRestore(t.Context(), o, RestoreOptions{File: taken.Path})
+	require.NoError(t, err)
+	require.Equal(t, []string{"cp2", "cp3"}, plan.Joins)
+	require.Equal(t, "cp1", plan.Node)
+	require.False(t, plan.Begun)
+	_, err = PlanRestore(t.Context(), o, RestoreOptions{File: broken})
+	require.ErrorAs(t, err, &bad)
 	require.Nil(t, journalOf(t, o).Restore)
 
 	// Interrupted as soon as the snapshot is on its way: up must not start an empty etcd now.

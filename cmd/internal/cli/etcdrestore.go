@@ -21,6 +21,7 @@ func newEtcdRestoreCommand(streams Streams) *cobra.Command {
 	var restore bootstrap.RestoreOptions
 	var agree agreeFlags
 	var nodeTimeout time.Duration
+	var dryRun bool
 	c := &cobra.Command{
 		Use: "restore SNAPSHOT", Short: "Start the cluster's lost etcd anew from a snapshot", Args: usageArgs(cobra.ExactArgs(1)),
 		Long: "Start the cluster's lost etcd anew from a snapshot, on one control plane, and wait until the others have joined. It is\n" +
@@ -37,6 +38,13 @@ func newEtcdRestoreCommand(streams Streams) *cobra.Command {
 				return err
 			}
 			site.NodeTimeout, restore.File, restore.Accept = nodeTimeout, args[0], agree.accept
+			if dryRun {
+				plan, err := bootstrap.PlanRestore(cmd.Context(), site, restore)
+				if err != nil {
+					return wrongNode(err)
+				}
+				return output.print(streams.Out, plan, func() string { return restorePlanText(plan) })
+			}
 			restore.Say = func(format string, values ...any) {
 				fmt.Fprintln(streams.Err, ui.Printable(fmt.Sprintf(format, values...)))
 			}
@@ -56,12 +64,23 @@ func newEtcdRestoreCommand(streams Streams) *cobra.Command {
 	output.add(c)
 	addIdentity(c, &restore.IdentityFile)
 	c.Flags().StringVar(&restore.Node, "node", "", "control plane to restore on (default: the one on which etcd was bootstrapped)")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "check the snapshot and every control plane, show what would be done, and change nothing")
 	agree.add(c, "the site's name")
 	c.Flags().DurationVar(&nodeTimeout, "node-timeout", bootstrap.DefaultNodeTimeout, "how long each step may take")
 	return c
 }
 
 func restorePlanText(p bootstrap.RestorePlan) string {
-	return fmt.Sprintf("etcd of %s starts anew on %s from %s (%s, sha256 %s).\n\n%s",
-		p.Site, p.Node, p.File, humanize.IBytes(uint64(max(0, p.Bytes))), p.SHA256, risksText(p.Risks))
+	text := fmt.Sprintf("etcd of %s starts anew on %s from %s (%s, sha256 %s).\n",
+		p.Site, p.Node, p.File, humanize.IBytes(uint64(max(0, p.Bytes))), p.SHA256)
+	if p.Begun {
+		text += "An earlier run began it, and was agreed to then: this one goes on.\n"
+	}
+	if len(p.Joins) > 0 {
+		text += "Then it is waited until these have joined: " + strings.Join(p.Joins, ", ") + ".\n"
+	}
+	if len(p.Later) > 0 {
+		text += "Without a config yet, and joined by the next up: " + strings.Join(p.Later, ", ") + ".\n"
+	}
+	return text + "\n" + risksText(p.Risks)
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -105,6 +104,7 @@ func oneMachine(ctx context.Context, options bootstrap.Options, args []string, a
 
 func newNodeApproveCommand(streams Streams) *cobra.Command {
 	var flags siteFlags
+	var output outputFlag
 	var fingerprint string
 	c := &cobra.Command{
 		Use: "approve NODE", Short: "Approve a control plane by the fingerprint on its console", Args: usageArgs(cobra.ExactArgs(1)),
@@ -112,18 +112,24 @@ func newNodeApproveCommand(streams Streams) *cobra.Command {
 			"(netboot.approve: fingerprint). Read it from the machine itself: its screen, its serial console or its BMC, not from\n" +
 			"the network. Only the machine that has it gets the node's config. An approval is for one boot of the machine.",
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := output.check(); err != nil {
+				return err
+			}
 			options, err := flags.loadMachines(streams)
 			if err != nil {
 				return err
 			}
-			if err := bootstrap.ApproveNode(options, args[0], fingerprint); err != nil {
+			approved, err := bootstrap.ApproveNode(options, args[0], fingerprint)
+			if err != nil {
 				return wrongNode(err)
 			}
-			_, err = fmt.Fprintf(streams.Out, "%s is approved with the fingerprint %s\n", args[0], strings.TrimSpace(fingerprint))
-			return err
+			return output.print(streams.Out, approved, func() string {
+				return fmt.Sprintf("%s is approved with the fingerprint %s\n", approved.Node, approved.Fingerprint)
+			})
 		},
 	}
 	flags.add(c)
+	output.add(c)
 	c.Flags().StringVar(&fingerprint, "fingerprint", "", "the fingerprint on the machine's console, 44 characters")
 	return c
 }

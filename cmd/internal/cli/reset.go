@@ -12,6 +12,7 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap"
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
+	"github.com/cozystack/cozy-install/talos"
 )
 
 func newResetCommand(streams Streams) *cobra.Command {
@@ -20,6 +21,7 @@ func newResetCommand(streams Streams) *cobra.Command {
 	var reset bootstrap.ResetOptions
 	var agree agreeFlags
 	var nodeTimeout time.Duration
+	var dryRun bool
 	c := &cobra.Command{
 		Use: "reset [NODE...]", Short: "Wipe nodes, or the whole site, and wait until they are", Args: usageArgs(cobra.ArbitraryArgs),
 		Long: "Wipe nodes of the site, all without names: their EPHEMERAL and STATE partitions, so that they come back in maintenance\n" +
@@ -35,6 +37,13 @@ func newResetCommand(streams Streams) *cobra.Command {
 				return err
 			}
 			site.NodeTimeout, reset.Nodes, reset.Accept = nodeTimeout, args, agree.accept
+			if dryRun {
+				plan, err := bootstrap.PlanReset(cmd.Context(), site, reset)
+				if err != nil {
+					return wrongNode(err)
+				}
+				return output.print(streams.Out, plan, func() string { return resetPlanText(plan) })
+			}
 			reset.Say = func(format string, values ...any) {
 				fmt.Fprintln(streams.Err, ui.Printable(fmt.Sprintf(format, values...)))
 			}
@@ -53,6 +62,7 @@ func newResetCommand(streams Streams) *cobra.Command {
 	c.Flags().BoolVar(&reset.KeepConfig, "keep-config", false, "wipe EPHEMERAL only: the nodes come back by themselves, without etcd's data")
 	c.Flags().BoolVar(&reset.AllDisks, "all-disks", false, "wipe all other disks of the nodes too")
 	c.Flags().BoolVar(&reset.Force, "force", false, "neither drain the nodes nor let them leave etcd")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be wiped, in which order, and what is at risk, and change nothing")
 	agree.add(c, "the site's name")
 	c.Flags().DurationVar(&nodeTimeout, "node-timeout", bootstrap.DefaultNodeTimeout, "how long nodes may take to come back")
 	return c
@@ -62,14 +72,25 @@ func resetPlanText(p bootstrap.ResetPlan) string {
 	rows := make([][]string, 0, len(p.Nodes))
 	for _, n := range p.Nodes {
 		wipes, how := strings.Join(n.Wipes, ", "), "by force"
-		if wipes == "" {
+		switch {
+		case wipes == "" && n.State != string(talos.Maintenance):
+			wipes, how = "nothing: it can't be asked, and the reset fails for it", ""
+		case wipes == "":
 			wipes, how = "nothing", ""
-		} else if n.Graceful {
+		case n.Graceful:
 			how = "drained, leaves etcd"
 		}
 		rows = append(rows, []string{n.Name, n.Role, n.Address, n.State, how, wipes})
 	}
-	return ui.Table([]string{"NODE", "ROLE", "ADDRESS", "STATE", "HOW", "WIPES"}, rows) + "\n\n" + risksText(p.Risks)
+	order := make([]string, len(p.Order))
+	for i, group := range p.Order {
+		order[i] = strings.Join(group, " with ")
+	}
+	text := ui.Table([]string{"NODE", "ROLE", "ADDRESS", "STATE", "HOW", "WIPES"}, rows) + "\n\n"
+	if len(order) > 1 {
+		text += "In this order: " + strings.Join(order, ", then ") + "; it ends at a control plane that is not seen reset.\n\n"
+	}
+	return text + risksText(p.Risks)
 }
 
 func resetText(r bootstrap.ResetResult) string {

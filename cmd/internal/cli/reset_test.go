@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -25,6 +26,17 @@ func TestResetRefusesWhatWasNotMeant(t *testing.T) {
 	require.Empty(t, out)
 	require.Contains(t, said, "Type test to go on: ")
 	require.Contains(t, said, "nothing was done, for test was not typed")
+
+	code, out, said = run(t, "reset", "-f", file, "--work-dir", work, "--dry-run")
+	require.Zero(t, code, said)
+	require.Regexp(t, `(?m)^cp1 .* nothing: it can't be asked, and the reset fails for it$`, out)
+	require.Contains(t, out, "In this order: w1, then cp1;")
+	require.NotContains(t, said, "Type test")
+	code, out, said = run(t, "reset", "w1", "-f", file, "--work-dir", work, "--dry-run", "-o", "json")
+	require.Zero(t, code, said)
+	var plan bootstrap.ResetPlan
+	require.NoError(t, json.Unmarshal([]byte(out), &plan))
+	require.Equal(t, [][]string{{"w1"}}, plan.Order)
 
 	code, out, said = run(t, "reset", "-f", file, "--work-dir", work, "--yes")
 	require.Equal(t, exitFailed, code)
@@ -50,11 +62,24 @@ func TestEtcdRestoreTakesNoSnapshotThatIsNone(t *testing.T) {
 	file, work := keptSite(t)
 	path := filepath.Join(t.TempDir(), "etcd.db")
 	require.NoError(t, os.WriteFile(path, []byte("<html>"), 0o600))
-	code, _, said := run(t, "etcd", "restore", path, "-f", file, "--work-dir", work)
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, said, "not a whole etcd snapshot")
-	code, _, said = run(t, "etcd", "restore", path, "-f", file, "--work-dir", work, "--accept-risk", "none")
+	for _, more := range [][]string{nil, {"--dry-run"}} {
+		code, _, said := run(t, append([]string{"etcd", "restore", path, "-f", file, "--work-dir", work}, more...)...)
+		require.Equal(t, exitFailed, code)
+		require.Contains(t, said, "not a whole etcd snapshot")
+	}
+	code, _, said := run(t, "etcd", "restore", path, "-f", file, "--work-dir", work, "--accept-risk", "none")
 	require.Equal(t, exitUsage, code, said)
 	code, _, said = run(t, "etcd", "restore", path+".none", "-f", file, "--work-dir", work)
 	require.Equal(t, exitFailed, code, said)
+}
+
+func TestEtcdRestoreSaysFirstWhatItDoes(t *testing.T) {
+	plan := bootstrap.RestorePlan{
+		Site: "test", Node: "cp1", File: "etcd.db", Bytes: 2048, SHA256: "ab", Joins: []string{"cp2"}, Later: []string{"cp3"}, Begun: true,
+		Risks: []bootstrap.Risk{{Name: "data-loss", Why: "it is lost"}},
+	}
+	require.Equal(t, "etcd of test starts anew on cp1 from etcd.db (2.0 KiB, sha256 ab).\n"+
+		"An earlier run began it, and was agreed to then: this one goes on.\n"+
+		"Then it is waited until these have joined: cp2.\nWithout a config yet, and joined by the next up: cp3.\n\n"+
+		"Risk data-loss: it is lost\n", restorePlanText(plan))
 }
