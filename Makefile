@@ -95,6 +95,10 @@ KILLS ?= 30
 soak-bundles: $(GOTESTSUM) ## Kill the installer of a bundle on the plane at KILLS (30) random moments; SEED=0 for others each time
 	$(TEST) -count=1 -timeout 60m -run '^TestInstallerThatIsKilledGoesOn$$' ./lab/plane/bundles -seed $(SEED) -kills $(KILLS)
 
+.PHONY: soak-tenants
+soak-tenants: $(GOTESTSUM) ## Kill cozy-controller on the plane at KILLS (30) random moments while tenants are made and deleted; SEED=0 for others each time
+	$(TEST) -count=1 -timeout 60m -run '^TestControllerThatIsKilledGoesOn$$' ./lab/plane/tenants -seed $(SEED) -kills $(KILLS)
+
 # Machines whose tests run; what is missing for one of them is an error. Two machines at once, for two cores.
 FIRMWARE_ARCHS ?= amd64 arm64
 FIRMWARE_PARALLEL ?= 2

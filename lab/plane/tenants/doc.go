@@ -7,6 +7,9 @@
 //
 // What a kind of application becomes is judged here too, by the API server and by Flux: tenant/application makes it.
 //
-// Still missing: everything that the controller does not do yet (see tenant/controller), the release of cozy-controller as
-// Helm and its pod run it, and large trees.
+// TestControllerThatIsKilledGoesOn has a world of its own: two hundred tenants at a time, with NetworkPolicies, of which half are
+// deleted while others are made and controllers are killed, and all that is left is held against the rules. So is who leads.
+//
+// Still missing: everything that the controller does not do yet (see tenant/controller), and the release of cozy-controller as
+// Helm and its pod run it.
 package tenants

@@ -31,6 +31,8 @@ func (w *world) rootStays(t *testing.T) {
 }
 
 func (w *world) restartWritesNothing(t *testing.T) {
+	t.Helper()
+
 	before := w.versions(t)
 	w.stopController(t)
 	w.startController(t)
