@@ -52,12 +52,15 @@ func (q Quota) Own() Bounds {
 //	storage: 1T -> requests.storage: 1T
 //	pods: 100   -> pods: 100
 //	nvidia.com/gpu: 2 -> requests.nvidia.com/gpu: 2
+//	gold.storageclass.storage.k8s.io/requests.storage: 1T -> the same
 func expansions(key string) []string {
 	switch {
 	case key == "cpu", key == "memory", key == "ephemeral-storage":
 		return []string{"requests." + key, "limits." + key}
 	case key == "storage":
 		return []string{"requests.storage"}
+	case strings.Contains(key, ".storageclass.storage.k8s.io/"), strings.Contains(key, ".deviceclass.resource.k8s.io/"):
+		return []string{key}
 	case strings.Contains(key, ".") && strings.Contains(key, "/") && !strings.HasPrefix(key, "count/") &&
 		!strings.HasPrefix(key, "requests.") && !strings.HasPrefix(key, "limits."):
 		// Extended resources are bounded by requests only (kubernetes.io/docs, Resource Quotas, "Quota for extended resources").

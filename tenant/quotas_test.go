@@ -46,6 +46,7 @@ func TestKeysBoundRequestsAndLimits(t *testing.T) {
 		{bounds("services.loadbalancers", "2"), map[string]string{"services.loadbalancers": "2"}},
 		{bounds("nvidia.com/gpu", "2"), map[string]string{"requests.nvidia.com/gpu": "2"}},
 		{bounds("requests.nvidia.com/gpu", "2"), map[string]string{"requests.nvidia.com/gpu": "2"}},
+		{bounds("gold.storageclass.storage.k8s.io/requests.storage", "1Ti"), map[string]string{"gold.storageclass.storage.k8s.io/requests.storage": "1Ti"}},
 		{bounds("count/secrets", "9"), map[string]string{"count/secrets": "9"}},
 		{bounds("cpu", "4", "limits.cpu", "8"), map[string]string{"requests.cpu": "4", "limits.cpu": "4"}},
 		{bounds("cpu", "4", "requests.cpu", "2"), map[string]string{"requests.cpu": "2", "limits.cpu": "4"}},

@@ -69,6 +69,10 @@ func (n *node) takeQuota(agreed Quota) {
 
 // overBounds says why the bounds that the spec asks for can't hold.
 func (n *node) overBounds() *Refusal {
+	if refusal := checkBounds(n.Bounds); refusal != nil {
+		return refusal
+	}
+
 	if n.parent != nil {
 		above := n.parent.resolved.Quota.Bounds
 		for _, key := range slices.Sorted(maps.Keys(above)) {

@@ -23,7 +23,9 @@ const (
 	HostInvalid    Reason = "HostInvalid"
 	HostReserved   Reason = "HostReserved"
 	HostTaken      Reason = "HostTaken"
-	// QuotaMissing, QuotaExceeded and QuotaBelowUse refuse a new tenant. One that was accepted before keeps the bounds it had.
+	// QuotaInvalid, QuotaMissing, QuotaExceeded and QuotaBelowUse refuse a new tenant. One that was accepted before keeps the
+	// bounds it had. QuotaInvalid is a bound that no tenant can have.
+	QuotaInvalid  Reason = "QuotaInvalid"
 	QuotaMissing  Reason = "QuotaMissing"
 	QuotaExceeded Reason = "QuotaExceeded"
 	QuotaBelowUse Reason = "QuotaBelowUse"

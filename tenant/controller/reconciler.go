@@ -139,7 +139,9 @@ func (r *reconciler) bring(ctx context.Context, t *v1alpha1.Tenant, resolved ten
 		if i == 0 || steps[0].isDone {
 			var err error
 			if taken, err = one.take(ctx, t, resolved); err != nil {
-				return nil, err
+				if taken, err = failed(ctx, err); err != nil {
+					return nil, err
+				}
 			}
 		}
 

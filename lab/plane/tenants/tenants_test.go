@@ -134,7 +134,12 @@ func (w *world) badTenantsAreRefused(t *testing.T) {
 		"a long label":         {"tenant-root", "foo", `{"host": "` + strings.Repeat("a", 64) + `.org"}`, "a host is a DNS name"},
 		"a word for a flag":    {"tenant-root", "foo", `{"etcd": "yes"}`, "spec.etcd"},
 		"a quantity of apples": {"tenant-root", "foo", `{"resourceQuotas": {"cpu": "apples"}}`, "spec.resourceQuotas.cpu"},
-		"an unknown field":     {"tenant-root", "foo", `{"isolated": true}`, `unknown field "spec.isolated"`},
+		"apples":               {"tenant-root", "foo", `{"resourceQuotas": {"apples": "1"}}`, `spec.resourceQuotas.apples: "1": apples is nothing that can be bounded; choose cpu`},
+		"less than nothing":    {"tenant-root", "foo", `{"resourceQuotas": {"cpu": -1}}`, `spec.resourceQuotas.cpu: "-1": a bound is never negative`},
+		"half a pod":           {"tenant-root", "foo", `{"resourceQuotas": {"pods": "500m"}}`, `spec.resourceQuotas.pods: "500m": what is counted`},
+		// The schema takes it, and no client could read the list of tenants any more.
+		"a broken exponent": {"tenant-root", "foo", `{"resourceQuotas": {"cpu": "1e1.5"}}`, `spec.resourceQuotas.cpu: "1e1.5": this is no amount`},
+		"an unknown field":  {"tenant-root", "foo", `{"isolated": true}`, `unknown field "spec.isolated"`},
 	} {
 		out, err := w.apply(t, fmt.Sprintf(`{"apiVersion": "apps.cozystack.io/v1alpha1", "kind": "Tenant",
 			"metadata": {"namespace": %q, "name": %q}, "spec": %s}`, tc.namespace, tc.name, tc.spec))
