@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -122,7 +123,8 @@ func (w *world) emptyNamespaceComesAndGoes(t *testing.T) {
 
 func (w *world) collectionIsDeleted(t *testing.T) {
 	ours := []client.DeleteAllOfOption{client.InNamespace("tenant-root"), client.MatchingLabels{"conduct": "yes"}}
-	require.NoError(t, w.client.DeleteAllOf(t.Context(), &v1alpha1.Tenant{}, ours...))
+	require.True(t, apierrors.IsForbidden(w.as(t, "boss", "tenant-root-admin").DeleteAllOf(t.Context(), &v1alpha1.Tenant{}, ours...)))
+	require.NoError(t, w.as(t, "boss", "tenant-root-super-admin").DeleteAllOf(t.Context(), &v1alpha1.Tenant{}, ours...))
 	w.says(t, true, "", "wait", "--for=delete", "tenant", "--selector=conduct=yes", "--namespace=tenant-root", "--timeout=60s")
 
 	var left v1alpha1.TenantList
