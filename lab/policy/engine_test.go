@@ -3,80 +3,40 @@
 package policy_test
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"io"
-	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cozystack/cozy-install/lab/build"
+	"github.com/cozystack/cozy-install/lab/policy/engine"
 )
 
-// question is what the engine is asked; see lab/tools/policy.
-type question struct {
-	Policies   []any                        `json:"policies"`
-	Namespaces map[string]map[string]string `json:"namespaces"`
-	Peers      []asked                      `json:"peers"`
-	Ports      []port                       `json:"ports"`
-}
+type (
+	question = engine.Question
+	asked    = engine.Peer
+	port     = engine.Port
+)
 
-type asked struct {
-	Namespace string            `json:"namespace,omitempty"`
-	Labels    map[string]string `json:"labels,omitempty"`
-	Reserved  []string          `json:"reserved,omitempty"`
-	Address   string            `json:"address,omitempty"`
-}
-
-type port struct {
-	Number   uint16 `json:"number"`
-	Protocol string `json:"protocol"`
-}
-
-type answer struct {
-	Verdicts [][]string
-	Problem  string
-}
+type answer struct{ engine.Answer }
 
 func (a answer) isAllowed(f flow) bool { return a.Verdicts[f.from][f.to][f.at] == '1' }
 
-// engine is the program, which answers one question after the other.
-type engine struct {
-	questions *json.Encoder
-	answers   *json.Decoder
-}
+type judge struct{ *engine.Engine }
 
-func startEngine(t *testing.T) engine {
+func startEngine(t *testing.T) judge {
 	t.Helper()
 
-	path, err := build.PolicyEngine(t.Context(), build.Config{Progress: func(line string) { t.Log(line) }})
+	started, err := engine.Start(t.Context(), func(line string) { t.Log(line) })
 	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, started.Close()) })
 
-	// It ends with its questions, which is after the test's context.
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { require.NoError(t, errors.Join(in.Close(), cmd.Wait())) })
-
-	return engine{questions: json.NewEncoder(in), answers: json.NewDecoder(out)}
+	return judge{started}
 }
 
-func (e engine) ask(t *testing.T, q question) answer {
+func (j judge) ask(t *testing.T, q question) answer {
 	t.Helper()
 
-	require.NoError(t, e.questions.Encode(q))
-
-	var a answer
-	err := e.answers.Decode(&a)
-	require.NotErrorIs(t, err, io.EOF, "the engine ended: it says why on standard error")
+	given, err := j.Ask(q)
 	require.NoError(t, err)
 
-	return a
+	return answer{given}
 }

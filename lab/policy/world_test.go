@@ -226,9 +226,19 @@ func namespaces(resolved map[string]tenant.Resolved) map[string]map[string]strin
 
 func ports() []port {
 	var all []port
-	for _, number := range []uint16{53, 80, 443, 2379, 2380, 2381, 6443, 8080, 8333, 8443, 8480, 9481} {
-		all = append(all, port{number, "TCP"})
+
+	for _, one := range []struct {
+		protocol string
+		numbers  []uint16
+	}{
+		{"TCP", []uint16{53, 80, 443, 2379, 2380, 2381, 6443, 8080, 8333, 8443, 8480, 9481}},
+		{"UDP", []uint16{53, 443, 2379, 6443, 8443}},
+		{"SCTP", []uint16{53}},
+	} {
+		for _, number := range one.numbers {
+			all = append(all, port{Number: number, Protocol: one.protocol})
+		}
 	}
 
-	return append(all, port{53, "UDP"}, port{443, "UDP"}, port{2379, "UDP"}, port{6443, "UDP"}, port{8443, "UDP"}, port{53, "SCTP"})
+	return all
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command policy asks Cilium's own policy engine who may talk to whom. It reads questions from standard input, each one JSON
+// Command policy asks Cilium's own policy engine who may talk to whom, or what policies cost it. It reads questions from standard input, each one JSON
 // document of type question, and writes an answer in one line for each. A policy that Cilium refuses is an answer too.
 //
 // It holds what agents of Cilium do before packets are looked at: pods become identities by their labels, those of their
@@ -47,15 +47,29 @@ func run(in io.Reader, out io.Writer) error {
 		} else if err != nil {
 			return fmt.Errorf("read a question: %w", err)
 		}
-		verdicts, err := asked.judge(logger)
-		given := answer{Verdicts: verdicts}
-		if err != nil {
-			given.Problem = err.Error()
-		}
-		if err := encoder.Encode(given); err != nil {
+		if err := encoder.Encode(asked.answer(logger)); err != nil {
 			return fmt.Errorf("write an answer: %w", err)
 		}
 	}
+}
+
+func (q question) answer(logger *slog.Logger) (given answer) {
+	defer func() {
+		// Some of what the API server would refuse makes the engine panic.
+		if reason := recover(); reason != nil {
+			given = answer{Problem: fmt.Sprintf("panic: %v", reason)}
+		}
+	}()
+	var err error
+	if q.Count {
+		given.Counted, err = q.count(logger)
+	} else {
+		given.Verdicts, err = q.judge(logger)
+	}
+	if err != nil {
+		return answer{Problem: err.Error()}
+	}
+	return given
 }
 
 // question is a cluster and its policies. The flows are all those of a peer to another, or to itself, at each port.
@@ -65,7 +79,9 @@ type question struct {
 	// Namespaces are the labels of namespaces, by name.
 	Namespaces map[string]map[string]string `json:"namespaces"`
 	Peers      []peer                       `json:"peers"`
-	Ports      []port                       `json:"ports"`
+	Ports      []port                       `json:"ports,omitempty"`
+	// Count asks what the policies cost instead, and needs no ports.
+	Count bool `json:"count,omitempty"`
 }
 
 // peer is a pod, an entity, or an address.
@@ -88,5 +104,7 @@ type port struct {
 // question: one for each port, 1 allowed and 0 denied.
 type answer struct {
 	Verdicts [][]string `json:"verdicts,omitempty"`
-	Problem  string     `json:"problem,omitempty"`
+	// Counted is there if that was asked for.
+	Counted *counted `json:"counted,omitempty"`
+	Problem string   `json:"problem,omitempty"`
 }
