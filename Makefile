@@ -26,7 +26,7 @@ LINTER := $(TOOLS)/golangci-lint
 CONTROLLER_GEN := $(TOOLS)/controller-gen
 
 # The levels of tests, by where they lie. What is none of these needs no set-up.
-PLANE := /lab/(plane|policy)(/|$$)
+PLANE := /lab/(plane|policy|tenantbench)(/|$$)
 FLEET := /lab/(fleet|wire|world|demo|storm|bringup)(/|$$)
 FIRMWARE := /lab/firmware$$
 TALOS := /lab/taloslab(/|$$)
@@ -151,7 +151,7 @@ bench-bundles: ## Measure the installation of paas-full on the plane against its
 	$(GO) run ./lab/bundlebench
 
 .PHONY: bench-tenants
-bench-tenants: ## Measure what 10, 100 and 1,000 tenants cost their controller on the plane; fails where that grows faster than they do
+bench-tenants: ## Measure what 10, 100 and 1,000 tenants cost their controller on the plane, and Cilium; fails when a limit is missed
 	$(GO) run ./lab/tenantbench
 
 .PHONY: fuzz

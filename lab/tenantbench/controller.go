@@ -16,9 +16,9 @@ import (
 	"github.com/cozystack/cozy-install/lab/plane"
 )
 
-// siteFile makes the controller isolate tenants, by the policies that every cluster knows.
+// siteFile makes the controller isolate tenants, as in a cluster that the bundles made.
 const siteFile = `{
-	"enforces": "kubernetes", "nodes": ["192.0.2.0/24"], "pods": ["10.244.0.0/16"], "services": ["127.96.0.0/16"],
+	"enforces": "cilium", "nodes": ["192.0.2.0/24"], "pods": ["10.244.0.0/16"], "services": ["127.96.0.0/16"],
 	"api": ["192.0.2.10"], "apiPort": 6443, "clusterDomain": "cluster.local"
 }`
 
@@ -74,6 +74,8 @@ func (r *rig) startController(ctx context.Context, group *errgroup.Group, dir st
 	if err := run.Start(); err != nil {
 		return err
 	}
+
+	r.pid = run.Process.Pid
 
 	group.Go(func() error {
 		defer log.Close()

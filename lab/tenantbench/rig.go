@@ -35,22 +35,23 @@ type rig struct {
 	client  client.Client
 	tenants cache.Cache
 	metrics string // address of the controller's
+	pid     int    // the controller's
 }
 
-// measureSize makes a rig, measures, and leaves nothing running.
-func measureSize(ctx context.Context, size int) (out point, err error) {
+// onRig makes a rig, measures on it, and leaves nothing running.
+func onRig(ctx context.Context, measure func(context.Context, *rig) error) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, sizeTimeout)
 	defer cancel()
 
 	dir, err := os.MkdirTemp("", "cozy-install-tenantbench-")
 	if err != nil {
-		return point{}, err
+		return err
 	}
 	defer os.RemoveAll(dir)
 
 	p, err := plane.Run(ctx, plane.Config{Dir: filepath.Join(dir, "plane"), WithoutFlux: true})
 	if err != nil {
-		return point{}, err
+		return err
 	}
 	defer func() { err = errors.Join(err, p.Err(), p.Stop()) }()
 
@@ -59,53 +60,18 @@ func measureSize(ctx context.Context, size int) (out point, err error) {
 
 	r := &rig{plane: p}
 	if err := r.assemble(life, group, dir); err != nil {
-		return point{}, err
+		return err
 	}
 
-	out, err = r.measure(life, size)
+	if err = r.makeRoot(life); err == nil {
+		err = measure(life, r)
+	}
+
 	if err != nil {
 		err = fmt.Errorf("%w; the controller said last:\n%s", err, tail(filepath.Join(dir, controllerLog)))
 	}
 
-	return out, err
-}
-
-func (r *rig) measure(ctx context.Context, size int) (point, error) {
-	if err := r.makeRoot(ctx); err != nil {
-		return point{}, err
-	}
-
-	before, err := r.sample(ctx)
-	if err != nil {
-		return point{}, err
-	}
-
-	ready, err := r.grow(ctx, forest{size})
-	if err != nil {
-		return point{}, err
-	}
-
-	grown, err := r.sample(ctx)
-	if err != nil {
-		return point{}, err
-	}
-
-	change, err := r.change(ctx, size)
-	if err != nil {
-		return point{}, err
-	}
-
-	changed, err := r.sample(ctx)
-	if err != nil {
-		return point{}, err
-	}
-
-	growth, rest := grown.since(before), changed.since(grown)
-
-	return point{
-		size: size, ready: ready, change: change, reconciles: growth.reconciles, passes: growth.passes, requests: growth.requests,
-		changedReconciles: rest.reconciles, changedPasses: rest.passes, changedRequests: total(rest.requests), memory: rest.memory,
-	}, nil
+	return err
 }
 
 func (r *rig) assemble(ctx context.Context, group *errgroup.Group, dir string) error {
@@ -136,6 +102,10 @@ func (r *rig) assemble(ctx context.Context, group *errgroup.Group, dir string) e
 		if err := r.install(ctx, own, chart); err != nil {
 			return err
 		}
+	}
+
+	if err := r.makeCiliumKinds(ctx); err != nil {
+		return err
 	}
 
 	if r.tenants, err = cache.New(config, cache.Options{Scheme: scheme}); err != nil {

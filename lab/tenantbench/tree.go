@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -112,37 +111,6 @@ func (r *rig) create(ctx context.Context, f forest, due <-chan int) error {
 	}
 
 	return nil
-}
-
-// change turns a service of the root on and returns when every tenant below says that it has it.
-func (r *rig) change(ctx context.Context, size int) (time.Duration, error) {
-	reached := make(chan client.ObjectKey, size)
-
-	stop, err := r.onTenants(ctx, once(func(t *v1alpha1.Tenant) (client.ObjectKey, bool) {
-		return client.ObjectKeyFromObject(t), t.Name != tenant.RootName && t.Status.Services.Etcd.Namespace == tenant.RootNamespace
-	}, reached))
-	if err != nil {
-		return 0, err
-	}
-	defer stop()
-
-	root := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.RootNamespace, Name: tenant.RootName}}
-	began := time.Now()
-
-	err = r.client.Patch(ctx, root, client.RawPatch(types.MergePatchType, []byte(`{"spec": {"etcd": true}}`)))
-	if err != nil {
-		return 0, fmt.Errorf("turn etcd of the root on: %w", err)
-	}
-
-	for n := range size {
-		select {
-		case <-reached:
-		case <-ctx.Done():
-			return 0, fmt.Errorf("%d of %d tenants have the root's etcd: %w", n, size, context.Cause(ctx))
-		}
-	}
-
-	return time.Since(began), nil
 }
 
 // onTenants calls see with every tenant as it is and whenever it changes, one after the other, until stop is called.

@@ -43,7 +43,7 @@ type Answer struct {
 
 // Counted is what policies cost an agent. Rules and subjects are on every node; the rest belongs to the pods of the node.
 type Counted struct {
-	// Rules are those of the agent's repository: each has one direction.
+	// Rules are those of the agent's repository: one for each list of peers and ports in a policy.
 	Rules int
 	// Subjects are the selectors by which rules find the pods that they hold for.
 	Subjects int

@@ -7,7 +7,7 @@ import "log/slog"
 // counted is what the policies cost the agent of a node on which all pods of the question run. Rules and subjects are
 // those of every node; peers are of the policies of pods that run there.
 type counted struct {
-	// Rules are those of its repository: each has one direction.
+	// Rules are those of its repository: one for each list of peers and ports in a policy.
 	Rules int `json:"rules"`
 	// Subjects are the selectors by which rules find the pods that they hold for.
 	Subjects int `json:"subjects"`
