@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // right is a verb on a resource of a group: "create pods.", "get clusters.postgresql.cnpg.io".
@@ -89,6 +91,24 @@ func TestTheControllerMayReadWhatItJudges(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTheControllerMayDeleteWhatIsLeftBehind, and no more at once.
+func TestTheControllerMayDeleteWhatIsLeftBehind(t *testing.T) {
+	var needed, held []string
+	for _, one := range definitions(t) {
+		for _, left := range one.Spec.Leftovers {
+			resource, _ := meta.UnsafeGuessKindToResource(schema.FromAPIVersionAndKind(left.APIVersion, left.Kind))
+			needed = append(needed, right("deletecollection", resource.Resource, resource.Group))
+		}
+	}
+	for _, one := range rightsOf(t, "cozy-controller") {
+		if strings.HasPrefix(one, "deletecollection ") {
+			held = append(held, one)
+		}
+	}
+	require.NotEmpty(t, needed)
+	require.ElementsMatch(t, needed, held)
 }
 
 func TestReleasesMayMakeWhatTheirChartsHold(t *testing.T) {

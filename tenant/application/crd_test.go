@@ -188,6 +188,9 @@ func TestCheckSaysEverythingAtOnce(t *testing.T) {
 	bad.Name = strings.Repeat("a", 64)
 	bad.Spec.Application.Kind, bad.Spec.Application.Plural = "Tenant", "tenants"
 	bad.Spec.Credentials[0].Secret = "{name}"
+	bad.Spec.Leftovers = []definition.Leftover{
+		{Kind: "Service", Labels: map[string]string{"of": "{release}"}}, {Kind: "Service", Labels: map[string]string{"of": "{name}", "is": "left-{release}"}},
+	}
 
 	service := etcd()
 	service.Spec.Application.Kind = "Other"
@@ -201,7 +204,7 @@ func TestCheckSaysEverythingAtOnce(t *testing.T) {
 		of   *definition.ApplicationDefinition
 		want []string
 	}{
-		{bad, []string{"metadata.name", "spec.application.kind", "spec.application.plural", "spec.credentials[0].secret"}},
+		{bad, []string{"metadata.name", "spec.application.kind", "spec.application.plural", "spec.credentials[0].secret", "spec.leftovers[1].labels"}},
 		{service, []string{"spec.application.kind", "spec.release.prefix", "spec.service"}},
 		{stolen, []string{"spec.service"}},
 	} {

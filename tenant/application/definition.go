@@ -5,6 +5,7 @@ package application
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -67,10 +68,18 @@ func Check(of *definition.ApplicationDefinition) error {
 		}
 	}
 
+	for i, left := range of.Spec.Leftovers {
+		// Else one application's deletion would take what belongs to others.
+		if values := slices.Collect(maps.Values(left.Labels)); !slices.Contains(values, releaseVariable) {
+			refuse(fmt.Sprintf("spec.leftovers[%d].labels", i), fmt.Sprint(left.Labels), "one must be %s: what is selected is deleted", releaseVariable)
+		}
+	}
+
 	return errors.Join(all...)
 }
 
-// releaseVariable and nameVariable stand for the names of the release and of the object in the names of credentials.
+// releaseVariable and nameVariable stand for the names of the release and of the object in the names of credentials and in the
+// labels of leftovers.
 const (
 	releaseVariable = "{release}"
 	nameVariable    = "{name}"
@@ -81,4 +90,27 @@ const (
 //	prefix postgres-, object db -> postgres-db
 func ReleaseName(of *definition.ApplicationDefinition, name string) string {
 	return of.Spec.Release.Prefix + name
+}
+
+// variables fills in the names of an object and of its release.
+func variables(of *definition.ApplicationDefinition, name string) *strings.Replacer {
+	return strings.NewReplacer(releaseVariable, ReleaseName(of, name), nameVariable, name)
+}
+
+// Leftovers are those of the object with that name: the definition's, with its names filled in.
+func Leftovers(of *definition.ApplicationDefinition, name string) []definition.Leftover {
+	fill := variables(of, name)
+	all := make([]definition.Leftover, 0, len(of.Spec.Leftovers))
+
+	for _, left := range of.Spec.Leftovers {
+		selected := make(map[string]string, len(left.Labels))
+		for key, value := range left.Labels {
+			selected[key] = fill.Replace(value)
+		}
+
+		left.Labels = selected
+		all = append(all, left)
+	}
+
+	return all
 }

@@ -182,7 +182,7 @@ func (o Object) servicesStatus() map[string]string {
 
 // credentials are the Secrets that the definition hands to users, with their names filled in.
 func (o Object) credentials() []Credential {
-	fill := strings.NewReplacer(releaseVariable, o.ReleaseName(), nameVariable, o.Resource.GetName())
+	fill := variables(o.Definition, o.Resource.GetName())
 
 	var all []Credential
 	for _, one := range o.Definition.Spec.Credentials {

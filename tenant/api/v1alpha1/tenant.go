@@ -203,6 +203,7 @@ const (
 	// AnnotationForceDisable lets a service be turned off that somebody depends on.
 	AnnotationForceDisable = "cozystack.io/force-disable"
 	// AnnotationAcceptDataLoss has the volumes of a service deleted that is turned off.
+	// On an application, with its name: what it leaves behind that holds data is deleted with it.
 	AnnotationAcceptDataLoss = "cozystack.io/accept-data-loss"
 )
 

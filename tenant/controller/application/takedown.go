@@ -4,6 +4,7 @@ package application
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
 )
@@ -29,9 +31,11 @@ const ReasonDeletionOverdue = "DeletionOverdue"
 // for one attempt, and half of it again.
 const deletionTime = 15 * time.Minute
 
-// takeDown removes the release of an application, and lets the application go when that is gone. Its definition may be gone
-// already: the labels of HelmReleases say whose they are.
-func (r *reconciler) takeDown(ctx context.Context, object *unstructured.Unstructured) (reconcile.Result, error) {
+// takeDown removes the release of an application, then what it left behind, and lets the application go when that is gone. Its
+// definition may be gone already, and is nil then: the labels of HelmReleases say whose they are, and leftovers stay.
+func (r *reconciler) takeDown(
+	ctx context.Context, of *definition.ApplicationDefinition, object *unstructured.Unstructured,
+) (reconcile.Result, error) {
 	if !controllerutil.ContainsFinalizer(object, Finalizer) {
 		return reconcile.Result{}, nil
 	}
@@ -42,6 +46,10 @@ func (r *reconciler) takeDown(ctx context.Context, object *unstructured.Unstruct
 	}
 
 	if len(releases) == 0 {
+		if err := r.removeLeftovers(ctx, of, object); err != nil {
+			return reconcile.Result{}, errors.Join(err, r.sayDeleting(ctx, object, application.ReasonDeleting, err.Error()))
+		}
+
 		r.log.InfoContext(ctx, "removed an application", "kind", object.GetKind(), "application", client.ObjectKeyFromObject(object).String())
 
 		return reconcile.Result{}, r.letGo(ctx, object)
@@ -127,13 +135,18 @@ func (r *reconciler) sayWhatRemains(ctx context.Context, object, release *unstru
 		message += ": " + said
 	}
 
+	return reconcile.Result{RequeueAfter: max(left, 0)}, r.sayDeleting(ctx, object, reason, message)
+}
+
+// sayDeleting says in the status why an application that is being deleted is still there.
+func (r *reconciler) sayDeleting(ctx context.Context, object *unstructured.Unstructured, reason, message string) error {
 	status := statusOf(object)
 	setReady(&status, metav1.Condition{
 		Type: application.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: message,
 		ObservedGeneration: object.GetGeneration(), LastTransitionTime: metav1.NewTime(r.now().Truncate(time.Second)),
 	})
 
-	return reconcile.Result{RequeueAfter: max(left, 0)}, r.writeStatus(ctx, object, status)
+	return r.writeStatus(ctx, object, status)
 }
 
 // whatItSays is the message of an object's condition Ready unless that is true; else empty.

@@ -78,6 +78,13 @@ type ApplicationDefinitionSpec struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Credentials []Credential `json:"credentials,omitempty"`
+
+	// What there may be of an application that no release made, such as load balancers ordered inside of a cluster. It is deleted
+	// when the application is, after its release.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Leftovers []Leftover `json:"leftovers,omitempty"`
 }
 
 // ApplicationKind names a kind and says what its spec may hold.
@@ -173,6 +180,25 @@ type Credential struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Description string `json:"description,omitempty"`
+}
+
+// Leftover selects objects in the tenant's namespace. The controller needs the right to deletecollection of them.
+type Leftover struct {
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	APIVersion string `json:"apiVersion"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind"`
+	// Labels that all of them bear, and nothing else does. {release} stands for the name of the release, and must be among them;
+	// {name} for that of the object.
+	// +kubebuilder:validation:MinProperties=1
+	// +kubebuilder:validation:MaxProperties=8
+	Labels map[string]string `json:"labels"`
+	// They hold data of users. They stay, unless the application has the annotation cozystack.io/accept-data-loss with its own
+	// name when it is deleted.
+	// +optional
+	HoldsData bool `json:"holdsData,omitempty"`
 }
 
 // ApplicationDefinitionStatus is what the controller made of a definition.
