@@ -57,8 +57,8 @@ func Check(of *definition.ApplicationDefinition) error {
 		refuse("spec.release.prefix", of.Spec.Release.Prefix, "must be empty: what runs a cluster service is called as the service")
 	}
 
-	if service != "" && slices.Contains(slices.Concat(of.Spec.Needs, of.Spec.Keeps), service) {
-		refuse("spec.service", service, "a service can neither need nor keep itself: it would wait for ever")
+	if service != "" && slices.Contains(ServicesOf(of), service) {
+		refuse("spec.service", service, "a service can neither need, keep nor use itself: it would wait for ever")
 	}
 
 	for i, credential := range of.Spec.Credentials {

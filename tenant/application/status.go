@@ -112,8 +112,11 @@ func (o Object) conditions(seen Seen) []said {
 	released, waits := o.released(), o.Waits(seen.IsReady)
 	all := []said{o.ready(seen, released, waits), released}
 
-	if len(o.Definition.Spec.Needs)+len(o.Definition.Spec.Keeps) > 0 {
-		services := said{kind: ConditionServicesReady, state: metav1.ConditionTrue, reason: ConditionServicesReady}
+	if len(ServicesOf(o.Definition)) > 0 {
+		services := said{
+			kind: ConditionServicesReady, state: metav1.ConditionTrue, reason: ConditionServicesReady,
+			message: strings.Join(o.missed(), "; "),
+		}
 		if len(waits) > 0 {
 			services.state, services.reason, services.message = metav1.ConditionFalse, ReasonWaitingForService, strings.Join(waits, "; ")
 		}
@@ -169,7 +172,7 @@ func (o Object) ready(seen Seen, released said, waits []string) said {
 func (o Object) servicesStatus() map[string]string {
 	var services map[string]string
 
-	for _, provider := range o.used() {
+	for _, provider := range o.dependsOn() {
 		if services == nil {
 			services = map[string]string{}
 		}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/cozystack/cozy-install/tenant"
+	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 )
 
 // Provider is one cluster service of one tenant.
@@ -70,20 +71,47 @@ func (o Object) kept() map[string]string {
 	return services
 }
 
-// used are the services that the application can't do without, or keeps its data in, and that somebody runs.
-func (o Object) used() []Provider {
+// ServicesOf are the cluster services that applications of a kind depend on in any way. One may be there more than once.
+func ServicesOf(kind *definition.ApplicationDefinition) []string {
+	return slices.Concat(kind.Spec.Needs, kind.Spec.Keeps, kind.Spec.Uses)
+}
+
+// missed are sentences on the services that the application would use and that nobody runs.
+func (o Object) missed() []string {
+	var missed []string
+
 	namespaces, _ := o.providers()
-
-	var used []Provider
-
 	for _, service := range tenant.Services() {
-		isUsed := slices.Contains(o.Definition.Spec.Needs, service.String()) || slices.Contains(o.Definition.Spec.Keeps, service.String())
-		if isUsed && namespaces[service] != "" {
-			used = append(used, Provider{Service: service, Namespace: namespaces[service]})
+		isNeeded := slices.Contains(o.Definition.Spec.Needs, service.String())
+		if slices.Contains(o.Definition.Spec.Uses, service.String()) && !isNeeded && namespaces[service] == "" {
+			missed = append(missed, fmt.Sprintf("no %s: neither this tenant nor one above it runs it; the application goes without", service))
 		}
 	}
 
-	return used
+	return missed
+}
+
+// dependsOn are the services that the application depends on in any way and that somebody runs.
+func (o Object) dependsOn() []Provider { return o.provided(ServicesOf(o.Definition)) }
+
+// used are the services that the application can't do without, or keeps its data in, and that somebody runs.
+func (o Object) used() []Provider {
+	return o.provided(slices.Concat(o.Definition.Spec.Needs, o.Definition.Spec.Keeps))
+}
+
+// provided are those of some services that somebody runs for the application.
+func (o Object) provided(services []string) []Provider {
+	namespaces, _ := o.providers()
+
+	var provided []Provider
+
+	for _, service := range tenant.Services() {
+		if slices.Contains(services, service.String()) && namespaces[service] != "" {
+			provided = append(provided, Provider{Service: service, Namespace: namespaces[service]})
+		}
+	}
+
+	return provided
 }
 
 // Waits says what the application waits for, a sentence each: services that it needs, and those that keep its data. None: it

@@ -65,6 +65,13 @@ type ApplicationDefinitionSpec struct {
 	// +kubebuilder:validation:MaxItems=4
 	// +kubebuilder:validation:items:Enum=etcd;monitoring;ingress;seaweedfs
 	Keeps []string `json:"keeps,omitempty"`
+	// Cluster services that an application uses where there are some, such as monitoring for its metrics. It does not wait for
+	// them; it says where it goes without, and is among the dependents of those that it has.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:items:Enum=etcd;monitoring;ingress;seaweedfs
+	Uses []string `json:"uses,omitempty"`
 
 	// Names of CustomResourceDefinitions that the chart uses. The kind is not published until all are established.
 	// +optional

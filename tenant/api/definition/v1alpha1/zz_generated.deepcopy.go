@@ -85,6 +85,11 @@ func (in *ApplicationDefinitionSpec) DeepCopyInto(out *ApplicationDefinitionSpec
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.Uses != nil {
+		in, out := &in.Uses, &out.Uses
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Requires != nil {
 		in, out := &in.Requires, &out.Requires
 		*out = make([]string, len(*in))
