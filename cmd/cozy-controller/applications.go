@@ -23,14 +23,14 @@ const defaultClusterDomain = "cluster.local"
 // addTenants adds the reconcilers of tenants and of applications, which share the tree. What it returns says whether they know
 // all there is: each kind that they watch, and each tenant's place.
 func addTenants(
-	mgr manager.Manager, own *manifests.Repository, site *policy.Site, issuer string, log *slog.Logger,
+	mgr manager.Manager, own *manifests.Repository, site *policy.Site, platform rules.Platform, log *slog.Logger,
 ) (isFilled func(context.Context) bool, err error) {
 	charts, err := ownCharts(own)
 	if err != nil {
 		return nil, err
 	}
 
-	platform := rules.Platform{ClusterDomain: defaultClusterDomain, Issuer: issuer}
+	platform.ClusterDomain = defaultClusterDomain
 	if site != nil {
 		platform.ClusterDomain = site.ClusterDomain
 	}

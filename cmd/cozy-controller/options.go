@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
+
+	rules "github.com/cozystack/cozy-install/tenant/application"
 )
 
 // options are the flags. Where the cluster is, controller-runtime's own flag --kubeconfig says.
@@ -24,10 +26,13 @@ type options struct {
 	crdTimeout time.Duration
 	// site names the file of what tenants are isolated from. Empty: they are not isolated.
 	site string
-	// issuer is the ClusterIssuer of certificates for hosts of tenants. Empty: there is none.
-	issuer    string
+	// platform is what applications are told, but for what the site says.
+	platform  rules.Platform
 	isVersion bool
 }
+
+// maxRatio is the most that may be promised beyond what is reserved. More is a slip of the pen.
+const maxRatio = 100
 
 // usageError says that the command line is wrong.
 type usageError struct{ error }
@@ -52,8 +57,12 @@ func parse(arguments []string, stdout io.Writer) (options, error) {
 	flags.StringVar(&o.site, "site", "",
 		"JSON file with the addresses of nodes, pods, Services and more, and which network policies the cluster enforces; empty: "+
 			"networks of tenants are not isolated")
-	flags.StringVar(&o.issuer, "issuer", "",
+	flags.StringVar(&o.platform.Issuer, "issuer", "",
 		"ClusterIssuer of certificates for hosts of tenants, of those whose users name none; empty: there is none")
+	flags.Float64Var(&o.platform.CPURatio, "cpu-ratio", 1,
+		"how much more CPU applications may use than is reserved for them; 10 reserves a tenth of their limits")
+	flags.Float64Var(&o.platform.MemoryRatio, "memory-ratio", 1,
+		"how much more memory applications may use than is reserved for them")
 	flags.BoolVar(&o.isVersion, "version", false, "print the version and stop")
 
 	err := flags.Parse(arguments)
@@ -70,6 +79,12 @@ func parse(arguments []string, stdout io.Writer) (options, error) {
 
 	if flags.NArg() > 0 {
 		return options{}, &usageError{fmt.Errorf("%q: the program takes flags only; see --help", strings.Join(flags.Args(), " "))}
+	}
+
+	for name, ratio := range map[string]float64{"cpu-ratio": o.platform.CPURatio, "memory-ratio": o.platform.MemoryRatio} {
+		if !(ratio >= 1 && ratio <= maxRatio) { // not a number is neither
+			return options{}, &usageError{fmt.Errorf("--%s: %v: want a number from 1 to %d", name, ratio, maxRatio)}
+		}
 	}
 
 	for name, address := range map[string]string{

@@ -155,7 +155,7 @@ func assemble(cluster *rest.Config, o options, log *slog.Logger) (manager.Manage
 			}
 		}
 
-		isFilled, err := addTenants(mgr, own, site, o.issuer, log)
+		isFilled, err := addTenants(mgr, own, site, o.platform, log)
 		if err != nil {
 			return err
 		}

@@ -20,19 +20,29 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/cozystack/cozy-install/manifests"
+
+	rules "github.com/cozystack/cozy-install/tenant/application"
 )
 
 func TestFlagsAreRead(t *testing.T) {
-	o, err := parse([]string{"--charts-address=127.0.0.1:1", "--health-address", ":2", "--leader-elect", "--crd-timeout=3s"}, io.Discard)
+	o, err := parse([]string{"--charts-address=127.0.0.1:1", "--health-address", ":2", "--leader-elect", "--crd-timeout=3s", "--cpu-ratio=10"}, io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, options{
 		charts: "127.0.0.1:1", health: ":2", leaderElect: true, leaderNamespace: "cozy-system", crdTimeout: 3 * time.Second,
+		platform: rules.Platform{CPURatio: 10, MemoryRatio: 1},
 	}, o)
 }
 
 func TestWrongFlagsAreUsageErrors(t *testing.T) {
 	for _, arguments := range [][]string{
-		{"--no-such-flag"}, {"--charts-address=9680"}, {"--metrics-address=x"}, {"--crd-timeout=soon"}, {"stray"},
+		{"--no-such-flag"},
+		{"--charts-address=9680"},
+		{"--metrics-address=x"},
+		{"--crd-timeout=soon"},
+		{"stray"},
+		{"--cpu-ratio=0.5"},
+		{"--cpu-ratio=NaN"},
+		{"--memory-ratio=101"},
 	} {
 		_, err := parse(arguments, io.Discard)
 
