@@ -98,11 +98,29 @@ func TestGroupsOfOneSizeFollowIt(t *testing.T) {
 	}
 }
 
-func TestGroupsHaveANode(t *testing.T) {
-	_, err := tryRender(t, rendering{"", "kubernetes", "tenant-alpha", ordered("kubernetes", map[string]any{"nodeGroups": []any{
-		map[string]any{"name": "a", "minReplicas": 0, "maxReplicas": 4, "instanceType": "small"},
-	}})})
-	require.ErrorContains(t, err, "minReplicas")
+func TestGroupsMayBeEmptyWhereTheAutoscalerIsToldWhatANodeHas(t *testing.T) {
+	size := map[string]any{"cpus": 4, "memory": "8Gi"}
+	r := func(of map[string]any) rendering {
+		of["name"], of["minReplicas"], of["maxReplicas"] = "a", 0, 4
+		return rendering{"", "kubernetes", "tenant-alpha", ordered("kubernetes", map[string]any{"nodeGroups": []any{of}})}
+	}
+	for _, unknown := range []map[string]any{
+		{"instanceType": "small"}, {"resources": size, "gpus": []any{map[string]any{"name": "nvidia.com/TU104GL_Tesla_T4"}}},
+	} {
+		_, err := tryRender(t, r(unknown))
+		require.ErrorContains(t, err, "nodeGroups[0].minReplicas: 0")
+	}
+	group := named(t, render(t, r(map[string]any{"resources": size, "roles": []any{"web", "batch"}})), "MachineDeployment", "kubernetes-a")
+	require.Nil(t, at(group, "spec", "replicas"))
+	annotations := at(group, "metadata", "annotations").(map[string]any)
+	for key, want := range map[string]string{
+		"capacity.cluster-autoscaler.kubernetes.io/cpu": "4", "capacity.cluster-autoscaler.kubernetes.io/memory": "8Gi",
+		"capacity.cluster-autoscaler.kubernetes.io/ephemeral-disk":    "20Gi",
+		"capacity.cluster-autoscaler.kubernetes.io/labels":            "node-role.kubernetes.io/web=,node-role.kubernetes.io/batch=",
+		"cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size": "0",
+	} {
+		require.Equal(t, want, annotations[key], key)
+	}
 }
 
 func TestKubernetesTellsAllThatIsWrongAtOnce(t *testing.T) {

@@ -60,7 +60,7 @@ func makesSecrets(chart string) bool {
 	return slices.Contains([]string{"postgres", "seaweedfs"}, chart)
 }
 
-// holding is a cluster that holds Secrets, as far as templates look at it.
+// holding is a cluster that holds Secrets and ConfigMaps, as far as templates look at it.
 type holding struct{ client dynamic.Interface }
 
 func (h holding) GetClientFor(apiVersion, kind string) (dynamic.NamespaceableResourceInterface, bool, error) {
@@ -73,7 +73,7 @@ func renderOn(t *testing.T, r rendering, before string) string {
 	t.Helper()
 	var there []runtime.Object
 	for _, object := range objects(t, before) {
-		if object["kind"] == "Secret" {
+		if object["kind"] == "Secret" || object["kind"] == "ConfigMap" {
 			there = append(there, stored(object, r.namespace))
 		}
 	}

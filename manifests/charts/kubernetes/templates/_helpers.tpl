@@ -76,3 +76,13 @@ requests: {cpu: 10m, memory: 64Mi}
       # By the Service: the name in the tenant's host may not be known to the cluster's DNS.
       - {key: super-admin.svc, path: kubeconfig}
 {{- end -}}
+
+{{/*
+Classes of volumes that the cluster has, as JSON: those of the values, the default one first, and then those that it had before. Cluster
+API takes nothing away, so these have to be told that they are not the default one any more. "default" is the platform's default.
+*/}}
+{{- define "kubernetes.classes" -}}
+{{- $there := lookup "v1" "ConfigMap" .Release.Namespace (printf "addons-%s-csi" .Release.Name) | default dict -}}
+{{- $before := ($there.metadata | default dict).annotations | default dict -}}
+{{- concat (default (list "default") .Values.storageClasses) (splitList "," (get $before "cozystack.io/storage-classes")) | uniq | compact | toJson -}}
+{{- end -}}
