@@ -37,7 +37,7 @@ func addTenants(
 
 	tenants := controller.NewTenants()
 
-	if _, err := application.Setup(mgr, application.Options{Tenants: tenants, Charts: charts, Platform: platform, Log: log}); err != nil {
+	if err := application.Setup(mgr, application.Options{Tenants: tenants, Charts: charts, Platform: platform, Log: log}); err != nil {
 		return nil, err
 	}
 

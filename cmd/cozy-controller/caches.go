@@ -62,26 +62,24 @@ func cacheOptions(heard func(error)) (cache.Options, error) {
 // newMapper knows the shared kinds by itself, since the cache asks for them before the cluster may answer. All else it
 // asks the cluster.
 func newMapper(scheme *runtime.Scheme) func(*rest.Config, *http.Client) (meta.RESTMapper, error) {
-	return func(cluster *rest.Config, client *http.Client) (meta.RESTMapper, error) {
+	return func(cluster *rest.Config, http *http.Client) (meta.RESTMapper, error) {
 		known := meta.NewDefaultRESTMapper(nil)
 
-		namespaced := append(sharedKinds(), &corev1.PersistentVolumeClaim{})
+		for scope, objects := range map[meta.RESTScope][]client.Object{
+			meta.RESTScopeNamespace: append(sharedKinds(), &corev1.PersistentVolumeClaim{}),
+			meta.RESTScopeRoot:      sharedClusterKinds(),
+		} {
+			for _, object := range objects {
+				kind, err := apiutil.GVKForObject(object, scheme)
+				if err != nil {
+					return nil, fmt.Errorf("find a kind: %w", err)
+				}
 
-		for i, object := range slices.Concat(namespaced, sharedClusterKinds()) {
-			kind, err := apiutil.GVKForObject(object, scheme)
-			if err != nil {
-				return nil, fmt.Errorf("find a kind: %w", err)
+				known.Add(kind, scope)
 			}
-
-			scope := meta.RESTScopeNamespace
-			if i >= len(namespaced) {
-				scope = meta.RESTScopeRoot
-			}
-
-			known.Add(kind, scope)
 		}
 
-		asked, err := apiutil.NewDynamicRESTMapper(cluster, client)
+		asked, err := apiutil.NewDynamicRESTMapper(cluster, http)
 		if err != nil {
 			return nil, fmt.Errorf("make a mapper of kinds: %w", err)
 		}

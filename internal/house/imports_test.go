@@ -70,12 +70,14 @@ func importRules() []rule {
 			of: "tenant/application", may: []string{"tenant", "tenant/api/..."},
 			why: "the rules of applications are pure: who reads and writes objects is not their business",
 		},
+		{of: "tenant/controller/watch", why: "it watches kinds, whatever they are"},
 		{
-			of: "tenant/controller/application", may: []string{"tenant", "tenant/application", "tenant/api/..."},
+			of: "tenant/controller/application", may: []string{"tenant", "tenant/application", "tenant/api/...", "tenant/controller/watch"},
 			why: "it is told of charts and of the tenant tree: it reads neither archives nor tenants",
 		},
 		{
-			of: "tenant/controller", may: []string{"tenant", "tenant/policy", "tenant/application", "tenant/api/..."},
+			of:  "tenant/controller",
+			may: []string{"tenant", "tenant/policy", "tenant/application", "tenant/api/...", "tenant/controller/watch"},
 			why: "reconcilers apply the rules; nothing of the bastion runs in the cluster",
 		},
 

@@ -146,7 +146,7 @@ func tellDefault(value any) string {
 		}
 	}
 
-	return clip(encode(value), most)
+	return Clip(encode(value), most)
 }
 
 // encode writes JSON with sorted keys, and without making < of HTML something else.

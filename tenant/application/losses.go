@@ -40,7 +40,7 @@ func (Losses) Hint() string {
 }
 
 func (l *Losses) add(path, reason string, args ...any) {
-	loss := Loss{Path: clip(path, maxPath), Reason: clip(fmt.Sprintf(reason, args...), maxReason)}
+	loss := Loss{Path: Clip(path, maxPath), Reason: Clip(fmt.Sprintf(reason, args...), maxReason)}
 	if len(*l) < maxLosses && !slices.Contains(*l, loss) {
 		*l = append(*l, loss)
 	}
@@ -52,8 +52,8 @@ const (
 	maxReason = 512
 )
 
-// clip cuts a text after so many bytes, between two runes.
-func clip(text string, most int) string {
+// Clip cuts a text after so many bytes, between two runes.
+func Clip(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}

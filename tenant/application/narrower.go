@@ -65,7 +65,7 @@ func (c *comparison) choices(path string, before, after *apiextensionsv1.JSONSch
 	for _, value := range before.Enum {
 		stays := slices.ContainsFunc(after.Enum, func(one apiextensionsv1.JSON) bool { return bytes.Equal(one.Raw, value.Raw) })
 		if !stays {
-			c.add(path, "may no longer be "+clip(string(value.Raw), maxReason))
+			c.add(path, "may no longer be "+Clip(string(value.Raw), maxReason))
 		}
 	}
 }

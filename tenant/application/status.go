@@ -85,7 +85,7 @@ func (o Object) MakeStatus(seen Seen) Status {
 	kept := before.Conditions
 	for _, one := range o.conditions(seen) {
 		condition := metav1.Condition{
-			Type: one.kind, Status: one.state, Reason: one.reason, Message: clip(one.message, maxMessage),
+			Type: one.kind, Status: one.state, Reason: one.reason, Message: Clip(one.message, maxMessage),
 			ObservedGeneration: status.ObservedGeneration, LastTransitionTime: metav1.NewTime(seen.Now.Truncate(time.Second)),
 		}
 

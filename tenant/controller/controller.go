@@ -22,16 +22,16 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/labels"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/source"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
@@ -79,32 +79,31 @@ func Setup(mgr manager.Manager, options Options) error {
 	}
 
 	shared := tenants.tree
-	changed := make(chan event.TypedGenericEvent[types.NamespacedName])
-	hosts := make(chan event.TypedGenericEvent[struct{}], 1)
-	hearing := &hearing{tree: shared, tenants: &wakes{}, pass: &passes{}}
+	woken := &watch.Wakes[reconcile.Request]{}
+	hearing := &hearing{tree: shared, tenants: woken, pass: &passes{}}
 	hearing.pass.ask() // where there is no tenant, too: Tenants.IsKnown
 
-	applications, err := newKindCache(mgr)
+	applications, err := watch.NewCache(mgr, labels.Everything())
 	if err != nil {
-		return err
+		return fmt.Errorf("hold kinds of applications: %w", err)
 	}
 
 	kinds := &kinds{cache: applications, crds: mgr.GetCache(), live: mgr.GetAPIReader(), heard: hearing.object, log: log}
 
 	hearing.pass.makes = &resolver{
-		reader: mgr.GetClient(), kinds: kinds, applications: applications, tree: shared, changed: changed, hosts: hosts,
+		reader: mgr.GetClient(), kinds: kinds, applications: applications, tree: shared, tenants: woken,
 		metrics: numbers,
 	}
 
 	err = ctrl.NewControllerManagedBy(mgr).Named("tenant-tree").
 		Watches(&v1alpha1.Tenant{}, hearing.pass.onChange(), builder.WithPredicates(movesTheTree())).
-		WatchesRawSource(hearing.pass).
+		WatchesRawSource(&hearing.pass.wakes).
 		Complete(hearing.pass)
 	if err != nil {
 		return fmt.Errorf("set up the resolver of the tenant tree: %w", err)
 	}
 
-	left, woken, err := newOrdered(mgr, shared)
+	left, err := newOrdered(mgr, shared, woken)
 	if err != nil {
 		return err
 	}
@@ -113,9 +112,6 @@ func Setup(mgr manager.Manager, options Options) error {
 		For(&v1alpha1.Tenant{}).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(shared.tenantsOf)).
 		Watches(volumeClaim(), handler.EnqueueRequestsFromMapFunc(shared.tenantAround)).
-		WatchesRawSource(source.Channel(changed, enqueueKey())).
-		WatchesRawSource(source.Channel(hosts, enqueueRoot())).
-		WatchesRawSource(hearing.tenants).
 		WatchesRawSource(woken).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(&reconciler{

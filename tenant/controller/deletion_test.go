@@ -122,8 +122,8 @@ func TestOnlyWhatChangedIsHandedOut(t *testing.T) {
 		require.NoError(t, err)
 
 		var names []string
-		for len(w.changed) > 0 {
-			names = append(names, (<-w.changed).Object.String())
+		for _, one := range asked(t, w.woken) {
+			names = append(names, one.String())
 		}
 
 		return names

@@ -64,19 +64,3 @@ func serviceKind(service tenant.Service) schema.GroupVersionKind {
 func definitionKind() schema.GroupVersionKind {
 	return definition.GroupVersion.WithKind(definition.ApplicationDefinitionKind)
 }
-
-// objectOf is an empty object of a kind.
-func objectOf(kind schema.GroupVersionKind) *unstructured.Unstructured {
-	object := &unstructured.Unstructured{}
-	object.SetGroupVersionKind(kind)
-
-	return object
-}
-
-// listOf is an empty list of objects of a kind.
-func listOf(kind schema.GroupVersionKind) *unstructured.UnstructuredList {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-
-	return list
-}

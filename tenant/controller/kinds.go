@@ -11,31 +11,22 @@ import (
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	toolscache "k8s.io/client-go/tools/cache"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // syncTimeout bounds how long one kind's cache may take to fill. Others wait for it.
 const syncTimeout = 20 * time.Second
 
-// informers is the part of a cache that kinds need.
-type informers interface {
-	client.Reader
-	GetInformer(ctx context.Context, object client.Object, options ...cache.InformerGetOption) (cache.Informer, error)
-	RemoveInformer(ctx context.Context, object client.Object) error
-}
-
 // kinds are the kinds of applications that the API server serves now, and that of their definitions, each with a filled cache
 // behind it. They come and go while the controller runs. It is safe for concurrent use.
 type kinds struct {
-	cache informers
+	cache watch.Informers
 	// crds is a cache of the metadata of CRDs.
 	crds client.Reader
 	// live reads past the cache.
@@ -62,9 +53,7 @@ func (k *kinds) learn(ctx context.Context) error {
 		return nil
 	}
 
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(crdKind().GroupVersion().WithKind(crdKind().Kind + "List"))
-
+	list := watch.MetadataList(crdKind())
 	if err := k.crds.List(ctx, list); err != nil {
 		return fmt.Errorf("list custom resource definitions: %w", err)
 	}
@@ -95,8 +84,7 @@ func (k *kinds) look(ctx context.Context, crd string) (isOther bool, err error) 
 }
 
 func (k *kinds) lookLocked(ctx context.Context, crd string) (isOther bool, err error) {
-	found := &unstructured.Unstructured{}
-	found.SetGroupVersionKind(crdKind())
+	found := watch.Object(crdKind())
 
 	err = k.live.Get(ctx, client.ObjectKey{Name: crd}, found)
 	if client.IgnoreNotFound(err) != nil {
@@ -110,7 +98,7 @@ func (k *kinds) lookLocked(ctx context.Context, crd string) (isOther bool, err e
 
 		k.set(crd, schema.GroupVersionKind{})
 
-		if err := k.cache.RemoveInformer(ctx, objectOf(was)); err != nil {
+		if err := k.cache.RemoveInformer(ctx, watch.Object(was)); err != nil {
 			return isOther, fmt.Errorf("stop watching objects of kind %s: %w", was.Kind, err)
 		}
 	}
@@ -139,19 +127,9 @@ func (k *kinds) watch(ctx context.Context, kind schema.GroupVersionKind) error {
 	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
 
-	informer, err := k.cache.GetInformer(ctx, objectOf(kind))
+	informer, err := k.cache.GetInformer(ctx, watch.Object(kind))
 	if err == nil && informer != nil {
-		_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-			AddFunc:    func(is any) { k.heard(nil, asObject(is)) },
-			UpdateFunc: func(was, is any) { k.heard(asObject(was), asObject(is)) },
-			DeleteFunc: func(was any) {
-				if lost, isLost := was.(toolscache.DeletedFinalStateUnknown); isLost {
-					was = lost.Obj
-				}
-
-				k.heard(asObject(was), nil)
-			},
-		})
+		_, err = informer.AddEventHandler(watch.Handler(func(was, is client.Object) { k.heard(watch.Fields(was), watch.Fields(is)) }))
 	}
 
 	if err != nil {
@@ -159,13 +137,6 @@ func (k *kinds) watch(ctx context.Context, kind schema.GroupVersionKind) error {
 	}
 
 	return nil
-}
-
-// asObject is nil for what is none.
-func asObject(object any) *unstructured.Unstructured {
-	known, _ := object.(*unstructured.Unstructured)
-
-	return known
 }
 
 func (k *kinds) kindOf(crd string) schema.GroupVersionKind {

@@ -22,8 +22,6 @@ const etcdCRD = "etcds.apps.cozystack.io"
 
 // watching is a cache that notes which watches begin and end.
 type watching struct {
-	informers
-
 	did []string
 }
 

@@ -4,15 +4,10 @@ package controller
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
@@ -111,14 +106,4 @@ func (t *tree) replaceHosts(hosts []v1alpha1.HeldHost) bool {
 	t.hosts = hosts
 
 	return isNew
-}
-
-// enqueueRoot has the root looked at a moment after the list of hosts changed, once for all changes until then.
-func enqueueRoot() handler.TypedEventHandler[struct{}, reconcile.Request] {
-	return handler.TypedFuncs[struct{}, reconcile.Request]{GenericFunc: func(
-		_ context.Context, _ event.TypedGenericEvent[struct{}], queue workqueue.TypedRateLimitingInterface[reconcile.Request],
-	) {
-		root := types.NamespacedName{Namespace: tenant.RootNamespace, Name: tenant.RootName}
-		queue.AddAfter(reconcile.Request{NamespacedName: root}, hostsDelay)
-	}}
 }

@@ -15,12 +15,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	toolscache "k8s.io/client-go/tools/cache"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // class is what a step of a deletion is about.
@@ -44,20 +43,14 @@ type ordered struct {
 	releaseKind func() (schema.GroupVersionKind, bool, error)
 	// live reads past caches: what is gone must not be waited for, nor what is there be passed over.
 	live client.Reader
-	// watch wakes whoever waits. Nil: nobody is woken.
-	watch metadataWatcher
+	// informers wake whoever waits. Nil: nobody is woken.
+	informers watch.Informers
 	// heard is called with the namespace of each object that changed. It must not block.
 	heard func(namespace string)
 
 	mu       sync.Mutex
 	askers   map[types.NamespacedName]bool
 	watching []schema.GroupVersionKind
-}
-
-// metadataWatcher is the part of a cache by which kinds are watched.
-type metadataWatcher interface {
-	GetInformer(ctx context.Context, object client.Object, options ...cache.InformerGetOption) (cache.Informer, error)
-	RemoveInformer(ctx context.Context, object client.Object) error
 }
 
 // list is all objects of a class in a namespace, for a tenant that is being deleted. Those kinds are watched from then on, until
@@ -78,8 +71,7 @@ func (o *ordered) list(
 			return nil, err
 		}
 
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		list := watch.MetadataList(kind)
 
 		err := o.live.List(ctx, list, client.InNamespace(namespace))
 
@@ -134,7 +126,7 @@ func (o *ordered) kinds(of class) ([]schema.GroupVersionKind, error) {
 
 // attend watches a kind, and returns when all of its objects are known.
 func (o *ordered) attend(ctx context.Context, asker types.NamespacedName, kind schema.GroupVersionKind) error {
-	if o.watch == nil {
+	if o.informers == nil {
 		return nil
 	}
 
@@ -154,9 +146,9 @@ func (o *ordered) attend(ctx context.Context, asker types.NamespacedName, kind s
 	ctx, cancel := context.WithTimeout(ctx, fillTimeout)
 	defer cancel()
 
-	informer, err := o.watch.GetInformer(ctx, metadataOf(kind))
+	informer, err := o.informers.GetInformer(ctx, watch.Metadata(kind))
 	if err == nil {
-		_, err = informer.AddEventHandler(o.handler())
+		_, err = informer.AddEventHandler(watch.Handler(o.told))
 	}
 
 	if err != nil {
@@ -181,7 +173,7 @@ func (o *ordered) forget(ctx context.Context, asker types.NamespacedName) error 
 
 	for len(o.watching) > 0 {
 		last := o.watching[len(o.watching)-1]
-		if err := o.watch.RemoveInformer(ctx, metadataOf(last)); err != nil {
+		if err := o.informers.RemoveInformer(ctx, watch.Metadata(last)); err != nil {
 			return fmt.Errorf("stop watching objects of kind %s: %w", last.Kind, err)
 		}
 
@@ -191,25 +183,11 @@ func (o *ordered) forget(ctx context.Context, asker types.NamespacedName) error 
 	return nil
 }
 
-func (o *ordered) handler() toolscache.ResourceEventHandler {
-	tell := func(of any) {
-		if gone, isGone := of.(toolscache.DeletedFinalStateUnknown); isGone {
-			of = gone.Obj
-		}
-
-		if object, isObject := of.(client.Object); isObject {
-			o.heard(object.GetNamespace())
-		}
+// told wakes whoever waits for an object that changed.
+func (o *ordered) told(was, is client.Object) {
+	if is == nil {
+		is = was
 	}
 
-	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc: tell, DeleteFunc: tell, UpdateFunc: func(_, now any) { tell(now) },
-	}
-}
-
-func metadataOf(kind schema.GroupVersionKind) *metav1.PartialObjectMetadata {
-	object := &metav1.PartialObjectMetadata{}
-	object.SetGroupVersionKind(kind)
-
-	return object
+	o.heard(is.GetNamespace())
 }

@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 const (
@@ -26,29 +28,18 @@ const (
 )
 
 // passes says when the tree is gone through: at once after a change, unless the last pass was a moment ago; then, once, for all
-// that changes until it rests no more. What changes during a pass is for the next one. It is the source of one controller,
-// which has one worker, and safe for concurrent use. It never blocks.
+// that changes until it rests no more. What changes during a pass is for the next one. It is for one controller with one
+// worker, whose source wakes is, and safe for concurrent use. It never blocks.
 type passes struct {
 	makes reconcile.Reconciler
+	wakes watch.Wakes[reconcile.Request]
 
 	mu        sync.Mutex
-	queue     workqueue.TypedRateLimitingInterface[reconcile.Request]
 	isRunning bool
-	// isAsked says that a pass was asked for while one ran, or before the controller started.
+	// isAsked says that a pass was asked for that has not begun.
 	isAsked bool
 	// restsUntil is when the next one may begin. Zero: there was none yet.
 	restsUntil time.Time
-}
-
-// Start makes it a source of controller-runtime.
-func (p *passes) Start(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	p.queue = queue
-	p.askAgain()
-
-	return nil
 }
 
 // ask asks for a pass that begins after this call.
@@ -56,25 +47,11 @@ func (p *passes) ask() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
+	if !p.isAsked && !p.isRunning {
+		p.wakes.AddAfter(max(time.Until(p.restsUntil), 0), wholeTree())
+	}
+
 	p.isAsked = true
-	p.askAgain()
-}
-
-// askAgain puts what was asked for into the queue, which keeps one request only and the earliest time of those it was given.
-func (p *passes) askAgain() {
-	if !p.isAsked || p.isRunning || p.queue == nil {
-		return
-	}
-
-	p.isAsked = false
-
-	if rest := time.Until(p.restsUntil); rest > 0 {
-		p.queue.AddAfter(wholeTree(), rest)
-
-		return
-	}
-
-	p.queue.Add(wholeTree())
 }
 
 // Reconcile makes a pass.
@@ -89,7 +66,7 @@ func (p *passes) begin() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	p.isRunning = true
+	p.isRunning, p.isAsked = true, false
 
 	return time.Now()
 }
@@ -99,9 +76,12 @@ func (p *passes) end(began time.Time) {
 	defer p.mu.Unlock()
 
 	ended := time.Now()
-	p.isRunning = false
-	p.restsUntil = ended.Add(min(max(minRest, restFactor*ended.Sub(began)), maxRest))
-	p.askAgain()
+	rest := min(max(minRest, restFactor*ended.Sub(began)), maxRest)
+	p.isRunning, p.restsUntil = false, ended.Add(rest)
+
+	if p.isAsked {
+		p.wakes.AddAfter(rest, wholeTree())
+	}
 }
 
 // onChange asks for a pass for each object that is made, changed or deleted.

@@ -44,7 +44,7 @@ func run(t *testing.T, pass *passes) {
 
 	runs, err := controller.NewUnmanaged("passes", controller.Options{Reconciler: pass, SkipNameValidation: new(true)})
 	require.NoError(t, err)
-	require.NoError(t, runs.Watch(pass))
+	require.NoError(t, runs.Watch(&pass.wakes))
 
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
@@ -91,7 +91,6 @@ func TestWhatWasAskedForBeforeTheStartIsOnePass(t *testing.T) {
 func TestAThousandChangesAreFewPasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, madeRoot())
-		w.changed = make(chan event.TypedGenericEvent[types.NamespacedName], 2000)
 		pass, began := timed(20*time.Millisecond, w.resolver())
 		run(t, pass)
 
@@ -136,19 +135,13 @@ func TestAChangeAtTheRootReachesAThousandInOnePass(t *testing.T) {
 	}
 
 	w := newWorld(t, objects...)
-	w.changed = make(chan event.TypedGenericEvent[types.NamespacedName], 2000)
 	resolve := func() int {
 		t.Helper()
 
 		_, err := w.resolver().Reconcile(t.Context(), wholeTree())
 		require.NoError(t, err)
 
-		count := len(w.changed)
-		for range count {
-			<-w.changed
-		}
-
-		return count
+		return len(asked(t, w.woken))
 	}
 	require.Equal(t, 1001, resolve())
 	require.Zero(t, resolve())

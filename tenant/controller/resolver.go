@@ -11,15 +11,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // resolver makes one pass over all tenants for each change, or for many changes that came together.
@@ -29,9 +28,8 @@ type resolver struct {
 	kinds        *kinds
 	applications client.Reader
 	tree         *tree
-	changed      chan<- event.TypedGenericEvent[types.NamespacedName]
-	// hosts is told when the list of hosts that admission goes by changed. It has room for one.
-	hosts   chan<- event.TypedGenericEvent[struct{}]
+	// tenants are reconciled anew where their answer changed.
+	tenants *watch.Wakes[reconcile.Request]
 	metrics *metrics
 }
 
@@ -57,20 +55,11 @@ func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 	entries := resolve(tenants.Items, quotas.Items, used, r.tree)
 	isNew := r.tree.replaceHosts(heldHosts(tenants.Items, entries))
 
-	for _, key := range r.tree.replace(entries) {
-		select {
-		case r.changed <- event.TypedGenericEvent[types.NamespacedName]{Object: key}:
-		case <-ctx.Done():
-			// The tree goes with this process: the next one starts with an empty tree and hands out everybody.
-			return reconcile.Result{}, ctx.Err()
-		}
-	}
+	r.tenants.Add(requests(r.tree.replace(entries))...)
 
 	if isNew {
-		select {
-		case r.hosts <- event.TypedGenericEvent[struct{}]{}:
-		default: // it was told already, and has yet to look
-		}
+		root := types.NamespacedName{Namespace: tenant.RootNamespace, Name: tenant.RootName}
+		r.tenants.AddAfter(hostsDelay, reconcile.Request{NamespacedName: root})
 	}
 
 	return reconcile.Result{}, nil
@@ -169,12 +158,12 @@ func movesTheTree() predicate.Predicate {
 	}}
 }
 
-// enqueueKey turns a key that the resolver handed out into a request for it.
-func enqueueKey() handler.TypedEventHandler[types.NamespacedName, reconcile.Request] {
-	return handler.TypedFuncs[types.NamespacedName, reconcile.Request]{GenericFunc: func(
-		_ context.Context, e event.TypedGenericEvent[types.NamespacedName],
-		queue workqueue.TypedRateLimitingInterface[reconcile.Request],
-	) {
-		queue.Add(reconcile.Request{NamespacedName: e.Object})
-	}}
+// requests ask for tenants to be reconciled.
+func requests(keys []types.NamespacedName) []reconcile.Request {
+	all := make([]reconcile.Request, len(keys))
+	for i, key := range keys {
+		all[i].NamespacedName = key
+	}
+
+	return all
 }

@@ -7,16 +7,18 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/cozystack/cozy-install/tenant"
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // hearing wakes those to whom a change of an application matters.
 type hearing struct {
 	tree *tree
 	// tenants are reconciled anew.
-	tenants *wakes
+	tenants *watch.Wakes[reconcile.Request]
 	// pass goes through the whole tree.
 	pass *passes
 }
@@ -37,7 +39,7 @@ func (h *hearing) object(was, is *unstructured.Unstructured) {
 		return
 	case !slices.Equal(usesOf(was), usesOf(is)):
 		h.pass.ask()
-		h.tenants.add(h.tree.stopping(usesOf(was)...)...)
+		h.tenants.Add(requests(h.tree.stopping(usesOf(was)...))...)
 	}
 
 	for _, service := range tenant.Services() {
@@ -45,10 +47,10 @@ func (h *hearing) object(was, is *unstructured.Unstructured) {
 			continue
 		}
 
-		h.tenants.add(h.tree.tenantWith(object.GetNamespace())...)
+		h.tenants.Add(requests(h.tree.tenantWith(object.GetNamespace()))...)
 
 		if isReady(was) != isReady(is) {
-			h.tenants.add(h.tree.resolvedTo(service, object.GetNamespace())...)
+			h.tenants.Add(requests(h.tree.resolvedTo(service, object.GetNamespace()))...)
 		}
 	}
 }
@@ -57,7 +59,7 @@ func (h *hearing) object(was, is *unstructured.Unstructured) {
 func (h *hearing) definition(was, is *unstructured.Unstructured) {
 	for _, service := range tenant.Services() {
 		if publicationOf(was, service) != publicationOf(is, service) {
-			h.tenants.add(h.tree.running(service)...)
+			h.tenants.Add(requests(h.tree.running(service))...)
 		}
 	}
 }

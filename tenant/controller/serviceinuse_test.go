@@ -10,16 +10,18 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // uses makes an application that says it uses the etcd of tenant-foo.
 func (w *world) uses(namespace string) *unstructured.Unstructured {
 	w.t.Helper()
 
-	user := objectOf(serviceKind(tenant.SeaweedFS))
+	user := watch.Object(serviceKind(tenant.SeaweedFS))
 	user.SetNamespace(namespace)
 	user.SetName("x")
 	require.NoError(w.t, unstructured.SetNestedStringMap(user.Object, map[string]string{"etcd": "tenant-foo"}, "status", "services"))
@@ -83,7 +85,7 @@ func TestWhoeverWaitsForUsersIsWokenWhenTheyGo(t *testing.T) {
 	qux := w.namespace("tenant-foo-qux")
 	foo := types.NamespacedName{Namespace: "tenant-root", Name: "foo"}
 	woken := func() (count int) {
-		hears := &hearing{tree: w.tree, tenants: &wakes{}, pass: &passes{}}
+		hears := &hearing{tree: w.tree, tenants: &watch.Wakes[reconcile.Request]{}, pass: &passes{}}
 		hears.object(user, nil)
 
 		for _, one := range w.tree.tenantsOf(t.Context(), client.Object(qux)) {
@@ -92,7 +94,7 @@ func TestWhoeverWaitsForUsersIsWokenWhenTheyGo(t *testing.T) {
 			}
 		}
 
-		return count + len(hears.tenants.kept)
+		return count + len(asked(t, hears.tenants))
 	}
 	require.Zero(t, woken(), "it runs etcd")
 

@@ -15,6 +15,7 @@ import (
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // serviceLabels are on all that runs a service, in the namespace of its tenant.
@@ -31,10 +32,7 @@ func keptOf(service tenant.Service) *metav1.PartialObjectMetadata {
 		return nil
 	}
 
-	kept := &metav1.PartialObjectMetadata{}
-	kept.SetGroupVersionKind(schema.GroupVersionKind{Group: "etcd-operator.cozystack.io", Version: "v1alpha2", Kind: "EtcdCluster"})
-
-	return kept
+	return watch.Metadata(schema.GroupVersionKind{Group: "etcd-operator.cozystack.io", Version: "v1alpha2", Kind: "EtcdCluster"})
 }
 
 // keptObject is what a service's chart left behind, past the cache, as few tenants have it. Nil: there is none.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,6 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // kindWatcher looks at a kind of applications when its CRD changes.
@@ -31,7 +32,7 @@ func (w *kindWatcher) Reconcile(ctx context.Context, request reconcile.Request) 
 	isOther, err := w.kinds.look(ctx, request.Name)
 	if isOther {
 		w.hearing.pass.ask()
-		w.hearing.tenants.add(w.hearing.tree.all()...)
+		w.hearing.tenants.Add(requests(w.hearing.tree.all())...)
 	}
 
 	if err != nil {
@@ -43,13 +44,10 @@ func (w *kindWatcher) Reconcile(ctx context.Context, request reconcile.Request) 
 
 // watchKinds adds the watcher of CRDs to a manager.
 func watchKinds(mgr manager.Manager, watcher *kindWatcher) error {
-	crds := &metav1.PartialObjectMetadata{}
-	crds.SetGroupVersionKind(crdKind())
-
 	isOurs := predicate.NewPredicateFuncs(func(crd client.Object) bool { return isWatched(crd.GetName()) })
 
 	err := ctrl.NewControllerManagedBy(mgr).Named("tenant-kinds").
-		Watches(crds, &handler.EnqueueRequestForObject{}, builder.WithPredicates(isOurs)).
+		Watches(watch.Metadata(crdKind()), &handler.EnqueueRequestForObject{}, builder.WithPredicates(isOurs)).
 		Complete(watcher)
 	if err != nil {
 		return fmt.Errorf("set up the watcher of kinds of applications: %w", err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // serviceKey names the object that runs a service of the tenant with that namespace.
@@ -98,7 +99,7 @@ func (r *reconciler) runService(ctx context.Context, t *v1alpha1.Tenant, namespa
 
 // startService makes the object of a service: with the spec that was saved when it was turned off, else with an empty one.
 func (r *reconciler) startService(ctx context.Context, namespace string, service tenant.Service) (step, error) {
-	object := objectOf(serviceKind(service))
+	object := watch.Object(serviceKind(service))
 	object.SetNamespace(namespace)
 	object.SetName(service.String())
 	object.SetLabels(ManagedLabels())
@@ -181,7 +182,7 @@ func (r *reconciler) stopService(ctx context.Context, t *v1alpha1.Tenant, namesp
 
 // serviceObject is the object of a service as the cache has it, nil where there is none. Its kind must be served.
 func (r *reconciler) serviceObject(ctx context.Context, service tenant.Service, namespace string) (*unstructured.Unstructured, error) {
-	object := objectOf(serviceKind(service))
+	object := watch.Object(serviceKind(service))
 
 	err := r.applications.Get(ctx, serviceKey(service, namespace), object)
 	if apierrors.IsNotFound(err) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // servedWorld is one whose API server serves all cluster services; foo runs etcd and monitoring, bar below it etcd.
@@ -38,7 +39,7 @@ func servedWorld(t *testing.T, more ...client.Object) *world {
 func (w *world) service(namespace string, service tenant.Service) *unstructured.Unstructured {
 	w.t.Helper()
 
-	found := objectOf(serviceKind(service))
+	found := watch.Object(serviceKind(service))
 
 	err := w.client.Get(w.t.Context(), serviceKey(service, namespace), found)
 	if apierrors.IsNotFound(err) {
@@ -223,10 +224,7 @@ func (w *world) passFails() {
 	_, err := resolver.Reconcile(w.t.Context(), request())
 	require.NoError(w.t, err)
 
-	for len(w.changed) > 0 {
-		<-w.changed
-	}
-
+	asked(w.t, w.woken)
 	require.Error(w.t, w.reconcile(client.ObjectKey{Namespace: "tenant-root", Name: "foo"}))
 }
 

@@ -14,6 +14,8 @@ import (
 	"github.com/cozystack/cozy-install/tenant"
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // maxWords bounds what an object's own words add to the status of a tenant, in bytes.
@@ -39,7 +41,7 @@ func stateOf(object *unstructured.Unstructured) serviceState {
 	case ready.ObservedGeneration != object.GetGeneration():
 		return serviceState{message: "its last change was not acted on yet"}
 	case ready.Status != metav1.ConditionTrue:
-		return serviceState{message: clip(cmp.Or(ready.Message, ready.Reason, "it does not say why"))}
+		return serviceState{message: application.Clip(cmp.Or(ready.Message, ready.Reason, "it does not say why"), maxWords)}
 	}
 
 	return serviceState{isReady: true}
@@ -58,7 +60,7 @@ func publicationOf(object *unstructured.Unstructured, service tenant.Service) st
 
 	said := "ApplicationDefinition " + object.GetName() + " has not been looked at yet"
 	if published := conditionOf(object, definition.ConditionPublished); published != nil {
-		said = clip(cmp.Or(published.Message, published.Reason))
+		said = application.Clip(cmp.Or(published.Message, published.Reason), maxWords)
 	}
 
 	return said
@@ -69,7 +71,7 @@ func (r *reconciler) whyNotPublished(ctx context.Context, service tenant.Service
 	said := "no ApplicationDefinition is of it; install the package tenant-applications"
 
 	if r.kinds.serves(definitionKind()) {
-		list := listOf(definitionKind())
+		list := watch.List(definitionKind())
 		if err := r.applications.List(ctx, list); err != nil {
 			return "", fmt.Errorf("list definitions of applications: %w", err)
 		}
@@ -91,15 +93,7 @@ func ownWords(object *unstructured.Unstructured) string {
 		return ""
 	}
 
-	return " (" + clip(ready.Message) + ")"
-}
-
-func clip(text string) string {
-	if len(text) <= maxWords {
-		return text
-	}
-
-	return text[:maxWords] + "..."
+	return " (" + application.Clip(ready.Message, maxWords) + ")"
 }
 
 // conditionOf is a condition in an object's status, nil where it has none of that type that can be read.

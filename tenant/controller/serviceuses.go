@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // applicationUses are the cluster services that applications say they use, by the namespace of the applications.
@@ -25,7 +26,7 @@ func applicationUses(ctx context.Context, served *kinds, objects client.Reader) 
 	uses := map[string][]tenant.Usage{}
 
 	for _, kind := range served.applications() {
-		list := listOf(kind)
+		list := watch.List(kind)
 
 		// They are only read: a copy of ten thousand would cost more than the pass.
 		if err := objects.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // maxVolumes bounds the volumes that a message names.
@@ -39,18 +40,12 @@ func VolumeSelector() (labels.Selector, error) {
 
 // volumeClaims is an empty list of what is kept of claims of volumes.
 func volumeClaims() *metav1.PartialObjectMetadataList {
-	claims := &metav1.PartialObjectMetadataList{}
-	claims.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaimList"))
-
-	return claims
+	return watch.MetadataList(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"))
 }
 
 // volumeClaim is an empty claim of which only the metadata is kept.
 func volumeClaim() *metav1.PartialObjectMetadata {
-	claim := &metav1.PartialObjectMetadata{}
-	claim.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"))
-
-	return claim
+	return watch.Metadata(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"))
 }
 
 // tenantAround is the tenant in whose namespace an object is.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 func request() reconcile.Request { return wholeTree() }
@@ -61,7 +62,7 @@ func TestVolumesStayUntilTheirLossIsAccepted(t *testing.T) {
 
 func TestWhatRunsOnGoesWithTheVolumes(t *testing.T) {
 	cluster := func(namespace string, labels map[string]string) client.Object {
-		kept := objectOf(keptOf(tenant.Etcd).GroupVersionKind())
+		kept := watch.Object(keptOf(tenant.Etcd).GroupVersionKind())
 		kept.SetNamespace(namespace)
 		kept.SetName("etcd")
 		kept.SetLabels(labels)
@@ -132,7 +133,7 @@ func TestWhoUsesAServiceIsItsDependent(t *testing.T) {
 	w.settle()
 
 	// Any kind that is served may say that it uses something.
-	seaweed := objectOf(serviceKind(tenant.SeaweedFS))
+	seaweed := watch.Object(serviceKind(tenant.SeaweedFS))
 	seaweed.SetNamespace("tenant-foo-bar")
 	seaweed.SetName("x")
 	require.NoError(t, unstructured.SetNestedStringMap(seaweed.Object, map[string]string{"etcd": "tenant-foo", "monitoring": "tenant-foo"}, "status", "services"))
@@ -161,18 +162,18 @@ func TestOnlyThoseAreWokenToWhomItMatters(t *testing.T) {
 	w := servedWorld(t)
 	w.settle()
 
-	hears := &hearing{tree: w.tree, tenants: &wakes{}, pass: &passes{}}
+	hears := &hearing{tree: w.tree, tenants: &watch.Wakes[reconcile.Request]{}, pass: &passes{}}
 	etcd := w.service("tenant-foo", tenant.Etcd)
 	hears.object(nil, etcd)
-	require.Len(t, hears.tenants.kept, 1)
-	require.False(t, hears.pass.isAsked)
+	require.Len(t, asked(t, hears.tenants), 1)
+	require.Empty(t, asked(t, &hears.pass.wakes))
 
 	w.says("tenant-foo", tenant.Etcd, metav1.ConditionTrue, "")
 	hears.object(etcd, w.service("tenant-foo", tenant.Etcd))
-	require.Len(t, hears.tenants.kept, 2, "foo and qux, and not bar, which has its own")
+	require.Len(t, asked(t, hears.tenants), 2, "foo and qux, and not bar, which has its own")
 
-	user := objectOf(serviceKind(tenant.SeaweedFS))
+	user := watch.Object(serviceKind(tenant.SeaweedFS))
 	require.NoError(t, unstructured.SetNestedStringMap(user.Object, map[string]string{"etcd": "tenant-foo"}, "status", "services"))
 	hears.object(user, nil)
-	require.True(t, hears.pass.isAsked)
+	require.Len(t, asked(t, &hears.pass.wakes), 1)
 }

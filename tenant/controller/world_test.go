@@ -22,11 +22,11 @@ import (
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
@@ -40,8 +40,8 @@ type world struct {
 	site    *policy.Site
 	events  *events.FakeRecorder // nil: nobody listens
 	metrics *metrics
-	changed chan event.TypedGenericEvent[types.NamespacedName]
-	hosts   chan event.TypedGenericEvent[struct{}]
+	// woken are the tenants that were handed out to be looked at.
+	woken *watch.Wakes[reconcile.Request]
 	// now is what the clock says, and again how soon each tenant wants to be looked at again by the clock.
 	now   time.Time
 	again map[types.NamespacedName]time.Duration
@@ -64,17 +64,16 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 
 	for _, service := range tenant.Services() {
 		scheme.AddKnownTypeWithName(serviceKind(service), &unstructured.Unstructured{})
-		scheme.AddKnownTypeWithName(listOf(serviceKind(service)).GroupVersionKind(), &unstructured.UnstructuredList{})
+		scheme.AddKnownTypeWithName(watch.List(serviceKind(service)).GroupVersionKind(), &unstructured.UnstructuredList{})
 	}
 
 	kept := keptOf(tenant.Etcd).GroupVersionKind()
 	scheme.AddKnownTypeWithName(kept, &unstructured.Unstructured{})
-	scheme.AddKnownTypeWithName(listOf(kept).GroupVersionKind(), &unstructured.UnstructuredList{})
+	scheme.AddKnownTypeWithName(watch.List(kept).GroupVersionKind(), &unstructured.UnstructuredList{})
 
 	w := &world{
-		t: t, tree: &tree{}, kinds: &kinds{isKnown: true}, changed: make(chan event.TypedGenericEvent[types.NamespacedName], 1000),
-		hosts: make(chan event.TypedGenericEvent[struct{}], 1),
-		now:   time.Unix(1_800_000_000, 0), again: map[types.NamespacedName]time.Duration{},
+		t: t, tree: &tree{}, kinds: &kinds{isKnown: true}, woken: &watch.Wakes[reconcile.Request]{},
+		now: time.Unix(1_800_000_000, 0), again: map[types.NamespacedName]time.Duration{},
 	}
 
 	for _, kind := range []string{"Tenant", "TenantLimits", "Postgres", "Etcd", "Redis"} {
@@ -127,13 +126,7 @@ func (w *world) pass() {
 	_, err := resolver.Reconcile(w.t.Context(), reconcile.Request{})
 	require.NoError(w.t, err)
 
-	for len(w.changed) > 0 {
-		<-w.changed
-	}
-
-	for len(w.hosts) > 0 {
-		<-w.hosts
-	}
+	asked(w.t, w.woken)
 
 	var tenants v1alpha1.TenantList
 	require.NoError(w.t, w.client.List(w.t.Context(), &tenants))
@@ -145,7 +138,7 @@ func (w *world) pass() {
 
 func (w *world) resolver() *resolver {
 	return &resolver{
-		reader: w.client, kinds: w.kinds, applications: w.client, tree: w.tree, changed: w.changed, hosts: w.hosts,
+		reader: w.client, kinds: w.kinds, applications: w.client, tree: w.tree, tenants: w.woken,
 		metrics: w.metrics,
 	}
 }

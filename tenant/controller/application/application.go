@@ -30,6 +30,7 @@ import (
 	"github.com/cozystack/cozy-install/tenant"
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 const (
@@ -75,29 +76,27 @@ type Options struct {
 // Setup adds the reconcilers to a manager whose scheme knows rbac/v1 and definition/v1alpha1, and whose cache of Roles and
 // RoleBindings may be restricted to those with the controller's label: once for each manager, before it is started or after.
 // The CRD of definitions must be established when they start.
-func Setup(mgr manager.Manager, options Options) (*Services, error) {
-	objects, err := newCache(mgr, labels.Everything())
+func Setup(mgr manager.Manager, options Options) error {
+	objects, err := watch.NewCache(mgr, labels.Everything())
 	if err != nil {
-		return nil, fmt.Errorf("make a cache of applications: %w", err)
+		return fmt.Errorf("hold applications: %w", err)
 	}
 
 	belongs, err := newBelongings(mgr)
 	if err != nil {
-		return nil, fmt.Errorf("make a cache of what belongs to applications: %w", err)
+		return fmt.Errorf("hold what belongs to applications: %w", err)
 	}
 
 	w := &world{
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), objects: objects, belongings: belongs,
-		objectWatch: objects, belongingsWatch: belongs, mapper: mgr.GetRESTMapper(),
+		mapper:  mgr.GetRESTMapper(),
 		tenants: options.Tenants, kinds: &kinds{}, platform: options.platform(), now: time.Now, log: options.Log,
-		applications: &wakes[request]{}, waves: &wakes[wave]{}, namespaces: &wakes[reconcile.Request]{}, definitions: &wakes[reconcile.Request]{},
-		services: &Services{},
+		applications: &watch.Wakes[request]{}, waves: &watch.Wakes[wave]{}, namespaces: &watch.Wakes[reconcile.Request]{}, definitions: &watch.Wakes[reconcile.Request]{},
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
 
-	w.services.world = w
 	options.Tenants.Listen(w.tenantsChanged)
 
 	err = ctrl.NewControllerManagedBy(mgr).Named("application-definition").
@@ -106,23 +105,23 @@ func Setup(mgr manager.Manager, options Options) (*Services, error) {
 		WatchesRawSource(w.definitions).
 		Complete(&publisher{world: w, charts: options.Charts})
 	if err != nil {
-		return nil, fmt.Errorf("set up the reconciler of application definitions: %w", err)
+		return fmt.Errorf("set up the reconciler of application definitions: %w", err)
 	}
 
 	if err := addController(mgr, "application", w.applications, options.workers(), &reconciler{w}); err != nil {
-		return nil, err
+		return err
 	}
 
 	if err := addController(mgr, "application-wave", w.waves, 1, &waver{w}); err != nil {
-		return nil, err
+		return err
 	}
 
-	return w.services, addController(mgr, "application-credentials", w.namespaces, 1, &credentials{w})
+	return addController(mgr, "application-credentials", w.namespaces, 1, &credentials{w})
 }
 
 // addController adds a controller that is woken by hand.
 func addController[key comparable](
-	mgr manager.Manager, name string, wakes *wakes[key], workers int, does reconcile.TypedReconciler[key],
+	mgr manager.Manager, name string, wakes *watch.Wakes[key], workers int, does reconcile.TypedReconciler[key],
 ) error {
 	made, err := controller.NewTyped(name, mgr, controller.TypedOptions[key]{
 		MaxConcurrentReconciles: workers, Reconciler: does,

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
@@ -196,20 +195,17 @@ func (p *publisher) retireCRD(ctx context.Context, crd *apiextensionsv1.CustomRe
 }
 
 // serveCRD takes a published kind into service; of is nil where its definition is gone.
-func (p *publisher) serveCRD(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, of *definition.ApplicationDefinition) error {
+func (p *publisher) serveCRD(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, of *checked) error {
 	one := kind{name: crd.Spec.Names.Kind, owner: crd.Labels[application.LabelDefinition]}
 
 	if !isServed(crd) {
 		return p.withdrawIfServed(ctx, one.name, one.owner)
 	}
 
-	if of != nil && application.Check(of) == nil {
-		judges, err := judgesOf(of)
-		if err == nil {
-			one.definition, one.health = of.DeepCopy(), judges
-			one.definition.Status = definition.ApplicationDefinitionStatus{}
-			one.definition.ObjectMeta = metav1.ObjectMeta{Name: of.Name, UID: types.UID("")}
-		}
+	if of != nil && of.invalid == nil {
+		one.definition, one.health = of.DeepCopy(), of.judges
+		one.definition.Status = definition.ApplicationDefinitionStatus{}
+		one.definition.ObjectMeta = metav1.ObjectMeta{Name: of.Name}
 	}
 
 	return p.serve(ctx, one)

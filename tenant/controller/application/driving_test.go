@@ -16,6 +16,7 @@ import (
 
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // settle lets all reconcilers run until none writes any more, and returns what was written. What is published is established
@@ -101,7 +102,7 @@ func (l *lab) reconcile(kind, namespace, name string) reconcile.Result {
 func (l *lab) get(gvk schema.GroupVersionKind, namespace, name string) *unstructured.Unstructured {
 	l.t.Helper()
 
-	found := ofKind(gvk)
+	found := watch.Object(gvk)
 	err := l.client.Get(l.t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, found)
 	require.NoError(l.t, client.IgnoreNotFound(err))
 

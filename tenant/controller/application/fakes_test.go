@@ -45,7 +45,13 @@ func (i *informer) AddEventHandler(handler toolscache.ResourceEventHandler) (too
 	return nil, nil
 }
 
-// GetInformer makes the lab a watcher.
+// seen is a cache that has all there is, and watches what the lab lets it.
+type seen struct {
+	client.Reader
+	*lab
+}
+
+// GetInformer makes the lab one by which kinds are watched.
 func (l *lab) GetInformer(_ context.Context, object client.Object, _ ...cache.InformerGetOption) (cache.Informer, error) {
 	gvk := object.GetObjectKind().GroupVersionKind()
 	if l.informers[gvk] == nil {

@@ -23,6 +23,7 @@ import (
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 const (
@@ -118,7 +119,7 @@ func (w *world) belonging(ctx context.Context, gvk schema.GroupVersionKind, o ap
 	}
 
 	for _, from := range []client.Reader{w.belongings, w.live} {
-		list := listOf(gvk)
+		list := watch.List(gvk)
 		if err := from.List(ctx, list, options...); err != nil {
 			return nil, fmt.Errorf("list objects of kind %s of the application: %w", gvk.Kind, err)
 		}

@@ -13,11 +13,12 @@ import (
 
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // shelf is what a release made for depot one, in a phase; empty: its operator has not seen it.
 func shelf(name, phase string) *unstructured.Unstructured {
-	object := ofKind(shelfKind)
+	object := watch.Object(shelfKind)
 	object.SetNamespace("tenant-alpha")
 	object.SetName(name)
 	object.SetLabels(map[string]string{
@@ -97,16 +98,15 @@ func TestWhatBelongsToAnApplicationWakesIt(t *testing.T) {
 	wanted := request{kind: "Depot", key: client.ObjectKey{Namespace: "tenant-alpha", Name: "one"}}
 
 	l.belongingChanged(nil, shelf("a", "Ready"))
-	require.Equal(t, map[request]bool{wanted: true}, l.applications.kept)
+	require.Equal(t, []request{wanted}, asked(t, l.applications))
 
-	wide := ofKind(schema.GroupVersionKind{Group: "lab.example.org", Version: "v1", Kind: "Hall"})
+	wide := watch.Object(schema.GroupVersionKind{Group: "lab.example.org", Version: "v1", Kind: "Hall"})
 	labels := shelf("a", "").GetLabels()
 	labels[LabelNamespace] = "tenant-alpha"
 	wide.SetLabels(labels)
 
-	l.applications.kept = nil
 	l.belongingChanged(wide, nil)
-	require.Equal(t, map[request]bool{wanted: true}, l.applications.kept, "what has no namespace says whose it is")
+	require.Equal(t, []request{wanted}, asked(t, l.applications), "what has no namespace says whose it is")
 }
 
 func TestCredentialsAreReadByLevelUseAndNoOthers(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // kind is one kind of application that the API server serves.
@@ -28,24 +29,10 @@ type kind struct {
 func (k kind) gvk() schema.GroupVersionKind { return v1alpha1.GroupVersion.WithKind(k.name) }
 
 // object is an empty one of the kind.
-func (k kind) object() *unstructured.Unstructured { return ofKind(k.gvk()) }
+func (k kind) object() *unstructured.Unstructured { return watch.Object(k.gvk()) }
 
 // list is an empty list of the kind.
-func (k kind) list() *unstructured.UnstructuredList { return listOf(k.gvk()) }
-
-func ofKind(gvk schema.GroupVersionKind) *unstructured.Unstructured {
-	object := &unstructured.Unstructured{}
-	object.SetGroupVersionKind(gvk)
-
-	return object
-}
-
-func listOf(gvk schema.GroupVersionKind) *unstructured.UnstructuredList {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-
-	return list
-}
+func (k kind) list() *unstructured.UnstructuredList { return watch.List(k.gvk()) }
 
 func releaseKind() schema.GroupVersionKind {
 	return schema.FromAPIVersionAndKind(application.ReleaseAPIVersion, application.ReleaseKind)

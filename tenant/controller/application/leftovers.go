@@ -15,6 +15,7 @@ import (
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // removeLeftovers deletes what an application leaves behind that no release made, once nothing runs any more that would make it
@@ -44,7 +45,7 @@ func (r *reconciler) removeLeftovers(ctx context.Context, of *definition.Applica
 }
 
 func (r *reconciler) removeLeftover(ctx context.Context, left definition.Leftover, namespace string) error {
-	of := ofKind(schema.FromAPIVersionAndKind(left.APIVersion, left.Kind))
+	of := watch.Object(schema.FromAPIVersionAndKind(left.APIVersion, left.Kind))
 
 	isNamespaced, err := r.client.IsObjectNamespaced(of)
 

@@ -11,10 +11,11 @@ import (
 
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 func leftShelf(namespace, name, of string) *unstructured.Unstructured {
-	object := ofKind(shelfKind)
+	object := watch.Object(shelfKind)
 	object.SetNamespace(namespace)
 	object.SetName(name)
 	object.SetLabels(map[string]string{"of": of})
@@ -72,7 +73,7 @@ func TestWhatNoReleaseMadeGoesWithItsApplication(t *testing.T) {
 func (l *lab) shelves() []string {
 	l.t.Helper()
 
-	all := listOf(shelfKind)
+	all := watch.List(shelfKind)
 	require.NoError(l.t, l.client.List(l.t.Context(), all, client.InNamespace("")))
 
 	var names []string

@@ -35,6 +35,22 @@ type publisher struct {
 	charts map[string]Chart
 }
 
+// checked is a definition with what can be told from it alone.
+type checked struct {
+	*definition.ApplicationDefinition
+
+	// judges are of what its releases make.
+	judges []judge
+	// invalid is why no kind can be made of it. Nil: one can.
+	invalid error
+}
+
+func check(of *definition.ApplicationDefinition) *checked {
+	judges, err := judgesOf(of)
+
+	return &checked{ApplicationDefinition: of, judges: judges, invalid: errors.Join(application.Check(of), err)}
+}
+
 // outcome is what the condition Published says.
 type outcome struct {
 	isPublished     bool
@@ -84,7 +100,9 @@ func (p *publisher) reconcile(ctx context.Context, of *definition.ApplicationDef
 		}
 	}
 
-	wanted, said, err := p.judge(ctx, of, crd)
+	checked := check(of)
+
+	wanted, said, err := p.judge(ctx, checked, crd)
 	if err != nil {
 		return err
 	}
@@ -92,20 +110,20 @@ func (p *publisher) reconcile(ctx context.Context, of *definition.ApplicationDef
 	if wanted != nil {
 		brought, err := p.bring(ctx, wanted, crd)
 		if err != nil {
-			return errors.Join(err, p.serveMade(ctx, crd, of))
+			return errors.Join(err, p.serveMade(ctx, crd, checked))
 		}
 
 		crd, said = brought, establishedOutcome(brought, said.version)
 	}
 
-	err = p.serveMade(ctx, crd, of)
+	err = p.serveMade(ctx, crd, checked)
 
 	return errors.Join(err, p.writeStatus(ctx, of, unserved(said, err)))
 }
 
 // serveMade takes what was made for a definition into service. Whatever keeps a change from being published: what was
 // published before is served.
-func (p *publisher) serveMade(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, of *definition.ApplicationDefinition) error {
+func (p *publisher) serveMade(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, of *checked) error {
 	defer p.kinds.saw(of.Name)
 
 	if !isMadeFor(crd, of.Name) {
@@ -118,22 +136,21 @@ func (p *publisher) serveMade(ctx context.Context, crd *apiextensionsv1.CustomRe
 // judge makes the CustomResourceDefinition of a definition, or says why it may not be published. crd is the one there is; nil:
 // none.
 func (p *publisher) judge(
-	ctx context.Context, of *definition.ApplicationDefinition, crd *apiextensionsv1.CustomResourceDefinition,
+	ctx context.Context, of *checked, crd *apiextensionsv1.CustomResourceDefinition,
 ) (*apiextensionsv1.CustomResourceDefinition, outcome, error) {
 	no := func(reason, message string, args ...any) (*apiextensionsv1.CustomResourceDefinition, outcome, error) {
 		return nil, outcome{reason: reason, message: strings.ReplaceAll(fmt.Sprintf(message, args...), "\n", "; ")}, nil
 	}
 
-	_, invalid := judgesOf(of)
-	if err := errors.Join(application.Check(of), invalid); err != nil {
-		return no(ReasonInvalid, "%v", err)
+	if of.invalid != nil {
+		return no(ReasonInvalid, "%v", of.invalid)
 	}
 
 	if crd != nil && !isMadeFor(crd, of.Name) {
 		return no(ReasonNameTaken, "CustomResourceDefinition %s is there already, and was made %s", crd.Name, makerOf(crd))
 	}
 
-	source, version, why := p.schema(of)
+	source, version, why := p.schema(of.ApplicationDefinition)
 	if why != nil {
 		return no(why.reason, "%s", why.message)
 	}
@@ -143,7 +160,7 @@ func (p *publisher) judge(
 		return no(ReasonNotExpressible, "%v", err)
 	}
 
-	missing, err := p.missing(ctx, of)
+	missing, err := p.missing(ctx, of.ApplicationDefinition)
 	if err != nil {
 		return nil, outcome{}, err
 	}
@@ -162,7 +179,7 @@ func (p *publisher) judge(
 			strings.Join(breaks, "; "))
 	}
 
-	wanted, err := application.CRD(of, schema)
+	wanted, err := application.CRD(of.ApplicationDefinition, schema)
 	if err != nil {
 		return no(ReasonInvalid, "%v", err)
 	}

@@ -36,7 +36,7 @@ func (r *reconciler) Reconcile(ctx context.Context, of request) (reconcile.Resul
 	err := r.objects.Get(ctx, of.key, object)
 	if apierrors.IsNotFound(err) {
 		if one.definition == nil { // its kind may go with the last object
-			r.definitions.add(named(one.owner))
+			r.definitions.Add(named(one.owner))
 		}
 
 		return reconcile.Result{}, nil
@@ -89,7 +89,7 @@ func (r *reconciler) reconcile(ctx context.Context, one kind, object *unstructur
 		}
 	}
 
-	isReady, failed := r.services.ready(ctx)
+	isReady, failed := r.servicesReady(ctx)
 	waits := o.Waits(isReady)
 
 	if err := failed(); err != nil {

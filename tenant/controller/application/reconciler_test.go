@@ -3,6 +3,7 @@
 package application
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/cozystack/cozy-install/tenant"
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 func valuesOf(t *testing.T, release *unstructured.Unstructured) map[string]any {
@@ -89,7 +91,7 @@ func TestWhatOthersPutIntoAReleaseGoes(t *testing.T) {
 }
 
 func TestReleaseOfAnotherIsLeftAlone(t *testing.T) {
-	foreign := ofKind(releaseKind())
+	foreign := watch.Object(releaseKind())
 	foreign.SetNamespace("tenant-alpha")
 	foreign.SetName("depot-one")
 	foreign.Object["spec"] = map[string]any{"suspend": false}
@@ -132,7 +134,7 @@ func etcds(namespace string) (*definition.ApplicationDefinition, *unstructured.U
 	})
 	made.Name = "etcd"
 
-	object := ofKind(etcdKind)
+	object := watch.Object(etcdKind)
 	object.SetNamespace(namespace)
 	object.SetName("etcd")
 	object.SetGeneration(1)
@@ -165,28 +167,27 @@ func TestObjectWaitsForItsServices(t *testing.T) {
 	l.settle()
 
 	provider := application.Provider{Service: tenant.Etcd, Namespace: "tenant-root"}
-	state, err := l.services.State(t.Context(), provider)
+	state, err := l.serviceState(t.Context(), provider)
 	require.NoError(t, err)
-	require.Equal(t, ServiceState{IsPublished: true, IsThere: true, IsReady: true, Reason: "Ready"}, state)
+	require.Equal(t, serviceState{IsPublished: true, IsThere: true, IsReady: true, Reason: "Ready"}, state)
 	require.NotNil(t, l.releaseOf("depot-one"))
 
 	// The change of the service wakes who uses it, and only who uses it.
-	var heard []application.Provider
-
-	l.services.Listen(func(p application.Provider) { heard = append(heard, p) })
-	l.waves.kept, l.applications.kept = nil, nil
+	asked(t, l.waves)
 	l.informers[etcdKind].heard.OnUpdate(before, l.get(etcdKind, "tenant-root", "etcd"))
-	require.Equal(t, []application.Provider{provider}, heard)
-	require.Equal(t, map[wave]bool{{service: "etcd", providedBy: "tenant-root"}: true}, l.waves.kept)
+	require.Equal(t, []wave{{service: "etcd", providedBy: "tenant-root"}}, asked(t, l.waves))
 
 	for one, isUser := range map[wave]bool{
 		{service: "etcd", providedBy: "tenant-root"}: true, {service: "etcd", providedBy: "tenant-beta"}: false,
 		{service: "ingress", providedBy: "tenant-root"}: false, {service: "etcd"}: true, {}: true, {namespace: "tenant-root"}: false,
 	} {
-		l.applications.kept = nil
+		asked(t, l.applications)
+
 		_, err = (&waver{l.world}).Reconcile(t.Context(), one)
 		require.NoError(t, err)
-		require.Equal(t, isUser, l.applications.kept[request{kind: "Depot", key: client.ObjectKey{Namespace: "tenant-alpha", Name: "one"}}], "%+v", one)
+
+		user := request{kind: "Depot", key: client.ObjectKey{Namespace: "tenant-alpha", Name: "one"}}
+		require.Equal(t, isUser, slices.Contains(asked(t, l.applications), user), "%+v", one)
 	}
 }
 

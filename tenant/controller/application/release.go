@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // release is the HelmRelease of an application's name, whoever made it; nil: there is none. The cache has those of
@@ -22,7 +23,7 @@ func (r *reconciler) release(ctx context.Context, o application.Object) (*unstru
 	key := client.ObjectKey{Namespace: o.Resource.GetNamespace(), Name: o.ReleaseName()}
 
 	for _, from := range []client.Reader{r.belongings, r.live} {
-		found := ofKind(releaseKind())
+		found := watch.Object(releaseKind())
 
 		err := from.Get(ctx, key, found)
 		if err == nil {

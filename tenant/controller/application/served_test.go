@@ -73,9 +73,9 @@ func TestObjectsAreServedWhereTheirHealthCanNotBeWatched(t *testing.T) {
 	require.Contains(t, l.published().Message, "Shelf")
 	require.NotNil(t, l.informers[depotKind].heard, "objects are watched all the same")
 
-	l.waves.kept = nil
+	asked(t, l.waves)
 	l.informers[shelfKind] = &informer{}
 	require.NoError(t, l.publishOnce("depot"))
 	require.Equal(t, definition.ConditionPublished, l.published().Reason)
-	require.Equal(t, map[wave]bool{{kind: "Depot"}: true}, l.waves.kept)
+	require.Equal(t, []wave{{kind: "Depot"}}, asked(t, l.waves))
 }

@@ -22,6 +22,7 @@ import (
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // ReasonDeletionOverdue is that of Ready where an application could not be removed in time.
@@ -68,7 +69,7 @@ func (r *reconciler) takeDown(
 // yet one that was made a moment ago, and that one would be left behind.
 func (r *reconciler) releases(ctx context.Context, object *unstructured.Unstructured) ([]unstructured.Unstructured, error) {
 	for _, from := range []client.Reader{r.belongings, r.live} {
-		list := listOf(releaseKind())
+		list := watch.List(releaseKind())
 
 		err := from.List(ctx, list, client.InNamespace(object.GetNamespace()), releaseLabels(object))
 		if err != nil {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"reflect"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,6 +14,7 @@ import (
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // serve takes a kind that the API server serves into service, or what changed about it.
@@ -30,15 +30,15 @@ func (w *world) serve(ctx context.Context, one kind) error {
 
 	// What belongs to objects first, as they are judged by it. Whatever is missing of it, objects must be let go.
 	for _, gvk := range belongingKinds(one) {
-		isAdded, err := w.watches.add(ctx, w.belongingsWatch, gvk, w.belongingChanged)
+		isAdded, err := w.watches.add(ctx, w.belongings, gvk, w.belongingChanged)
 		isNew, failed = isNew || isAdded, errors.Join(failed, err)
 	}
 
-	isAdded, err := w.watches.add(ctx, w.objectWatch, one.gvk(), w.objectChanged(one.name))
+	isAdded, err := w.watches.add(ctx, w.objects, one.gvk(), w.objectChanged(one.name))
 	isNew, failed = isNew || isAdded, errors.Join(failed, err)
 
 	if isNew || !wasServed || !reflect.DeepEqual(before.definition, one.definition) {
-		w.waves.add(wave{kind: one.name})
+		w.waves.Add(wave{kind: one.name})
 	}
 
 	return failed
@@ -58,12 +58,12 @@ func belongingKinds(one kind) []schema.GroupVersionKind {
 func (w *world) withdraw(ctx context.Context, one kind) error {
 	w.kinds.drop(one.name)
 
-	if err := w.watches.remove(ctx, w.objectWatch, one.gvk()); err != nil {
+	if err := w.watches.remove(ctx, w.objects, one.gvk()); err != nil {
 		return err
 	}
 
 	if service, isService := tenant.ServiceOf(one.name); isService {
-		w.services.tell(application.Provider{Service: service})
+		w.wakeUsers(application.Provider{Service: service})
 	}
 
 	return nil
@@ -72,30 +72,23 @@ func (w *world) withdraw(ctx context.Context, one kind) error {
 // objectChanged wakes an application that changed, and whoever it concerns.
 func (w *world) objectChanged(name string) func(was, is client.Object) {
 	return func(was, is client.Object) {
-		before, now := fieldsOf(was), fieldsOf(is)
+		before, now := watch.Fields(was), watch.Fields(is)
 
 		present := now
 		if present == nil {
 			present = before
 		}
 
-		w.applications.add(request{kind: name, key: client.ObjectKeyFromObject(present)})
+		w.applications.Add(request{kind: name, key: client.ObjectKeyFromObject(present)})
 
 		if !reflect.DeepEqual(credentialsOf(before), credentialsOf(now)) {
-			w.namespaces.add(named(present.GetNamespace()))
+			w.namespaces.Add(named(present.GetNamespace()))
 		}
 
 		if service, isService := tenant.ServiceOf(name); isService {
-			w.services.heard(service, before, now)
+			w.serviceChanged(service, before, now)
 		}
 	}
-}
-
-// fieldsOf gives an object of a cache as what it is there.
-func fieldsOf(object client.Object) *unstructured.Unstructured {
-	fields, _ := object.(*unstructured.Unstructured)
-
-	return fields
 }
 
 // belongingChanged wakes the application that an object belongs to.
@@ -115,7 +108,7 @@ func (w *world) belongingChanged(was, is client.Object) {
 			namespace = labels[LabelNamespace]
 		}
 
-		w.applications.add(request{
+		w.applications.Add(request{
 			kind: labels[application.LabelKind],
 			key:  types.NamespacedName{Namespace: namespace, Name: labels[application.LabelName]},
 		})

@@ -7,10 +7,15 @@ import (
 	"fmt"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // watches are the kinds that are watched, and that can therefore be read from a cache. The zero value has none. It is safe for
@@ -40,10 +45,10 @@ func (w *watches) isFilling(gvk schema.GroupVersionKind) bool {
 	return informer != nil && !informer.HasSynced()
 }
 
-// add begins to watch a kind, and says whether it was not watched before. heard is called with each object as it was and is: at the beginning, and
-// after it was made, it was nil, and after it was deleted it is nil. The cache fills later.
+// add begins to watch a kind, and says whether it was not watched before. heard is called as watch.Handler says. The cache fills
+// later.
 func (w *watches) add(
-	ctx context.Context, in watcher, gvk schema.GroupVersionKind, heard func(was, is client.Object),
+	ctx context.Context, in watch.Informers, gvk schema.GroupVersionKind, heard func(was, is client.Object),
 ) (isNew bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -52,9 +57,9 @@ func (w *watches) add(
 		return false, nil
 	}
 
-	informer, err := in.GetInformer(ctx, ofKind(gvk), cache.BlockUntilSynced(false))
+	informer, err := in.GetInformer(ctx, watch.Object(gvk), cache.BlockUntilSynced(false))
 	if err == nil {
-		_, err = informer.AddEventHandler(handlerOf(heard))
+		_, err = informer.AddEventHandler(watch.Handler(heard))
 	}
 
 	if err != nil {
@@ -71,7 +76,7 @@ func (w *watches) add(
 }
 
 // remove ends the watch of a kind, as it is not served any more.
-func (w *watches) remove(ctx context.Context, in watcher, gvk schema.GroupVersionKind) error {
+func (w *watches) remove(ctx context.Context, in watch.Informers, gvk schema.GroupVersionKind) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
@@ -81,32 +86,20 @@ func (w *watches) remove(ctx context.Context, in watcher, gvk schema.GroupVersio
 
 	delete(w.informers, gvk)
 
-	if err := in.RemoveInformer(ctx, ofKind(gvk)); err != nil {
+	if err := in.RemoveInformer(ctx, watch.Object(gvk)); err != nil {
 		return fmt.Errorf("stop watching objects of kind %s: %w", gvk.Kind, err)
 	}
 
 	return nil
 }
 
-func handlerOf(heard func(was, is client.Object)) toolscache.ResourceEventHandler {
-	object := func(of any) client.Object {
-		if gone, isGone := of.(toolscache.DeletedFinalStateUnknown); isGone {
-			of = gone.Obj
-		}
-
-		is, _ := of.(client.Object) // the caches hold nothing else
-
-		return is
-	}
-	tell := func(was, is client.Object) {
-		if was != nil || is != nil {
-			heard(was, is)
-		}
+// newBelongings makes a cache of what belongs to applications: their HelmReleases, and of what the releases made the kinds whose
+// health is judged. What belongs to nobody, or to others, it does not see.
+func newBelongings(mgr manager.Manager) (watch.Cache, error) {
+	isSomebodys, err := labels.NewRequirement(application.LabelKind, selection.Exists, nil)
+	if err != nil {
+		return watch.Cache{}, fmt.Errorf("select by label %s: %w", application.LabelKind, err)
 	}
 
-	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(is any) { tell(nil, object(is)) },
-		UpdateFunc: func(was, is any) { tell(object(was), object(is)) },
-		DeleteFunc: func(was any) { tell(object(was), nil) },
-	}
+	return watch.NewCache(mgr, labels.NewSelector().Add(*isSomebodys))
 }

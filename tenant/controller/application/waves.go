@@ -46,7 +46,7 @@ func (w *waver) Reconcile(ctx context.Context, of wave) (reconcile.Result, error
 
 			rest := of
 			rest.kind = one.name
-			w.waves.add(rest)
+			w.waves.Add(rest)
 
 			continue
 		}
@@ -56,7 +56,7 @@ func (w *waver) Reconcile(ctx context.Context, of wave) (reconcile.Result, error
 		}
 
 		if service, isService := tenant.ServiceOf(one.name); isService && of == (wave{kind: one.name}) {
-			w.services.tell(application.Provider{Service: service})
+			w.wakeUsers(application.Provider{Service: service})
 		}
 	}
 
@@ -77,10 +77,10 @@ func (w *waver) wake(ctx context.Context, one kind, of wave) error {
 			continue
 		}
 
-		w.applications.add(request{kind: one.name, key: client.ObjectKeyFromObject(object)})
+		w.applications.Add(request{kind: one.name, key: client.ObjectKeyFromObject(object)})
 
 		if of.kind != "" || of.namespace == "" {
-			w.namespaces.add(named(object.GetNamespace()))
+			w.namespaces.Add(named(object.GetNamespace()))
 		}
 	}
 

@@ -16,25 +16,25 @@ func TestWaveWaitsForTheKindThatIsNotSeenYetAlone(t *testing.T) {
 	l.settle()
 
 	l.informers[etcdKind].isEmpty = true
-	l.waves.kept, l.applications.kept = nil, nil
+	asked(t, l.waves)
+	asked(t, l.applications)
 
 	result, err := (&waver{l.world}).Reconcile(t.Context(), wave{namespace: "tenant-root"})
 	require.NoError(t, err)
 	require.Zero(t, result)
-	require.Equal(t, map[wave]bool{{kind: "Etcd", namespace: "tenant-root"}: true}, l.waves.kept)
+	require.Equal(t, []wave{{kind: "Etcd", namespace: "tenant-root"}}, asked(t, l.waves))
 
 	result, err = (&waver{l.world}).Reconcile(t.Context(), wave{})
 	require.NoError(t, err)
 	require.Zero(t, result)
-	require.Equal(t, map[request]bool{{kind: "Depot", key: client.ObjectKey{Namespace: "tenant-alpha", Name: "one"}}: true}, l.applications.kept)
+	require.Equal(t, []request{{kind: "Depot", key: client.ObjectKey{Namespace: "tenant-alpha", Name: "one"}}}, asked(t, l.applications))
 
 	result, err = (&waver{l.world}).Reconcile(t.Context(), wave{kind: "Etcd"})
 	require.NoError(t, err)
 	require.Equal(t, reconcile.Result{RequeueAfter: fillInterval}, result)
 
 	l.informers[etcdKind].isEmpty = false
-	l.applications.kept = nil
 	_, err = (&waver{l.world}).Reconcile(t.Context(), wave{kind: "Etcd", namespace: "tenant-root"})
 	require.NoError(t, err)
-	require.Len(t, l.applications.kept, 1)
+	require.Len(t, asked(t, l.applications), 1)
 }

@@ -38,7 +38,7 @@ func (w *world) isWhole(ctx context.Context) (bool, error) {
 
 	isWhole, isNew := w.kinds.makeWhole(owners)
 	if isNew {
-		w.waves.add(wave{})
+		w.waves.Add(wave{})
 	}
 
 	return isWhole, nil

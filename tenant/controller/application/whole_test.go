@@ -33,7 +33,7 @@ func started(t *testing.T) *lab {
 	require.Equal(t, "Ready", reason)
 
 	l.world.kinds, l.watches, l.writes = &kinds{}, watches{}, nil
-	l.waves.kept = nil
+	asked(t, l.waves)
 
 	return l
 }
@@ -48,10 +48,10 @@ func TestNothingIsTakenAwayBeforeAllKindsAreKnown(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, fillInterval, result.RequeueAfter)
 	require.Empty(t, l.writes, "the kind whose objects hand out Secrets is not known yet")
-	require.NotContains(t, l.waves.kept, wave{})
+	require.NotContains(t, asked(t, l.waves), wave{})
 
 	l.publish("depot")
-	require.Contains(t, l.waves.kept, wave{}, "who did nothing meanwhile is woken")
+	require.Contains(t, asked(t, l.waves), wave{}, "who did nothing meanwhile is woken")
 
 	result, err = credentials.Reconcile(t.Context(), named("tenant-alpha"))
 	require.NoError(t, err)
@@ -72,10 +72,10 @@ func TestServiceThatIsNotSeenYetIsNotMissed(t *testing.T) {
 	require.Empty(t, l.writes, "nor are its objects")
 
 	l.informers[etcdKind].isEmpty = false
-	l.waves.kept = nil
+	asked(t, l.waves)
 	_, err := (&waver{l.world}).Reconcile(t.Context(), wave{kind: "Etcd"})
 	require.NoError(t, err)
-	require.Contains(t, l.waves.kept, wave{service: "etcd"}, "its users are woken")
+	require.Contains(t, asked(t, l.waves), wave{service: "etcd"}, "its users are woken")
 	require.Empty(t, l.settle(), "nothing changed")
 }
 

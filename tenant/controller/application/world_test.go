@@ -21,6 +21,7 @@ import (
 
 	"github.com/cozystack/cozy-install/tenant"
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // lab is a fake API server and the reconcilers, driven by hand. What only a real one does (generations, watches, admission,
@@ -64,17 +65,16 @@ func newLab(t *testing.T, objects ...client.Object) *lab {
 	l := &lab{t: t, tenants: &tenants{isKnown: true, resolved: map[string]tenant.Resolved{}}, informers: map[schema.GroupVersionKind]*informer{}}
 
 	built := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(mapper).WithObjects(objects...).
-		WithStatusSubresource(&definition.ApplicationDefinition{}, ofKind(depotKind), ofKind(etcdKind)).
+		WithStatusSubresource(&definition.ApplicationDefinition{}, watch.Object(depotKind), watch.Object(etcdKind)).
 		WithInterceptorFuncs(l.recording()).Build()
 
 	l.charts = map[string]Chart{"depot": {Version: "1.0.0+abc", Schema: []byte(depotSchema)}}
 	l.world = &world{
-		client: built, live: built, objects: built, belongings: built, objectWatch: l, belongingsWatch: l, mapper: mapper,
+		client: built, live: built, objects: seen{built, l}, belongings: seen{built, l}, mapper: mapper,
 		tenants: l.tenants, kinds: &kinds{}, platform: Options{Charts: l.charts}.platform(),
 		now: func() time.Time { return time.Unix(1_700_000_000, 0) }, log: slog.New(slog.DiscardHandler),
-		applications: &wakes[request]{}, waves: &wakes[wave]{}, namespaces: &wakes[reconcile.Request]{}, definitions: &wakes[reconcile.Request]{},
+		applications: &watch.Wakes[request]{}, waves: &watch.Wakes[wave]{}, namespaces: &watch.Wakes[reconcile.Request]{}, definitions: &watch.Wakes[reconcile.Request]{},
 	}
-	l.services = &Services{world: l.world}
 	l.tenants.resolved["tenant-alpha"] = alpha()
 
 	return l
@@ -108,7 +108,7 @@ func depots(edits ...func(*definition.ApplicationDefinitionSpec)) *definition.Ap
 }
 
 func depotNamed(name string, spec map[string]any) *unstructured.Unstructured {
-	object := ofKind(depotKind)
+	object := watch.Object(depotKind)
 	object.SetNamespace("tenant-alpha")
 	object.SetName(name)
 	object.SetGeneration(1)
