@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/policy"
@@ -85,16 +84,7 @@ func TestNetworkPoliciesAreJudgedAsTheTableDoesButForTheirGaps(t *testing.T) {
 		return isNamed([]string{"host", "node", "api.host", "api.node", "closed.vip", "inner.pod", "inner.nodepod"}, p.name)
 	})
 
-	var policies []any
-
-	for _, namespace := range slices.Sorted(maps.Keys(resolved)) {
-		for _, one := range site().Kubernetes(resolved[namespace]) {
-			one.TypeMeta = metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"}
-			policies = append(policies, one)
-		}
-	}
-
-	given := startEngine(t).ask(t, ask(resolved, all, policies))
+	given := startEngine(t).ask(t, ask(resolved, all, networkPolicies(resolved)))
 	require.Empty(t, given.Problem)
 
 	compare(all, expected(t, all), given).report(t)
