@@ -36,7 +36,8 @@ func TestApplications(t *testing.T) {
 
 	version := w.serveDepot(t)
 
-	ok := t.Run("a kind is published when what it requires is there", func(t *testing.T) { w.kindIsPublished(t, version) }) &&
+	ok := t.Run("a Helm release becomes a tenant, which goes with it", w.tenantsComeByReleases) &&
+		t.Run("a kind is published when what it requires is there", func(t *testing.T) { w.kindIsPublished(t, version) }) &&
 		t.Run("an object is ready when what it made is", w.objectIsReleased) &&
 		t.Run("unknown keys and bad values are refused", w.badDepotsAreRefused) &&
 		t.Run("two managers share an object", w.managersShare) &&
