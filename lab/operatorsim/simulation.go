@@ -6,11 +6,12 @@
 //
 // It refuses to know what becomes of a status: who reads it is tested with it.
 //
-// Still missing: operators that take a good status back, and objects other than those of Kinds.
+// Still missing: objects other than those of Kinds, and what operators make of them beside a status and a certificate.
 package operatorsim
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
@@ -35,15 +37,21 @@ type Simulation struct {
 	Namespace string
 	// Delay is how long an operator takes for each step. Zero: it is done at once.
 	Delay time.Duration
+	// Slow is what operators take beyond Delay for each step, by kind: some are done long before others. Nil: all are as fast.
+	Slow map[string]time.Duration
+	// Disorder makes operators say that an object is ready as it was before it changed, and take back once that it is.
+	Disorder bool
 	// Failing are kinds whose objects never become ready, and what their operator says. Nil: none.
 	Failing map[string]string
+	// Certificate is what a Certificate gets for its Secret, as PEM, without a key. Empty: its Secret is not made.
+	Certificate []byte
 	// Address is what Services of type LoadBalancer get. Empty: none gets one.
 	Address string
 	// Kinds are what is played. Nil: Kinds().
 	Kinds []Kind
 }
 
-// Run plays until ctx ends, which is no error. A kind that is not served is an error.
+// Run plays until ctx ends, which is no error. A kind that is not served is waited for.
 func (s Simulation) Run(ctx context.Context) error {
 	kinds := s.Kinds
 	if kinds == nil {
@@ -94,35 +102,70 @@ func (s Simulation) play(ctx context.Context, kind Kind) error {
 
 // work sets an object's status step by step: first what is not ready, then, unless the operator fails, what is.
 func (s Simulation) work(ctx context.Context, kind Kind, object *unstructured.Unstructured) error {
-	why, isFailing := s.Failing[kind.Name]
-	steps := []map[string]any{kind.Unready("it begins")}
-	switch {
-	case isFailing:
-		steps = append(steps, kind.Unready(why))
-	case kind.Name == "Service":
-		if kindOf, _, _ := unstructured.NestedString(object.Object, "spec", "type"); s.Address == "" || kindOf != "LoadBalancer" {
-			return nil
-		}
-		steps = []map[string]any{{"loadBalancer": map[string]any{"ingress": []any{map[string]any{"ip": s.Address}}}}}
-	default:
-		steps = append(steps, kind.Ready(object.GetGeneration()))
-	}
-	for _, status := range steps {
-		if err := pause(ctx, s.Delay); err != nil {
+	steps := s.steps(kind, object)
+	for i, status := range steps {
+		if err := pause(ctx, s.Delay+s.Slow[kind.Name]); err != nil {
 			return err
+		}
+		if _, isFailing := s.Failing[kind.Name]; kind.Name == certificate && !isFailing && i == len(steps)-1 {
+			if err := s.issue(ctx, object); err != nil {
+				return err
+			}
 		}
 		patch, err := json.Marshal(map[string]any{"status": status})
 		if err != nil {
 			return err
 		}
 		_, err = s.Client.Resource(kind.Resource).Namespace(object.GetNamespace()).
-			Patch(ctx, object.GetName(), types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "simulated-operator"}, "status")
+			Patch(ctx, object.GetName(), types.MergePatchType, patch, metav1.PatchOptions{FieldManager: manager}, "status")
 		if err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
 	return nil
 }
+
+// steps are what is said of an object, one after the other.
+func (s Simulation) steps(kind Kind, object *unstructured.Unstructured) []map[string]any {
+	if kind.Name == service {
+		if kindOf, _, _ := unstructured.NestedString(object.Object, "spec", "type"); s.Address == "" || kindOf != "LoadBalancer" {
+			return nil
+		}
+		return []map[string]any{{"loadBalancer": map[string]any{"ingress": []any{map[string]any{"ip": s.Address}}}}}
+	}
+	generation := object.GetGeneration()
+	steps := []map[string]any{kind.Unready("it begins")}
+	if s.Disorder && kind.tells() {
+		steps = append([]map[string]any{kind.Ready(generation - 1)}, steps...)
+	}
+	switch why, isFailing := s.Failing[kind.Name]; {
+	case isFailing && kind.Failed != nil:
+		return append(steps, kind.Failed(generation, why))
+	case isFailing:
+		return append(steps, kind.Unready(why))
+	case s.Disorder:
+		steps = append(steps, kind.Ready(generation), kind.Unready("it starts again"))
+	}
+	return append(steps, kind.Ready(generation))
+}
+
+// issue makes the Secret that a Certificate asks for, and has the certificate in it.
+func (s Simulation) issue(ctx context.Context, of *unstructured.Unstructured) error {
+	name, _, _ := unstructured.NestedString(of.Object, "spec", "secretName")
+	if len(s.Certificate) == 0 || name == "" {
+		return nil
+	}
+	secret := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name, "namespace": of.GetNamespace()},
+		"data": map[string]any{"tls.crt": base64.StdEncoding.EncodeToString(s.Certificate)},
+	}}
+	_, err := s.Client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "secrets"}).Namespace(of.GetNamespace()).
+		Apply(ctx, name, secret, metav1.ApplyOptions{FieldManager: manager, Force: true})
+	return err
+}
+
+// manager is the owner of all that is written.
+const manager = "simulated-operator"
 
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

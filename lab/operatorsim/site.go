@@ -19,6 +19,13 @@ import (
 // Page is what ingress-nginx answers where nothing is published.
 const Page = "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n<center><h1>404 Not Found</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 
+// Answer answers with Page.
+func Answer(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html")
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = w.Write([]byte(Page))
+}
+
 // Site answers for one host over TLS, as an ingress with a certificate of an authority of its own. It really listens, on loopback.
 type Site struct {
 	*httptest.Server
@@ -31,11 +38,7 @@ type Site struct {
 // NewSite starts one. The handler nil answers with Page. Close ends it.
 func NewSite(host string, handler http.Handler) (*Site, error) {
 	if handler == nil {
-		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/html")
-			w.WriteHeader(http.StatusNotFound)
-			_, _ = w.Write([]byte(Page))
-		})
+		handler = http.HandlerFunc(Answer)
 	}
 	now := time.Now()
 	authority := &x509.Certificate{

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package owncharts has what our own charts make, for planes on which the programs themselves run beside the cluster.
+// Package owncharts has what our own charts make, for planes on which the programs themselves run beside the cluster, and the
+// controller for those that play its pods.
 package owncharts
 
 import (

@@ -70,6 +70,9 @@ func kindsOf(ctx context.Context, plan *bundles.Plan, own *manifests.Repository)
 		for _, object := range objects {
 			out.use(object.GroupVersionKind(), false)
 		}
+		if err := out.useApplications(ctx, objects, own); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

@@ -9,11 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-
-	"k8s.io/apimachinery/pkg/labels"
-
-	"github.com/cozystack/cozy-install/lab/plane"
 )
 
 // Programs are the product's own binaries.
@@ -42,22 +37,4 @@ func BuildPrograms(ctx context.Context, root, dir string, flags ...string) (Prog
 		return Programs{}, fmt.Errorf("build cozy-install and cozy-controller: %w\n%s", err, said.String())
 	}
 	return Programs{Install: filepath.Join(out, "cozy-install"), Controller: filepath.Join(out, "cozy-controller")}, nil
-}
-
-// controllerPods runs the real controller wherever the plane plays a pod of it, with that pod's service account.
-func controllerPods(binary string) (plane.PodProgram, error) {
-	selector, err := labels.Parse("app.kubernetes.io/name=cozy-controller")
-	return plane.PodProgram{
-		Namespace: "cozy-system", Selector: selector,
-		Command: func(env plane.PodEnv) *exec.Cmd {
-			arguments := []string{"--kubeconfig=" + env.Kubeconfig, "--charts-address=" + env.Addresses["http"], "--leader-elect"}
-			for _, given := range env.Pod.Spec.Containers[0].Args {
-				if path, is := strings.CutPrefix(given, "--site="); is {
-					arguments = append(arguments, "--site="+filepath.Join(env.Mounts[filepath.Dir(path)], filepath.Base(path)))
-				}
-			}
-			//nolint:noctx // the plane ends it with its pod
-			return exec.Command(binary, arguments...)
-		},
-	}, err
 }

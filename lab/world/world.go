@@ -27,6 +27,7 @@ import (
 	"github.com/cozystack/cozy-install/lab/fleet"
 	"github.com/cozystack/cozy-install/lab/fleet/kubesim"
 	"github.com/cozystack/cozy-install/lab/fleet/sitesim"
+	"github.com/cozystack/cozy-install/lab/owncharts"
 	"github.com/cozystack/cozy-install/lab/plane"
 )
 
@@ -148,7 +149,7 @@ func (w *World) startKubernetes(ctx context.Context) (_ fleet.KubernetesLink, er
 	if err != nil {
 		return nil, err
 	}
-	pods, err := controllerPods(w.cfg.Programs.Controller)
+	pods, err := owncharts.ControllerPods(w.cfg.Programs.Controller)
 	if err != nil {
 		return nil, err
 	}

@@ -143,7 +143,11 @@ func (j judge) says(ctx context.Context, object *unstructured.Unstructured) stri
 
 	result, err := j.evaluator.Evaluate(ctx, object)
 
+	_, hasStatus := object.Object["status"]
+
 	switch {
+	case err != nil && !hasStatus:
+		return what + " has no status yet: its operator has not seen it"
 	case err != nil: // as where a field is not there yet
 		return fmt.Sprintf("%s can't be judged yet: %v", what, err)
 	case result.Status == status.CurrentStatus:

@@ -44,6 +44,9 @@ func TestApplicationIsAsHealthyAsWhatItsReleaseMade(t *testing.T) {
 	others := shelf("other", "Broken")
 	others.SetLabels(map[string]string{application.LabelGroup: "apps.cozystack.io", application.LabelKind: "Depot", application.LabelName: "two"})
 
+	silent := shelf("a", "Filling")
+	silent.Object["status"] = map[string]any{"since": "today"}
+
 	for _, c := range []struct {
 		name            string
 		shelves         []client.Object
@@ -53,7 +56,8 @@ func TestApplicationIsAsHealthyAsWhatItsReleaseMade(t *testing.T) {
 		{"all are ready", []client.Object{shelf("a", "Ready"), shelf("b", "Ready")}, "Ready", ""},
 		{"one has failed", []client.Object{shelf("a", "Broken"), shelf("b", "Ready")}, "Unhealthy", "Shelf a has failed: no room"},
 		{"one is not ready", []client.Object{shelf("a", "Filling")}, "Unhealthy", "Shelf a is not ready yet: no room"},
-		{"one is new", []client.Object{shelf("a", "")}, "Unhealthy", "Shelf a can't be judged yet"},
+		{"one says too little", []client.Object{silent}, "Unhealthy", "Shelf a can't be judged yet"},
+		{"one is new", []client.Object{shelf("a", "")}, "Unhealthy", "Shelf a has no status yet: its operator has not seen it"},
 	} {
 		l := newLab(t, append(c.shelves, flux(), depots(judged), depotNamed("one", nil), others)...)
 		l.settle()

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -149,24 +148,6 @@ func (r *reconciler) sayDeleting(ctx context.Context, object *unstructured.Unstr
 
 	return r.writeStatus(ctx, object, status)
 }
-
-// whatItSays is the message of an object's condition Ready unless that is true; else empty.
-func whatItSays(object *unstructured.Unstructured) string {
-	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
-	for _, raw := range conditions {
-		condition, isMap := raw.(map[string]any)
-		if isMap && condition["type"] == "Ready" && condition["status"] != string(metav1.ConditionTrue) {
-			message, _ := condition["message"].(string)
-
-			return strings.ToValidUTF8(message[:min(len(message), maxMessage)], "")
-		}
-	}
-
-	return ""
-}
-
-// maxMessage bounds what others' messages add to a status, in bytes.
-const maxMessage = 1024
 
 // statusOf is what an application says of itself now. What can't be read counts as never said.
 func statusOf(object *unstructured.Unstructured) application.Status {

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package owncharts
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/cozystack/cozy-install/lab/plane"
+)
+
+// ControllerPods runs the real cozy-controller wherever a plane plays a pod of it, with that pod's service account, arguments and
+// files. binary is the program's path.
+func ControllerPods(binary string) (plane.PodProgram, error) {
+	selector, err := labels.Parse("app.kubernetes.io/name=cozy-controller")
+
+	return plane.PodProgram{
+		Namespace: "cozy-system", Selector: selector,
+		Command: func(env plane.PodEnv) *exec.Cmd {
+			arguments := []string{"--kubeconfig=" + env.Kubeconfig, "--charts-address=" + env.Addresses["http"], "--leader-elect"}
+
+			for _, given := range env.Pod.Spec.Containers[0].Args {
+				if path, is := strings.CutPrefix(given, "--site="); is {
+					arguments = append(arguments, "--site="+filepath.Join(env.Mounts[filepath.Dir(path)], filepath.Base(path)))
+				}
+			}
+
+			//nolint:noctx // the plane ends it with its pod
+			return exec.Command(binary, arguments...)
+		},
+	}, err
+}
