@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/cozystack/cozy-install/bootstrap/kube"
@@ -39,6 +40,11 @@ func (b *bringup) setIngress(ctx context.Context, say phase.Say, client *kube.Cl
 	resource, kind := serviceResource(tenant.Ingress), tenant.Ingress.Kind()
 	err := b.await(ctx, say, kind+"/"+name+" of tenant-root", askTimeout, func(ctx context.Context) error {
 		_, err := client.Get(ctx, resource, tenant.RootNamespace, name)
+		if apierrors.IsNotFound(err) {
+			if why := b.assertTenantRoot(ctx); why != nil {
+				return why // the tenant says what keeps it from being made
+			}
+		}
 		return err
 	})
 	if err != nil {

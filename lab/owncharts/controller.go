@@ -20,12 +20,17 @@ func ControllerPods(binary string) (plane.PodProgram, error) {
 	return plane.PodProgram{
 		Namespace: "cozy-system", Selector: selector,
 		Command: func(env plane.PodEnv) *exec.Cmd {
-			arguments := []string{"--kubeconfig=" + env.Kubeconfig, "--charts-address=" + env.Addresses["http"], "--leader-elect"}
+			arguments := []string{"--kubeconfig=" + env.Kubeconfig}
 
 			for _, given := range env.Pod.Spec.Containers[0].Args {
-				if path, is := strings.CutPrefix(given, "--site="); is {
-					arguments = append(arguments, "--site="+filepath.Join(env.Mounts[filepath.Dir(path)], filepath.Base(path)))
+				switch flag, value, _ := strings.Cut(given, "="); flag {
+				case "--charts-address":
+					given = flag + "=" + env.Addresses["http"]
+				case "--site":
+					given = flag + "=" + filepath.Join(env.Mounts[filepath.Dir(value)], filepath.Base(value))
 				}
+
+				arguments = append(arguments, given)
 			}
 
 			//nolint:noctx // the plane ends it with its pod

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/cozystack/cozy-install/bundles"
 	"github.com/cozystack/cozy-install/manifests"
@@ -16,6 +17,9 @@ import (
 
 // applicationNamespace is that of the tenant whose applications' charts are rendered.
 const applicationNamespace = "tenant-root"
+
+// dataStore is the only kind among those of others that applications consist of whose objects are in no namespace.
+const dataStore = "DataStore"
 
 // useApplications notes the kinds of which the charts of applications have objects. The definitions of applications are among the
 // objects of a package; others are passed over.
@@ -28,6 +32,9 @@ func (k kinds) useApplications(ctx context.Context, objects []*unstructured.Unst
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, of); err != nil {
 			return fmt.Errorf("read ApplicationDefinition %s: %w", object.GetName(), err)
 		}
+		for _, judged := range of.Spec.Release.HealthCheckExprs { // of which there may be none by default
+			k.use(schema.FromAPIVersionAndKind(judged.APIVersion, judged.Kind), judged.Kind == dataStore)
+		}
 		if of.Spec.Release.Chart.SourceRef != nil { // of nobody that we know
 			continue
 		}
@@ -36,7 +43,7 @@ func (k kinds) useApplications(ctx context.Context, objects []*unstructured.Unst
 			return err
 		}
 		for _, one := range made {
-			k.use(one.GroupVersionKind(), one.GetKind() == "DataStore") // the only one of them without a namespace
+			k.use(one.GroupVersionKind(), one.GetKind() == dataStore)
 		}
 	}
 	return nil
