@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -94,7 +95,7 @@ func Until(ctx context.Context, c Check) error {
 			return fmt.Errorf("waiting for %s: %w", c.Title, f.error)
 		}
 		// An error that is only our own time running out says nothing: the one before it does.
-		if ctx.Err() == nil || last == nil {
+		if !isOver(ctx, err) || last == nil {
 			if c.Failed != nil {
 				c.Failed(err)
 			}
@@ -102,6 +103,13 @@ func Until(ctx context.Context, c Check) error {
 		}
 		timer.Reset(interval)
 	}
+}
+
+// isOver says whether an error is only the wait's own time running out: timers are late on a busy machine, and what limits requests
+// (golang.org/x/time/rate, whose error has no type) does not begin one that would have to wait beyond the end.
+func isOver(ctx context.Context, err error) bool {
+	deadline, has := ctx.Deadline()
+	return ctx.Err() != nil || has && !time.Now().Before(deadline) || strings.Contains(err.Error(), "would exceed context deadline")
 }
 
 func probe(ctx context.Context, c Check) error {

@@ -55,6 +55,20 @@ func TestOurOwnTimeoutDoesNotHideTheErrorBefore(t *testing.T) {
 	})
 }
 
+func TestARequestThatWasNotBegunForWantOfTimeHidesNoError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused, first := errors.New("connection refused"), true
+		err := Until(t.Context(), Check{Title: "etcd", Interval: time.Second, Timeout: 3 * time.Second, Probe: func(context.Context) error {
+			if first {
+				first = false
+				return refused
+			}
+			return errors.New("client rate limiter Wait returned an error: rate: Wait(n=1) would exceed context deadline")
+		}})
+		require.ErrorIs(t, err, refused)
+	})
+}
+
 func TestASilentPeerIsProbedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
