@@ -117,11 +117,11 @@ func (f *forest) namespacesDiffer(t *testing.T, resolved map[string]tenant.Resol
 	var want, got []string
 
 	for namespace, one := range resolved {
-		want = append(want, fmt.Sprint("namespace ", namespace, one.Labels()))
+		want = append(want, fmt.Sprint("namespace ", namespace, " ", one.Labels()))
 	}
 
 	for i := range namespaces.Items {
-		got = append(got, fmt.Sprint("namespace ", namespaces.Items[i].Name, trusted(namespaces.Items[i].Labels)))
+		got = append(got, fmt.Sprint("namespace ", namespaces.Items[i].Name, " ", trusted(namespaces.Items[i].Labels)))
 	}
 
 	return differences(want, got)

@@ -21,7 +21,7 @@ func (w *world) standbyTakesOver(t *testing.T) {
 	w.awaitControllerReady(t, w.charts)
 
 	address := freeAddress(t)
-	standby := w.launch(t, address)
+	standby := w.launchStandby(t, address)
 
 	w.awaitControllerReady(t, address)
 
@@ -40,7 +40,7 @@ func (w *world) standbyTakesOver(t *testing.T) {
 	t.Logf("the lease was taken %v after it had run out", now.Spec.AcquireTime.Sub(runsOut))
 	w.awaitControllerReady(t, address)
 
-	next := w.launch(t, w.charts)
+	next := w.launchStandby(t, w.charts)
 
 	w.awaitControllerReady(t, w.charts)
 
@@ -54,6 +54,21 @@ func (w *world) standbyTakesOver(t *testing.T) {
 	require.NotEqual(t, holder(now), holder(before), "the lease was not given back")
 	w.leads(t, "heiress", now)
 	t.Logf("stopped in %v, the next one leads %v later", stopped.Sub(told), w.lease(t).Spec.AcquireTime.Sub(stopped))
+}
+
+// launchStandby has the program end with a test that fails: without a plane one that does not lead waits for ever.
+func (w *world) launchStandby(t *testing.T, charts string) *process {
+	t.Helper()
+
+	p := w.launch(t, charts)
+
+	t.Cleanup(func() {
+		if t.Failed() && w.controller != p {
+			_ = p.cmd.Process.Kill() // it may have ended before
+		}
+	})
+
+	return p
 }
 
 // leads waits until another controller than that of a lease leads, and has it bring a tenant up and down.

@@ -127,7 +127,10 @@ func (f *forest) grow(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithTimeout(t.Context(), forestPatience)
-	t.Cleanup(cancel)
+	t.Cleanup(func() {
+		cancel()
+		f.group.Wait()
+	})
 
 	for _, one := range f.trees {
 		f.group.Go(func() {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant/policy"
@@ -96,7 +98,9 @@ func (w *world) forestConverges(t *testing.T, random *rand.Rand, site policy.Sit
 func (w *world) killAndStart(t *testing.T) {
 	t.Helper()
 	w.controller.kill(t)
-	require.NoError(t, client.IgnoreNotFound(w.client.Delete(t.Context(), w.lease(t))))
+
+	left := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: "cozy-controller"}}
+	require.NoError(t, client.IgnoreNotFound(w.client.Delete(t.Context(), left)), "one that lived for a moment has left none")
 	w.startController(t)
 }
 
