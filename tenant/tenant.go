@@ -7,7 +7,7 @@
 // no clock. The parent of a tenant is a pointer, the namespace its object lives in. Nothing here, or anywhere else,
 // takes a namespace name apart to find it.
 //
-// Still missing: what an access level may do.
+// What an access level may do is said by the ClusterRoles of chart tenant-roles.
 package tenant
 
 import (

@@ -71,7 +71,11 @@ type TenantSpec struct {
 	// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$`
 	SchedulingClass string `json:"schedulingClass,omitempty"`
 
-	// Bounds of what this tenant and all tenants below it may use together, such as cpu, memory, storage and pods.
+	// Bounds of what this tenant and all tenants below it may use together, by key. cpu, memory and ephemeral-storage bound
+	// requests and limits (cpu: 4 is requests.cpu: 4 and limits.cpu: 4), storage the requests of volumes (storage: 1Ti is
+	// requests.storage: 1Ti), and nvidia.com/gpu, or another extended resource, its requests. requests.<key> and limits.<key>,
+	// pods, services, services.loadbalancers, count/<resource>.<group> and the other keys of a ResourceQuota bound what they
+	// name. What is counted takes whole numbers; none is negative. A tenant right below one with a bound must set it too.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	ResourceQuotas map[string]resource.Quantity `json:"resourceQuotas,omitempty"`
