@@ -28,8 +28,8 @@ func TestAdmissionLetsNobodyElseMakeServices(t *testing.T) {
 	for _, operation := range []string{"CREATE", "DELETE"} {
 		require.Empty(t, judge(t, policy, attempt(operation, controller)))
 		for _, user := range []string{"alice", "system:serviceaccount:tenant-a:cozy-controller", "system:serviceaccount:tenant-a:tenant-super-admin"} {
-			require.Equal(t, "etcd in tenant-a is a cluster service: it is made and deleted with the flag of its tenant, spec.etcd; "+
-				"its spec is yours to change", judge(t, policy, attempt(operation, user)))
+			require.Equal(t, `metadata.name: "etcd": a cluster service is made and deleted with the flag of its tenant; `+
+				"change its spec, or set spec.etcd of the tenant whose namespace is tenant-a", judge(t, policy, attempt(operation, user)))
 		}
 	}
 	require.Empty(t, judge(t, policy, attempt("DELETE", namespaces)), "a namespace that goes is emptied")
@@ -70,9 +70,9 @@ func TestAdmissionKeepsServicesThatAreUsed(t *testing.T) {
 			refusal                   string // empty: allowed
 		}{
 			"off, used":           {true, false, used, nil, "2 depend on it: tenant-a-b, tenant-a-b/Kubernetes/prod; move them"},
-			"left out, used":      {true, nil, used, map[string]any{"x": "y"}, "spec." + service + ": can not be turned off"},
+			"left out, used":      {true, nil, used, map[string]any{"x": "y"}, "spec." + service + `: "false": 2 depend on it`},
 			"off, used by many":   {true, false, many, nil, "11 depend on it: tenant-a-b, ...;"},
-			"another is forced":   {true, false, used, force("other"), "can not be turned off"},
+			"another is forced":   {true, false, used, force("other"), "2 depend on it"},
 			"forced":              {true, false, used, force(service), ""},
 			"forced among others": {true, false, used, force("other, " + service), ""},
 			"off, unused":         {true, false, unused, nil, ""},

@@ -27,7 +27,7 @@ func TestEtcdOfATenantLeadsKamajiToItsOwnSecretsOnly(t *testing.T) {
 	require.Empty(t, datastoreRefusal(t, services, func(_, spec map[string]any) { delete(spec, "tlsConfig") }))
 
 	rename := func(meta, _ map[string]any) { meta["name"] = "tenant-root" }
-	require.Contains(t, datastoreRefusal(t, services, rename), `metadata.name: "tenant-root": must be tenant-alpha`)
+	require.Contains(t, datastoreRefusal(t, services, rename), `metadata.name: "tenant-root": the store of an etcd is called after its tenant; call it tenant-alpha`)
 	require.Empty(t, datastoreRefusal(t, "alice", rename), "others are held by their rights")
 
 	for _, path := range [][]string{
@@ -50,8 +50,8 @@ func TestEtcdOfATenantLeadsKamajiToItsOwnSecretsOnly(t *testing.T) {
 			})
 		}
 		require.Empty(t, lead(map[string]any{"name": "a", "namespace": "tenant-alpha", "keyPath": "b"}), path)
-		require.Equal(t, `secretReference: namespace "kube-system": must be tenant-alpha`,
+		require.Equal(t, `secretReference.namespace: "kube-system": a store names Secrets of its own tenant; name those of tenant-alpha`,
 			lead(map[string]any{"name": "a", "namespace": "kube-system", "keyPath": "b"}), path)
-		require.Contains(t, lead(map[string]any{"name": "a", "keyPath": "b"}), `namespace ""`, path)
+		require.Contains(t, lead(map[string]any{"name": "a", "keyPath": "b"}), `secretReference.namespace: ""`, path)
 	}
 }

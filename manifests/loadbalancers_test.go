@@ -37,14 +37,14 @@ func TestUsersOfATenantsClusterOrderLoadBalancersAndNothingElse(t *testing.T) {
 		"a load balancer":                {cloudController, service(nil), nil, ""},
 		"a change of it":                 {cloudController, service(nil), service(nil), ""},
 		"an annotation of its user's":    {cloudController, service(annotated("example.org/team", "x")), nil, ""},
-		"the address of something else":  {cloudController, service(func(_, spec map[string]any) { spec["externalIPs"] = []any{"10.0.0.1"} }), nil, "spec.externalIPs: 10.0.0.1"},
+		"the address of something else":  {cloudController, service(func(_, spec map[string]any) { spec["externalIPs"] = []any{"10.0.0.1"} }), nil, `spec.externalIPs: "10.0.0.1": `},
 		"the name of something else":     {cloudController, service(annotated("external-dns.alpha.kubernetes.io/hostname", "grafana.example.org")), nil, "external-dns.alpha.kubernetes.io/hostname"},
 		"a part in an address":           {cloudController, service(annotated("metallb.io/allow-shared-ip", "ingress")), nil, "metallb.io/allow-shared-ip"},
 		"Helm's ownership":               {cloudController, service(annotated("meta.helm.sh/release-name", "postgres-db")), nil, "meta.helm.sh"},
 		"no label":                       {cloudController, other, nil, "of its own cluster only"},
 		"what belongs to something else": {cloudController, service(nil), other, "not of the cloud controller's cluster"},
-		"pods of something else":         {cloudController, service(func(_, spec map[string]any) { spec["selector"] = map[string]any{"app": "postgres"} }), nil, "spec.selector"},
-		"no selector":                    {cloudController, service(func(_, spec map[string]any) { delete(spec, "selector") }), nil, "spec.selector"},
+		"pods of something else":         {cloudController, service(func(_, spec map[string]any) { spec["selector"] = map[string]any{"app": "postgres"} }), nil, "spec.selector[cluster.x-k8s.io/cluster-name]: "},
+		"no selector":                    {cloudController, service(func(_, spec map[string]any) { delete(spec, "selector") }), nil, "spec.selector[cluster.x-k8s.io/cluster-name]: "},
 		"a release of an application":    {"system:serviceaccount:tenant-alpha:tenant-releases", other, nil, ""},
 	} {
 		got := loadBalancerRefusal(t, c.user, c.object, c.before)

@@ -53,10 +53,12 @@ func applicationsRefusal(t *testing.T, policyName, user string, object, before m
 		if value(validation["expression"]) == true {
 			continue
 		}
-		if message, isFixed := validation["message"].(string); isFixed {
-			return message
+		message, isFixed := validation["message"].(string)
+		if !isFixed {
+			message = value(validation["messageExpression"]).(string)
 		}
-		return value(validation["messageExpression"]).(string)
+		require.Regexp(t, refusalForm, message, policyName)
+		return message
 	}
 	return ""
 }

@@ -28,7 +28,7 @@ func TestServicesWriteOnlyWhatIsCalledAfterTheirTenant(t *testing.T) {
 	}{
 		{"its class", "CREATE", "ingressclasses", "tenant-a", class("cozystack.io/ingress-tenant-a"), ""},
 		{"the class of a child", "CREATE", "ingressclasses", "tenant-a-b", class("cozystack.io/ingress-tenant-a"), notItsName},
-		{"its class for another", "UPDATE", "ingressclasses", "tenant-a", class("cozystack.io/ingress-tenant-root"), "must be cozystack.io/ingress-tenant-a"},
+		{"its class for another", "UPDATE", "ingressclasses", "tenant-a", class("cozystack.io/ingress-tenant-root"), `spec.controller: "cozystack.io/ingress-tenant-root": the class of a tenant leads to its own controller; name cozystack.io/ingress-tenant-a`},
 		{"its class goes", "DELETE", "ingressclasses", "tenant-a", nil, ""},
 		{"another's class goes", "DELETE", "ingressclasses", "tenant-root", nil, notItsName},
 		{"its store", "CREATE", "datastores", "tenant-a", map[string]any{}, ""},

@@ -150,6 +150,6 @@ func suffixes(host string) func(yield func(string) bool) {
 func (n *node) taken(host, rule string, holder *node) *Refusal {
 	return &Refusal{
 		Reason: HostTaken, Field: "spec.host", Value: host, Rule: rule, Holder: holder.resolved.Namespace,
-		hint: "choose another host; of two tenants that want one host, the older has it",
+		hint: "choose another host: of two tenants that want one, the older has it",
 	}
 }

@@ -79,7 +79,7 @@ func TestATenantThatDoesNotFitIsRefused(t *testing.T) {
 		says   string
 	}{
 		"a bound is missing":   {bounds("cpu", "1"), tenant.QuotaMissing, `spec.resourceQuotas.memory: "": the tenant above bounds memory`},
-		"more than is left":    {bounds("cpu", "9", "memory", "1Gi"), tenant.QuotaExceeded, `"9": 8 is left of the 10`},
+		"more than is left":    {bounds("cpu", "9", "memory", "1Gi"), tenant.QuotaExceeded, `"9": 8 is left of what the tenant above may use`},
 		"all that is left":     {bounds("cpu", "8", "memory", "1Gi"), "", ""},
 		"a key of its own too": {bounds("cpu", "8", "memory", "1Gi", "pods", "1"), "", ""},
 	} {
@@ -120,7 +120,7 @@ func TestATenantThatWasAcceptedKeepsItsBoundsWhereNewOnesDoNotFit(t *testing.T) 
 
 	raised := one(func() { b.Bounds = bounds("cpu", "7") })["tenant-a-b"].Quota
 	require.Equal(t, tenant.QuotaExceeded, raised.Declined.Reason)
-	require.Contains(t, raised.Declined.Error(), `"7": 6 is left`, "what it holds itself counts as left")
+	require.Contains(t, raised.Declined.Error(), `"7": 2 is left of what the tenant above may use, beside the 4 that it has`)
 	require.Equal(t, map[string]string{"cpu": "4"}, written(raised.Bounds))
 
 	lowered := one(func() { a.Bounds = bounds("cpu", "7") })["tenant-a"].Quota

@@ -112,15 +112,29 @@ func (n *node) overBound(key string, above resource.Quantity) *Refusal {
 		return nil
 	}
 
-	if left.Sign() < 0 {
-		left = resource.Quantity{Format: above.Format}
-	}
-
 	return &Refusal{
-		Reason: QuotaExceeded, Field: quotaField(key), Value: wanted.String(),
-		Rule: fmt.Sprintf("%s is left of the %s that the tenant above may use", left.String(), above.String()),
+		Reason: QuotaExceeded, Field: quotaField(key), Value: wanted.String(), Rule: n.saysLeft(key, left),
 		hint: "ask for less, or have the bound of the tenant above raised",
 	}
+}
+
+// saysLeft tells what is left of the parent's bound, and what of that the tenant has already.
+func (n *node) saysLeft(key string, left resource.Quantity) string {
+	held, isHeld := n.Holds[key]
+	if isHeld = isHeld && n.IsSettled; isHeld {
+		left.Sub(held)
+	}
+
+	if left.Sign() < 0 {
+		left = resource.Quantity{Format: left.Format}
+	}
+
+	said := left.String() + " is left of what the tenant above may use"
+	if isHeld {
+		said += ", beside the " + held.String() + " that it has"
+	}
+
+	return said
 }
 
 // belowGiven says whether a bound is lower than what the tenant uses itself and has given to those below.
@@ -143,6 +157,12 @@ func (n *node) belowGiven(key string, bound resource.Quantity) *Refusal {
 	}
 
 	given, used := n.given[key], n.Uses[key]
+	if used.IsZero() {
+		return &Refusal{
+			Reason: QuotaBelowUse, Field: quotaField(key), Value: bound.String(), Rule: given.String() + " is given to the tenants below",
+			hint: "lower their bounds first",
+		}
+	}
 
 	return &Refusal{
 		Reason: QuotaBelowUse, Field: quotaField(key), Value: bound.String(),

@@ -57,6 +57,7 @@ func (r *Refusal) Hint() string { return r.hint }
 func refuseLate(namespace string) *Refusal {
 	return &Refusal{
 		Reason: ParentDeleting, Field: "metadata.namespace", Value: namespace,
-		Rule: "the tenant above is being deleted", Holder: namespace, hint: "create the tenant below another one",
+		Rule: "the tenant of this namespace is being deleted, and nothing more is created in it", Holder: namespace,
+		hint: "create it in another tenant",
 	}
 }

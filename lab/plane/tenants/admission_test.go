@@ -61,7 +61,7 @@ func (w *world) limitsHoldAtTheDoor(t *testing.T) {
 		{"tenant-alpha", v1alpha1.TenantSpec{Host: "example.com"}, `"example.com": another tenant holds a host below this one`},
 		{"tenant-pool", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "4", "pods", "9")}, ""},
 		{"tenant-pool", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "4100m", "pods", "9")}, `spec.resourceQuotas.cpu: "4100m": 4 is left`},
-		{"tenant-pool", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "1")}, "spec.resourceQuotas.pods: the tenant above bounds pods"},
+		{"tenant-pool", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "1")}, `spec.resourceQuotas.pods: "": the tenant above bounds pods`},
 	} {
 		err := tries(w.client, c.namespace, c.spec)
 		if c.says == "" {

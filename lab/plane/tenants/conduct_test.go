@@ -91,7 +91,7 @@ func (w *world) twoManagersApply(t *testing.T) {
 func (w *world) dryRunStoresNothing(t *testing.T) {
 	w.says(t, true, "created (server dry run)", "apply", "--dry-run=server", "--filename", manifest(t, "dry", `{}`))
 	w.says(t, true, "created (dry run)", "apply", "--dry-run=client", "--filename", manifest(t, "dry", `{}`))
-	w.says(t, false, `"super" is reserved`, "apply", "--dry-run=server", "--filename", manifest(t, "super", `{}`))
+	w.says(t, false, `metadata.name: "super": this name is reserved`, "apply", "--dry-run=server", "--filename", manifest(t, "super", `{}`))
 	w.says(t, false, `"dry" not found`, "get", "tenant", "dry", "--namespace=tenant-root")
 }
 

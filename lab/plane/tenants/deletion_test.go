@@ -28,7 +28,7 @@ func (w *world) deletionNeedsConsent(t *testing.T) {
 	require.Error(t, err, out)
 
 	for _, says := range []string{
-		`tenant "alpha" has tenants below it (1 right below)`, "cozy-install tenant delete tenant-alpha",
+		`cozystack.io/confirm-delete]: "": the tenants below it (1 right below) are deleted with it`, "cozy-install tenant delete tenant-alpha",
 		"kubectl annotate tenants.apps.cozystack.io --namespace tenant-root alpha cozystack.io/confirm-delete=alpha",
 	} {
 		require.Contains(t, out, says)
@@ -82,7 +82,7 @@ func (w *world) treeOfFiftyGoes(t *testing.T) {
 
 	out, err := w.apply(t, `{"apiVersion": "apps.cozystack.io/v1alpha1", "kind": "Tenant", "metadata": {"namespace": "tenant-big", "name": "late"}}`)
 	require.Error(t, err, out)
-	require.Contains(t, out, `"tenant-big" is that of a tenant that is being deleted`)
+	require.Contains(t, out, `metadata.namespace: "tenant-big": the tenant of this namespace is being deleted`)
 	require.ErrorContains(t, w.client.Create(t.Context(), ordered("Postgres", "tenant-big", "late")), "nothing more is created in it")
 
 	w.await(t, func() bool {

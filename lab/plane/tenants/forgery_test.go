@@ -52,7 +52,7 @@ func (a attacker) takesAName(t *testing.T) {
 	for _, name := range []string{"super", "grafana", "root", "etcd", "api"} {
 		_, err := a.tenants("tenant-alpha").Create(t.Context(), rawTenant("tenant-alpha", name, map[string]any{}), metav1.CreateOptions{})
 		require.True(t, apierrors.IsInvalid(err), "%s: %v", name, err)
-		require.ErrorContains(t, err, `"`+name+`" is reserved`)
+		require.ErrorContains(t, err, `metadata.name: "`+name+`": this name is reserved`)
 	}
 }
 

@@ -31,14 +31,14 @@ func (w *world) servicesFollowFlags(t *testing.T) {
 
 	out, err := w.kubectl(t, "delete", "monitorings", "monitoring", "--namespace", "tenant-alpha-beta", "--wait=false")
 	require.Error(t, err)
-	require.Contains(t, out, "monitoring in tenant-alpha-beta is a cluster service")
+	require.Contains(t, out, `metadata.name: "monitoring": a cluster service is made and deleted with the flag of its tenant`)
 	out, err = w.apply(t, `{"apiVersion": "apps.cozystack.io/v1alpha1", "kind": "Etcd", "metadata": {"namespace": "tenant-alpha", "name": "etcd"}}`)
 	require.Error(t, err)
 	require.Contains(t, out, "made and deleted with the flag of its tenant, spec.etcd")
 
 	out, err = w.kubectl(t, "patch", "tenant", "beta", "--namespace", "tenant-alpha", "--type=merge", "-p", `{"spec": {"monitoring": false}}`)
 	require.Error(t, err)
-	require.Contains(t, out, "spec.monitoring: can not be turned off: 1 depend on it: tenant-alpha-beta-gamma;")
+	require.Contains(t, out, `spec.monitoring: "false": 1 depend on it: tenant-alpha-beta-gamma;`)
 }
 
 func (w *world) specsAreTheirUsers(t *testing.T) {

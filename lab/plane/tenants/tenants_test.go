@@ -126,10 +126,10 @@ func (w *world) kubectlPrints(t *testing.T) {
 func (w *world) badTenantsAreRefused(t *testing.T) {
 	for name, tc := range map[string]struct{ namespace, name, spec, says string }{
 		"a dash":               {"tenant-root", "foo-bar", `{}`, `"foo-bar"`},
-		"a reserved name":      {"tenant-root", "super", `{}`, `"super" is reserved`},
-		"a cluster service":    {"tenant-root", "etcd", `{}`, `"etcd" is reserved`},
+		"a reserved name":      {"tenant-root", "super", `{}`, `metadata.name: "super": this name is reserved`},
+		"a cluster service":    {"tenant-root", "etcd", `{}`, `metadata.name: "etcd": this name is reserved`},
 		"a long name":          {"tenant-alpha-beta-gamma", strings.Repeat("a", 40), `{}`, "64 characters"},
-		"nobody's namespace":   {"default", "foo", `{}`, `"default" belongs to no tenant`},
+		"nobody's namespace":   {"default", "foo", `{}`, `metadata.namespace: "default": no tenant has this namespace`},
 		"a host with capitals": {"tenant-root", "foo", `{"host": "Foo.org"}`, "a host is a DNS name"},
 		"a long label":         {"tenant-root", "foo", `{"host": "` + strings.Repeat("a", 64) + `.org"}`, "a host is a DNS name"},
 		"a word for a flag":    {"tenant-root", "foo", `{"etcd": "yes"}`, "spec.etcd"},
