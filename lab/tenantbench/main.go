@@ -126,13 +126,15 @@ func measureTrees(ctx context.Context, o options, out io.Writer) (missed, failed
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("%d tenants: %w", size, err)
+			failed = fmt.Errorf("%d tenants: %w", size, err)
+
+			break
 		}
 
 		all = append(all, one)
 	}
 
-	fmt.Fprint(out, all)
+	fmt.Fprint(out, all) // also what was measured before something failed
 
-	return all.missed(), nil
+	return all.missed(), failed
 }
