@@ -189,9 +189,7 @@ func checkStrict(t *testing.T, path string, schema map[string]any) {
 	for name, property := range properties {
 		at := path + "." + name
 		inner := property.(map[string]any)
-		if _, described := inner["properties"]; !described {
-			require.NotEmpty(t, inner["description"], at)
-		}
+		require.NotEmpty(t, inner["description"], at)
 		checkStrict(t, at, inner)
 		if items, ok := inner["items"].(map[string]any); ok {
 			checkStrict(t, at+"[]", items)

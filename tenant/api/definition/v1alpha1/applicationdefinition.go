@@ -101,10 +101,11 @@ type ApplicationKind struct {
 	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z0-9]*$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the kind can't be changed; make another definition"
 	Kind string `json:"kind"`
-	// Singular and plural names, such as postgres and postgreses.
+	// Singular name, such as postgres.
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z][a-z0-9]*$`
 	Singular string `json:"singular"`
+	// Plural name, such as postgreses: the name of the resource.
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z][a-z0-9]*$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the plural can't be changed; make another definition"
@@ -141,6 +142,7 @@ type Release struct {
 
 // Chart names a chart.
 type Chart struct {
+	// Name of the chart in its repository.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Name string `json:"name"`
@@ -155,9 +157,11 @@ type Chart struct {
 
 // ChartSource is a HelmRepository of Flux.
 type ChartSource struct {
+	// Name of the HelmRepository.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
+	// Namespace of the HelmRepository.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace"`
@@ -165,8 +169,10 @@ type ChartSource struct {
 
 // HealthCheckExpr judges the resources of one kind, in Flux's words and with its meaning.
 type HealthCheckExpr struct {
+	// API version of the resources that are judged, such as postgresql.cnpg.io/v1.
 	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
+	// Their kind, such as Cluster.
+	Kind string `json:"kind"`
 	// CEL expression that is true when the resource is healthy.
 	Current string `json:"current"`
 	// CEL expression that is true while it is not healthy yet. Empty: whenever neither of the others is.
