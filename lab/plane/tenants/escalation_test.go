@@ -53,7 +53,8 @@ func (w *world) attacker(t *testing.T, level tenant.Level) attacker {
 	return a
 }
 
-// The strongest of a tenant tries. The weaker have less of everything (levelsReachDown).
+// The strongest of a tenant that must not have something tries: most often the super-admin. The weaker have less of everything
+// (levelsReachDown).
 func (w *world) escalationsAreRefused(t *testing.T) {
 	w.create(t, "tenant-root", "victim", v1alpha1.TenantSpec{})
 	w.awaitReady(t, "tenant-root", "victim")
@@ -87,6 +88,10 @@ func (w *world) escalationsAreRefused(t *testing.T) {
 	t.Run("listing Secrets", a.listsSecrets)
 	t.Run("reading Helm's releases", a.readsReleases)
 	t.Run("reading who holds which host", a.readsLimits)
+	t.Run("entering a pod", a.entersPods)
+	t.Run("editing the role of credentials", a.editsCredentials)
+	t.Run("having a Secret filled with a token", a.makesAToken)
+	t.Run("consenting to the loss of data", a.consentsToLoss)
 
 	w.deleteAll(t, "tenant-alpha", []string{"forged"})
 	w.deleteAll(t, "tenant-root", []string{"victim"})
