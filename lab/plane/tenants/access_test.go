@@ -44,53 +44,6 @@ func (w *world) may(t *testing.T, group string, attributes authorizationv1.Resou
 	return review.Status.Allowed
 }
 
-func (w *world) levelsReachDown(t *testing.T) {
-	chain := []string{"tenant-root", "tenant-alpha", "tenant-alpha-beta", "tenant-alpha-beta-gamma"}
-	reads := func(namespace string) authorizationv1.ResourceAttributes {
-		return authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "list", Group: "apps.cozystack.io", Resource: "tenants"}
-	}
-
-	// The roles are sums that a controller of Kubernetes makes.
-	w.await(t, func() bool { return w.may(t, "tenant-root-view", reads("tenant-alpha-beta-gamma")) },
-		func() string { return "the root's viewers see nothing at depth three" })
-
-	for holder, of := range chain {
-		for place, namespace := range chain {
-			for _, level := range tenant.Levels() {
-				group := tenant.Group(of, level)
-				require.Equal(t, place >= holder, w.may(t, group, reads(namespace)), "%s reads tenants in %s", group, namespace)
-
-				creates := reads(namespace)
-				creates.Verb = "create"
-				require.Equal(t, place >= holder && level == tenant.SuperAdmin, w.may(t, group, creates), "%s makes tenants in %s", group, namespace)
-
-				for _, never := range []authorizationv1.ResourceAttributes{
-					{Namespace: namespace, Verb: "get", Resource: "secrets", Name: "anything"},
-					{Namespace: namespace, Verb: "list", Resource: "secrets"},
-					{Namespace: namespace, Verb: "create", Group: "rbac.authorization.k8s.io", Resource: "rolebindings"},
-					{Namespace: namespace, Verb: "create", Group: "rbac.authorization.k8s.io", Resource: "roles"},
-					{Namespace: namespace, Verb: "create", Group: "helm.toolkit.fluxcd.io", Resource: "helmreleases"},
-					{Namespace: namespace, Verb: "patch", Group: "helm.toolkit.fluxcd.io", Resource: "helmreleases"},
-					{Namespace: namespace, Verb: "create", Group: "source.toolkit.fluxcd.io", Resource: "helmrepositories"},
-					{Namespace: namespace, Verb: "create", Resource: "pods"},
-					{Namespace: namespace, Verb: "impersonate", Resource: "serviceaccounts"},
-					{Namespace: namespace, Verb: "create", Resource: "serviceaccounts", Subresource: "token", Name: tenant.ReleaseAccount},
-					{Namespace: namespace, Verb: "create", Resource: "serviceaccounts", Subresource: "token", Name: tenant.ServiceAccount},
-					{Namespace: namespace, Verb: "patch", Group: "apps.cozystack.io", Resource: "tenants", Subresource: "status"},
-					{Namespace: namespace, Verb: "get", Group: "apps.cozystack.io", Resource: "tenantlimits"},
-					{Verb: "patch", Resource: "namespaces", Name: namespace},
-					{Verb: "get", Resource: "nodes"},
-					{Namespace: systemNamespace, Verb: "get", Resource: "pods"},
-				} {
-					require.False(t, w.may(t, group, never), "%s: %+v", group, never)
-				}
-			}
-		}
-	}
-
-	require.False(t, w.may(t, "tenant-alpha-super-admin", reads("tenant-root")), "nobody sees what is above")
-}
-
 func (w *world) tokensAreOfOnesLevel(t *testing.T) {
 	alpha, gamma := w.get(t, "tenant-root", "alpha"), w.get(t, "tenant-alpha-beta", "gamma")
 	root := w.get(t, "tenant-root", "root")
@@ -146,6 +99,17 @@ func (w *world) quotasHold(t *testing.T) {
 
 	w.change(t, "tenant-root", "small", func(spec *v1alpha1.TenantSpec) { spec.ResourceQuotas = bounded("cpu", "2", "pods", "1") })
 	w.awaitReason(t, "tenant-root", "small", v1alpha1.ConditionQuotaReady, "QuotaBelowUse")
+
+	// Bounds that nobody sets any more go, and with them what pods are given that ask for nothing.
+	w.change(t, "tenant-root", "small", func(spec *v1alpha1.TenantSpec) { spec.ResourceQuotas = nil })
+	w.await(t, func() bool {
+		var bounds corev1.ResourceQuotaList
+
+		var ranges corev1.LimitRangeList
+
+		return w.client.List(t.Context(), &bounds, client.InNamespace("tenant-small")) == nil && len(bounds.Items) == 0 &&
+			w.client.List(t.Context(), &ranges, client.InNamespace("tenant-small")) == nil && len(ranges.Items) == 0
+	}, func() string { return "bounds that are set no more stay" })
 
 	w.delete(t, "tenant-root", "small")
 	w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "small"}})

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -38,15 +37,18 @@ func TestApplications(t *testing.T) {
 
 	ok := t.Run("a Helm release becomes a tenant, which goes with it", w.tenantsComeByReleases) &&
 		t.Run("a kind is published when what it requires is there", func(t *testing.T) { w.kindIsPublished(t, version) }) &&
+		t.Run("a kind follows its definition", func(t *testing.T) { w.kindFollows(t, version) }) &&
 		t.Run("an object is ready when what it made is", w.objectIsReleased) &&
 		t.Run("unknown keys and bad values are refused", w.badDepotsAreRefused) &&
 		t.Run("two managers share an object", w.managersShare) &&
 		t.Run("a map that is emptied stays a map", w.emptiedMapStays) &&
 		t.Run("level use reads the credentials and nobody below", w.credentialsAreRead) &&
+		t.Run("so it does of tenants below", w.credentialsReachUp) &&
 		t.Run("a tenant's host reaches the application", w.hostReachesDepots) &&
 		t.Run("restart writes nothing to applications", w.restartLeavesDepots) &&
 		t.Run("delete leaves nothing", w.deleteLeavesNothing) &&
-		t.Run("a kind goes with its last object", w.kindGoes)
+		t.Run("a kind goes with its last object", w.kindGoes) &&
+		t.Run("rights that are for applications are used", w.applicationsUseTheirRights)
 	require.True(t, ok, "the parts after the failed one were not run")
 
 	w.stopController(t)
@@ -135,21 +137,6 @@ func (w *world) depotSays(t *testing.T, name string) map[string]string {
 	require.NoError(t, client.IgnoreNotFound(err))
 
 	return found.Data
-}
-
-func (w *world) credentialsAreRead(t *testing.T) {
-	reads := func(verb, name string) authorizationv1.ResourceAttributes {
-		return authorizationv1.ResourceAttributes{Namespace: "tenant-alpha", Verb: verb, Resource: "secrets", Name: name}
-	}
-
-	for _, group := range []string{"tenant-alpha-use", "tenant-alpha-admin", "tenant-root-super-admin"} {
-		w.await(t, func() bool { return w.may(t, group, reads("get", "depot-one-password")) },
-			func() string { return group + " can't read the password" })
-		require.False(t, w.may(t, group, reads("list", "")), group)
-		require.False(t, w.may(t, group, reads("get", "sh.helm.release.v1.depot-one.v1")), group)
-	}
-
-	require.False(t, w.may(t, "tenant-alpha-view", reads("get", "depot-one-password")))
 }
 
 func (w *world) hostReachesDepots(t *testing.T) {

@@ -3,144 +3,132 @@
 package tenants
 
 import (
-	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
+	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apiserver/pkg/endpoints/request"
-	"k8s.io/client-go/rest"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// right is what a request takes. A resource has its subresource behind a slash.
-type right struct{ group, resource, verb string }
+// applicationRights are those that TestApplications uses, and TestTenants does not: whoever releases applications needs Flux.
+func applicationRights() []right {
+	const (
+		crds, flux, rbac = "apiextensions.k8s.io", "helm.toolkit.fluxcd.io", "rbac.authorization.k8s.io"
+	)
 
-func (r right) String() string { return fmt.Sprintf("%s %s.%s", r.verb, r.resource, r.group) }
-
-// rightsFor says of rights that this test does not use why the controller has them. An empty group, resource or verb stands
-// for any. Whoever adds a right beyond tenants themselves adds it here, with the test that uses it.
-func rightsFor() map[right]string {
-	return map[right]string{
-		{"rbac.authorization.k8s.io", "clusterroles", "bind"}: "the API server asks for it when a role binding is made",
-		{"networking.k8s.io", "networkpolicies", ""}:          "this controller knows no site, and isolates nothing",
-		{"cilium.io", "", ""}:                                 "this controller knows no site, and isolates nothing",
-		{"", "events", "patch"}:                               "an event that happens again is counted up",
-		{"events.k8s.io", "events", "patch"}:                  "an event that happens again is counted up",
-		{"", "namespaces", "patch"}:                           "labels of a namespace that somebody changed",
-		{"", "limitranges", "delete"}:                         "a tenant whose bounds were taken away",
-		// Parts with tests of their own.
-		{"apps.cozystack.io", "*", ""}:                              "kinds of applications",
-		{"apps.cozystack.io", "etcds", ""}:                          "cluster services",
-		{"apps.cozystack.io", "monitorings", ""}:                    "cluster services",
-		{"apps.cozystack.io", "ingresses", ""}:                      "cluster services",
-		{"apps.cozystack.io", "seaweedfses", ""}:                    "cluster services",
-		{"apps.cozystack.io", "tenants", "get"}:                     "deletion of a subtree",
-		{"apps.cozystack.io", "tenants", "delete"}:                  "deletion of a subtree",
-		{"cozystack.io", "", ""}:                                    "kinds of applications",
-		{"helm.toolkit.fluxcd.io", "helmreleases", ""}:              "releases of applications",
-		{"rbac.authorization.k8s.io", "roles", ""}:                  "credentials of applications",
-		{"rbac.authorization.k8s.io", "rolebindings", "delete"}:     "credentials of applications",
-		{"", "configmaps", ""}:                                      "specs of services that were turned off",
-		{"", "persistentvolumeclaims", ""}:                          "volumes of services that were turned off",
-		{"apiextensions.k8s.io", "customresourcedefinitions", ""}:   "kinds of applications; those of tenants are waited for",
-		{"apiextensions.k8s.io", "customresourcedefinitions/*", ""}: "kinds of applications",
+	return []right{
+		// Each definition becomes a kind.
+		{crds, "customresourcedefinitions", "create"},
+		{crds, "customresourcedefinitions", "update"},
+		{crds, "customresourcedefinitions", "delete"},
+		// Each application becomes a release.
+		{flux, "helmreleases", "get"},
+		{flux, "helmreleases", "list"},
+		{flux, "helmreleases", "watch"},
+		{flux, "helmreleases", "create"},
+		{flux, "helmreleases", "update"},
+		{flux, "helmreleases", "delete"},
+		// Credentials are given away.
+		{rbac, "roles", "create"},
+		{rbac, "roles", "patch"},
+		{rbac, "roles", "delete"},
+		{rbac, "rolebindings", "delete"},
 	}
 }
 
-func (r right) isExplained() bool {
-	for known := range rightsFor() {
-		if known.group == r.group && (known.resource == "" || known.resource == r.resource) && (known.verb == "" || known.verb == r.verb) {
-			return true
+// unseen says of rights why no request tells that they are needed. Each is one right: a whole group would excuse too much.
+func unseen() map[right]string {
+	const noEtcd = "no operator of etcd here: tenant/controller's tests keep and delete its clusters in a fake client"
+
+	const noCilium = "no Cilium here: tenant/controller's tests write its policies to a fake client"
+
+	return map[right]string{
+		{"rbac.authorization.k8s.io", "clusterroles", "bind"}: "the API server asks for it when a role binding is made",
+		{"rbac.authorization.k8s.io", "roles", "bind"}:        "the API server asks for it when a role binding is made",
+		{"rbac.authorization.k8s.io", "roles", "escalate"}:    "the API server asks for it when a role is made",
+
+		{"etcd-operator.cozystack.io", "etcdclusters", "get"}:    noEtcd,
+		{"etcd-operator.cozystack.io", "etcdclusters", "delete"}: noEtcd,
+
+		{"cilium.io", "ciliumnetworkpolicies", "get"}:               noCilium,
+		{"cilium.io", "ciliumnetworkpolicies", "create"}:            noCilium,
+		{"cilium.io", "ciliumnetworkpolicies", "patch"}:             noCilium,
+		{"cilium.io", "ciliumclusterwidenetworkpolicies", "get"}:    noCilium,
+		{"cilium.io", "ciliumclusterwidenetworkpolicies", "create"}: noCilium,
+		{"cilium.io", "ciliumclusterwidenetworkpolicies", "patch"}:  noCilium,
+	}
+}
+
+// atTimes are rights whose requests come or don't, as time has it.
+func atTimes() map[right]string {
+	return map[right]string{
+		{"", "events", "patch"}:                 "an event that happens again is counted up",
+		{"events.k8s.io", "events", "patch"}:    "an event that happens again is counted up",
+		{"", "events", "create"}:                "the election of a leader is told so",
+		{"apps.cozystack.io", "tenants", "get"}: "what a deletion waits for too long is asked what it says",
+		{"apps.cozystack.io", "*", "get"}:       "what a deletion waits for too long is asked what it says",
+	}
+}
+
+// rightsAreUsed compares what the controller has asked in all the tests before with what its charts ask for, and with what is
+// said of those rights that it has not used: an excuse that nothing needs is a fault too.
+func (w *world) rightsAreUsed(t *testing.T) {
+	given, judged := w.rightsGiven(t), w.judged(t)
+	elsewhere, excused := applicationRights(), unseen()
+
+	var wrong []string
+
+	for one := range given {
+		require.NotContains(t, one.resource, "secrets", "the controller reads no Secrets")
+
+		isSeen, isExcused := w.requests.have(one), excused[one] != "" || slices.Contains(elsewhere, one)
+
+		switch {
+		case atTimes()[one] != "" || judged[one]:
+		case isSeen && isExcused:
+			wrong = append(wrong, "excused, and used: "+one.String())
+		case !isSeen && !isExcused:
+			wrong = append(wrong, "nothing used it: "+one.String())
 		}
 	}
 
-	return false
+	for _, one := range slices.Concat(elsewhere, slices.Collect(maps.Keys(excused)), slices.Collect(maps.Keys(atTimes()))) {
+		if !given[one] {
+			wrong = append(wrong, "excused, and the controller has no such right: "+one.String())
+		}
+	}
+
+	slices.Sort(wrong)
+	require.Empty(t, wrong, "rights of the controller:\n%s", strings.Join(wrong, "\n"))
+
+	for one := range w.requests.seen {
+		require.False(t, strings.HasPrefix(one.resource, "secrets"), "the controller asks for Secrets: %s", one)
+	}
 }
 
-// requests stands between the controller and the API server, and notes which rights the requests took.
-type requests struct {
-	url string
+// applicationsUseTheirRights holds TestApplications to what TestTenants leaves to it.
+func (w *world) applicationsUseTheirRights(t *testing.T) {
+	var unused []string
 
-	mu   sync.Mutex
-	seen map[right]bool
+	for _, one := range applicationRights() {
+		if !w.requests.have(one) {
+			unused = append(unused, one.String())
+		}
+	}
+
+	require.Empty(t, unused, "rights of the controller that nothing used:\n%s", strings.Join(unused, "\n"))
 }
 
-func (w *world) noteRequests(t *testing.T) *requests {
+// rightsGiven are all that the controller has.
+func (w *world) rightsGiven(t *testing.T) map[right]bool {
 	t.Helper()
 
-	config := w.plane.RESTConfig()
-	target, err := url.Parse(config.Host)
-	require.NoError(t, err)
-
-	transport, err := rest.TransportFor(config)
-	require.NoError(t, err)
-
-	n := &requests{seen: map[right]bool{}}
-	proxy := &httputil.ReverseProxy{
-		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		Transport:      transport,
-		FlushInterval:  -1, // watches
-		ModifyResponse: n.note,
-		ErrorHandler:   func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
-	}
-	server := httptest.NewServer(proxy)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-
-	n.url = server.URL
-
-	return n
-}
-
-func (n *requests) note(response *http.Response) error {
-	if response.StatusCode == http.StatusForbidden {
-		return nil
-	}
-
-	prefixes := sets.NewString("api")
-	resolver := &request.RequestInfoFactory{APIPrefixes: sets.NewString("api", "apis"), GrouplessAPIPrefixes: prefixes}
-
-	info, err := resolver.NewRequestInfo(response.Request)
-	if err != nil || !info.IsResourceRequest {
-		return err
-	}
-
-	resource := info.Resource
-	if info.Subresource != "" {
-		resource += "/" + info.Subresource
-	}
-
-	n.mu.Lock()
-	defer n.mu.Unlock()
-
-	n.seen[right{info.APIGroup, resource, info.Verb}] = true
-
-	// Such a watch begins with all there is. Servers that can't do so are asked for a list instead.
-	if info.Verb == "watch" && response.Request.URL.Query().Has("sendInitialEvents") {
-		n.seen[right{info.APIGroup, resource, "list"}] = true
-	}
-
-	// An apply that makes the object takes the right to create it.
-	if response.StatusCode == http.StatusCreated {
-		n.seen[right{info.APIGroup, resource, "create"}] = true
-	}
-
-	return nil
-}
-
-// rightsAreUsed compares what the controller has asked in all the tests before with what its charts ask for.
-func (w *world) rightsAreUsed(t *testing.T) {
 	admin, err := client.New(w.plane.RESTConfig(), client.Options{})
 	require.NoError(t, err)
 
@@ -152,37 +140,54 @@ func (w *world) rightsAreUsed(t *testing.T) {
 	require.NoError(t, admin.Get(t.Context(), client.ObjectKey{Name: "cozy-controller"}, &cluster))
 	require.NoError(t, admin.Get(t.Context(), client.ObjectKey{Namespace: systemNamespace, Name: "cozy-controller"}, &own))
 
-	w.requests.mu.Lock()
-	defer w.requests.mu.Unlock()
-
-	var unused []string
+	all := map[right]bool{}
 
 	for _, rule := range slices.Concat(cluster.Rules, own.Rules) {
-		for _, one := range rightsOf(rule) {
-			require.NotContains(t, one.resource, "secrets", "the controller reads no Secrets")
-
-			if !w.requests.seen[one] && !one.isExplained() && !slices.Contains(unused, one.String()) {
-				unused = append(unused, one.String())
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				for _, verb := range rule.Verbs {
+					all[right{group, resource, verb}] = true
+				}
 			}
 		}
 	}
 
-	slices.Sort(unused)
-	require.Empty(t, unused, "rights of the controller that nothing used:\n%s", strings.Join(unused, "\n"))
-
-	for one := range w.requests.seen {
-		require.False(t, strings.HasPrefix(one.resource, "secrets"), "the controller asks for Secrets: %s", one)
-	}
+	return all
 }
 
-func rightsOf(rule rbacv1.PolicyRule) (all []right) {
-	for _, group := range rule.APIGroups {
-		for _, resource := range rule.Resources {
-			for _, verb := range rule.Verbs {
-				all = append(all, right{group, resource, verb})
+// judged are the rights to look at what operators make of applications, and to delete what these leave behind: of the kinds that
+// definitions name, which are not there. That each definition's kinds are among the rights is tested in manifests.
+func (w *world) judged(t *testing.T) map[right]bool {
+	t.Helper()
+
+	definitions := &unstructured.UnstructuredList{}
+	definitions.SetAPIVersion("cozystack.io/v1alpha1")
+	definitions.SetKind("ApplicationDefinitionList")
+	require.NoError(t, w.client.List(t.Context(), definitions))
+
+	all := map[right]bool{}
+
+	for i := range definitions.Items {
+		for verbs, path := range map[string][]string{
+			"list watch": {"spec", "release", "healthCheckExprs"}, "deletecollection": {"spec", "leftovers"},
+		} {
+			named, _, err := unstructured.NestedSlice(definitions.Items[i].Object, path...)
+			require.NoError(t, err)
+
+			for _, raw := range named {
+				one, _ := raw.(map[string]any)
+				version, _ := one["apiVersion"].(string)
+				kind, _ := one["kind"].(string)
+				resource, _ := meta.UnsafeGuessKindToResource(schema.FromAPIVersionAndKind(version, kind))
+
+				for verb := range strings.FieldsSeq(verbs) {
+					all[right{resource.Group, resource.Resource, verb}] = true
+				}
 			}
 		}
 	}
+
+	require.NotEmpty(t, all)
 
 	return all
 }

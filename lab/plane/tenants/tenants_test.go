@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/manifests"
@@ -20,9 +21,12 @@ import (
 // The parts build on each other and share one plane.
 func TestTenants(t *testing.T) {
 	w := newWorld(t)
+	w.knowSite(t)
+	w.giveMetrics(t)
 
 	ok := t.Run("controller waits for its CRD and serves charts meanwhile", w.waitsForItsCRD) &&
 		t.Run("root is adopted", w.rootIsAdopted) &&
+		t.Run("applications are offered", w.applicationsAreOffered) &&
 		t.Run("children get namespaces, hosts and services", w.childrenAreResolved) &&
 		t.Run("kubectl prints what tenants are", w.kubectlPrints) &&
 		t.Run("levels hold in tenants below and nowhere else", w.levelsReachDown) &&
@@ -35,6 +39,7 @@ func TestTenants(t *testing.T) {
 		t.Run("nobody gets more than a level has", w.escalationsAreRefused) &&
 		t.Run("of fifty that want one host one is accepted", w.oneOfFiftyGetsTheHost) &&
 		t.Run("of fifty that want what is left one is accepted", w.oneOfFiftyGetsTheQuota) &&
+		t.Run("network policies isolate tenants", w.networkIsIsolated) &&
 		t.Run("services follow the flags of tenants", w.servicesFollowFlags) &&
 		t.Run("specs of services are their users'", w.specsAreTheirUsers) &&
 		t.Run("flags go in every order", w.flagsGoInEveryOrder) &&
@@ -75,6 +80,18 @@ func (w *world) waitsForItsCRD(t *testing.T) {
 func (w *world) awaitControllerReady(t *testing.T, charts string) {
 	t.Helper()
 	w.await(t, func() bool { return statusAt(t, charts, "/readyz") == http.StatusOK }, func() string { return "the controller is not ready at " + charts })
+}
+
+// Its definitions wait for kinds of others, which never come. Its roles are there all the same.
+func (w *world) applicationsAreOffered(t *testing.T) {
+	w.await(t, func() bool {
+		definitions := &unstructured.UnstructuredList{}
+		definitions.SetAPIVersion("cozystack.io/v1alpha1")
+		definitions.SetKind("ApplicationDefinitionList")
+
+		return w.client.List(t.Context(), definitions) == nil
+	}, func() string { return "definitions of applications are not served" })
+	w.install(t, "tenant-applications")
 }
 
 func (w *world) rootIsAdopted(t *testing.T) {

@@ -39,6 +39,7 @@ type world struct {
 	program    string
 	charts     string   // address of the controller's server
 	flags      []string // of the controller, beside those that every one has
+	metrics    string   // address of the controller's metrics; empty: it gives none
 	controller *process
 	requests   *requests // of the controller
 }
