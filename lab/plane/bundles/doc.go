@@ -5,6 +5,8 @@
 // packages that fail, a cluster whose processes are killed, and upgrades. Whatever goes wrong, an installation converges or
 // names the culprit, and uninstalls nothing.
 //
+// `up` comes here to the end that a user has of it: tenant-root, whose services simulated operators make ready, and which answers.
+//
 // It holds tests only. It installs the platform's own bundle, and one made up for what the platform's does not have: a
 // chain of dependencies beside an independent branch, and packages that can be broken. How plans are made is tested in
 // bundles, without a cluster.

@@ -44,6 +44,12 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldAt(t, netip.AddrFrom4([4]byte{10, 77, 0, 11}))
+}
+
+// newWorldAt has its nodes from an address on.
+func newWorldAt(t *testing.T, address netip.Addr) *world {
+	t.Helper()
 	w := &world{plane: plane.Start(t)}
 	w.config = w.plane.RESTConfig()
 	w.config.QPS = -1 // the tests look at everything
@@ -60,9 +66,10 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, w.plane.RouteService("cozy-system", "cozy-controller", 80, server.Listener.Addr().String()))
 	for i := range 3 {
 		require.NoError(t, w.plane.RegisterNode(t.Context(), plane.NodeSpec{
-			Name: fmt.Sprintf("node%d", i), InternalIP: netip.AddrFrom4([4]byte{10, 77, 0, byte(11 + i)}), Role: plane.ControlPlane,
+			Name: fmt.Sprintf("node%d", i), InternalIP: address, Role: plane.ControlPlane,
 			TalosVersion: "v1.13.9", KubernetesVersion: "v1.34.4",
 		}))
+		address = address.Next()
 	}
 	return w
 }

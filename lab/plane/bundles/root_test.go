@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundles
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/cozystack/cozy-install/bootstrap"
+	"github.com/cozystack/cozy-install/lab/operatorsim"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+)
+
+// TestUpEndsWithATenantRootThatAnswers: `up` on an existing cluster to its end, with the real Flux, our own charts and the real
+// controller. The parts build on each other and share one plane.
+func TestUpEndsWithATenantRootThatAnswers(t *testing.T) {
+	w := newRootWorld(t)
+	ok := t.Run("without operators it ends in time and names who is not ready", w.failsWithoutOperators) &&
+		t.Run("an operator that fails is quoted", w.quotesAnOperatorThatFails) &&
+		t.Run("operators that are late and in disorder are waited for", w.endsWithOperators)
+	require.True(t, ok, "the parts after the failed one were not run")
+}
+
+func (w *rootWorld) failsWithoutOperators(t *testing.T) {
+	const patience = 25 * time.Second
+	out, err := w.up(t, "", patience)
+	unready := (*bootstrap.UnreadyRootError)(nil)
+	require.ErrorAs(t, err, &unready)
+	require.Equal(t, []string{"cluster", "core", "packages", "tenant-root"}, phaseIDs(out))
+	require.False(t, out.Complete)
+	require.Nil(t, out.Root, "nothing is offered")
+	require.Less(t, unready.After, 2*patience)
+	t.Log(err)
+	require.Len(t, unready.Culprits, 2, "%v", unready.Culprits)
+	require.Contains(t, unready.Culprits[0], "Etcd/etcd: ")
+	require.Contains(t, unready.Culprits[0], "EtcdCluster etcd")
+	require.Contains(t, unready.Culprits[1], "Monitoring/monitoring: ")
+	require.Contains(t, unready.Culprits[1], "VMCluster longterm")
+}
+
+func (w *rootWorld) quotesAnOperatorThatFails(t *testing.T) {
+	defer w.operate(t, operatorsim.Simulation{Failing: map[string]string{"VMCluster": "no volume can be made"}})()
+	_, err := w.up(t, "tenant-root", 15*time.Second)
+	unready := (*bootstrap.UnreadyRootError)(nil)
+	require.ErrorAs(t, err, &unready)
+	t.Log(err)
+	require.Len(t, unready.Culprits, 1, "%v", unready.Culprits)
+	require.Contains(t, unready.Culprits[0], "Monitoring/monitoring: ")
+	require.Contains(t, unready.Culprits[0], "VMCluster longterm has failed: no volume can be made")
+}
+
+func (w *rootWorld) endsWithOperators(t *testing.T) {
+	w.serve(t)
+	stop := w.operate(t, operatorsim.Simulation{
+		Delay: time.Second, Slow: map[string]time.Duration{"EtcdCluster": 2 * time.Second, "VLCluster": time.Second}, Disorder: true,
+		Certificate: w.site.Certificate,
+	})
+	defer stop()
+	start := time.Now()
+	out, err := w.up(t, "", patience)
+	require.NoError(t, err)
+	require.True(t, out.Complete)
+	t.Logf("up on what was there took %s: %+v", time.Since(start), out.Root)
+	require.Equal(t, "https://example.org", out.Root.URL)
+	require.Equal(t, w.address(t), out.Root.Address)
+	require.Equal(t, "CN=simulated authority", out.Root.Issuer)
+	require.Contains(t, out.Root.Answer, "the ingress itself")
+	require.Contains(t, out.Root.Records, bootstrap.DNSRecord{Name: "example.org", Type: "A", Value: rootNode.String()})
+	require.Contains(t, out.Root.Records, bootstrap.DNSRecord{Name: "*.example.org", Type: "A", Value: rootNode.String()})
+	w.givesAccess(t, out.Root.Kubeconfig)
+	status, err := bootstrap.Look(t.Context(), w.options)
+	require.NoError(t, err)
+	require.True(t, status.Healthy, "%+v", status)
+	require.True(t, status.Root.Ready, "%+v", status.Root)
+}
+
+// givesAccess uses what was given to the first administrator.
+func (w *rootWorld) givesAccess(t *testing.T, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	require.NoError(t, err)
+	client, err := dynamic.NewForConfig(config)
+	require.NoError(t, err)
+	services := client.Resource(v1alpha1.GroupVersion.WithResource("ingresses"))
+	_, err = services.Namespace("tenant-root").Get(t.Context(), "ingress", metav1.GetOptions{})
+	require.NoError(t, err)
+	_, err = services.Namespace("kube-system").List(t.Context(), metav1.ListOptions{})
+	require.True(t, apierrors.IsForbidden(err), "%v", err)
+}
