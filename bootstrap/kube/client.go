@@ -11,6 +11,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -25,6 +26,8 @@ type Client struct {
 	Config  *rest.Config
 	Typed   kubernetes.Interface
 	Dynamic dynamic.Interface
+	// Namespace is the one that the kubeconfig's context has, if it is not the default. Empty: none, or nobody asked.
+	Namespace string
 }
 
 // FromKubeconfig makes a client of a kubeconfig's content. It opens no connection.
@@ -42,11 +45,20 @@ func FromFile(path, contextName string) (*Client, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = path
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: contextName}
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
+	config, err := loaded.ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig %s: %w", path, err)
 	}
-	return FromConfig(config)
+	namespace, _, err := loaded.Namespace()
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig %s: %w", path, err)
+	}
+	client, err := FromConfig(config)
+	if err == nil && namespace != metav1.NamespaceDefault {
+		client.Namespace = namespace
+	}
+	return client, err
 }
 
 // FromConfig makes a client of a REST config. The limits are lifted: the installer is alone, and short-lived.

@@ -32,7 +32,7 @@ type Leaving struct {
 	Services     []Ordered `json:"services"`
 	// Volumes are the claims in them, with all that is on them.
 	Volumes []Volume `json:"volumes"`
-	// Release is the HelmRelease that makes the tenant, and will make it again. Empty: none does.
+	// Release is the HelmRelease that makes the tenant, and will make it again. Empty: none does, or the client may not look.
 	Release string `json:"release,omitempty"`
 }
 
@@ -74,16 +74,23 @@ func PlanDeletion(
 		return Leaving{}, err
 	}
 
-	claims, err := typed.CoreV1().PersistentVolumeClaims("").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return Leaving{}, fmt.Errorf("list volumes: %w", err)
-	}
-
-	for i := range claims.Items {
-		claim := &claims.Items[i]
-		if slices.Contains(leaving.Tenants, claim.Namespace) {
-			leaving.Volumes = append(leaving.Volumes, Volume{claim.Namespace, claim.Name, claim.Spec.Resources.Requests.Storage().String()})
+	err := inEach(leaving.Tenants, func(namespace string) error {
+		claims, err := typed.CoreV1().PersistentVolumeClaims(namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return fmt.Errorf("list volumes: %w", err)
 		}
+
+		for i := range claims.Items {
+			claim := &claims.Items[i]
+			if slices.Contains(leaving.Tenants, claim.Namespace) {
+				leaving.Volumes = append(leaving.Volumes, Volume{claim.Namespace, claim.Name, claim.Spec.Resources.Requests.Storage().String()})
+			}
+		}
+
+		return nil
+	})
+	if err != nil {
+		return Leaving{}, err
 	}
 
 	leaving.Release, err = releaseOf(ctx, client, t)
@@ -112,7 +119,7 @@ func subtree(tenants []v1alpha1.Tenant, t *v1alpha1.Tenant) []string {
 
 // findOrdered lists all kinds of apps.cozystack.io, applications and cluster services.
 func (l *Leaving) findOrdered(ctx context.Context, typed kubernetes.Interface, client dynamic.Interface) error {
-	return eachOrdered(ctx, typed, client, func(kind string, object *unstructured.Unstructured) {
+	return eachOrdered(ctx, typed, client, l.Tenants, func(kind string, object *unstructured.Unstructured) {
 		one := Ordered{object.GetNamespace(), kind, object.GetName()}
 		_, isService := tenant.ServiceOf(one.Kind)
 
@@ -134,7 +141,7 @@ func releaseOf(ctx context.Context, client dynamic.Interface, t *v1alpha1.Tenant
 	_, err := client.Resource(releases).Namespace(t.Namespace).Get(ctx, name, metav1.GetOptions{})
 
 	switch {
-	case apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err): // users of tenants have no rights in Flux's objects
 		return "", nil
 	case err != nil:
 		return "", fmt.Errorf("get HelmRelease %s in %s: %w", name, t.Namespace, err)
@@ -180,15 +187,15 @@ type Waiting struct {
 func Remaining(
 	ctx context.Context, client dynamic.Interface, t *v1alpha1.Tenant, namespaces []string,
 ) (isGone bool, left int, waiting []Waiting, err error) {
-	tenants, err := List(ctx, client)
+	seen, err := See(ctx, client, t.Namespace)
 	if err != nil {
 		return false, 0, nil, err
 	}
 
 	isGone = true
 
-	for i := range tenants {
-		one := &tenants[i]
+	for i := range seen.Tenants {
+		one := &seen.Tenants[i]
 		if one.UID == t.UID && one.Namespace == t.Namespace && one.Name == t.Name {
 			isGone = false
 		} else if !slices.Contains(namespaces, one.Status.Namespace) {

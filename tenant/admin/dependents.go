@@ -36,7 +36,7 @@ func Dependents(
 		return nil, nil
 	}
 
-	err := eachOrdered(ctx, typed, client, func(kind string, object *unstructured.Unstructured) {
+	err := eachOrdered(ctx, typed, client, nil, func(kind string, object *unstructured.Unstructured) {
 		uses, _, _ := unstructured.NestedStringMap(object.Object, "status", "services")
 		for name := range all {
 			if uses[name] == t.Status.Namespace && uses[name] != "" {
@@ -72,9 +72,11 @@ func inheritors(tenants []v1alpha1.Tenant, name, provider string) []string {
 	return namespaces
 }
 
-// eachOrdered passes over every object of apps.cozystack.io that somebody ordered: applications and cluster services.
+// eachOrdered passes over every object of apps.cozystack.io that somebody ordered: applications and cluster services. Who may not list
+// them all sees those in the namespaces.
 func eachOrdered(
-	ctx context.Context, typed kubernetes.Interface, client dynamic.Interface, see func(kind string, object *unstructured.Unstructured),
+	ctx context.Context, typed kubernetes.Interface, client dynamic.Interface, namespaces []string,
+	see func(kind string, object *unstructured.Unstructured),
 ) error {
 	kinds, err := kindsOf(typed)
 	if err != nil {
@@ -86,13 +88,22 @@ func eachOrdered(
 			continue
 		}
 
-		list, err := client.Resource(v1alpha1.GroupVersion.WithResource(resource.Name)).List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return fmt.Errorf("list %s: %w", resource.Name, err)
-		}
+		all := client.Resource(v1alpha1.GroupVersion.WithResource(resource.Name))
 
-		for i := range list.Items {
-			see(resource.Kind, &list.Items[i])
+		err := inEach(namespaces, func(namespace string) error {
+			list, err := all.Namespace(namespace).List(ctx, metav1.ListOptions{})
+			if err != nil {
+				return fmt.Errorf("list %s: %w", resource.Name, err)
+			}
+
+			for i := range list.Items {
+				see(resource.Kind, &list.Items[i])
+			}
+
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 

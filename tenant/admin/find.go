@@ -22,7 +22,16 @@ import (
 
 // List is every tenant that the client may see, sorted by the namespace of the parent and then by name.
 func List(ctx context.Context, client dynamic.Interface) ([]v1alpha1.Tenant, error) {
-	found, err := client.Resource(v1alpha1.GroupVersion.WithResource(v1alpha1.TenantPlural)).List(ctx, metav1.ListOptions{})
+	tenants, err := listIn(ctx, client, metav1.NamespaceAll)
+	sortTenants(tenants)
+
+	return tenants, err
+}
+
+func listIn(ctx context.Context, client dynamic.Interface, namespace string) ([]v1alpha1.Tenant, error) {
+	resource := client.Resource(v1alpha1.GroupVersion.WithResource(v1alpha1.TenantPlural))
+
+	found, err := resource.Namespace(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("list tenants: %w", err)
 	}
@@ -34,11 +43,13 @@ func List(ctx context.Context, client dynamic.Interface) ([]v1alpha1.Tenant, err
 		}
 	}
 
+	return tenants, nil
+}
+
+func sortTenants(tenants []v1alpha1.Tenant) {
 	slices.SortFunc(tenants, func(a, b v1alpha1.Tenant) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
-
-	return tenants, nil
 }
 
 // UnknownTenantError says that no tenant, or more than one, is meant by a word.

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ func newAppCredentialsCommand(streams Streams) *cobra.Command {
 	}
 	flags.cluster.add(c)
 	flags.output.add(c)
-	c.Flags().StringVarP(&flags.namespace, "namespace", "n", "", "namespace of the application")
+	c.Flags().StringVarP(&flags.namespace, "namespace", "n", "", "namespace of the application (default: that of the kubeconfig's context)")
 	c.Flags().StringVar(&flags.tenant, "tenant", "", "tenant of the application: its namespace, its path from the root, or its name")
 	c.Flags().StringVar(&flags.key, "key", "", "write the value of this key alone, as it is")
 	c.Flags().StringVar(&flags.file, "output-file", "", "file to write the value of --key to, replaced if it is there")
@@ -68,8 +69,8 @@ func (f *credentialsFlags) check(word string) (kind, name string, err error) {
 	if !isPair || kind == "" || name == "" || strings.Contains(name, "/") {
 		wrong = append(wrong, fmt.Errorf("%q: not an application as kind/name", word))
 	}
-	if (f.namespace == "") == (f.tenant == "") {
-		wrong = append(wrong, errors.New("one of --namespace and --tenant is needed"))
+	if f.namespace != "" && f.tenant != "" {
+		wrong = append(wrong, errors.New("--namespace and --tenant: give one of them"))
 	}
 	if f.file != "" && f.key == "" {
 		wrong = append(wrong, errors.New("--output-file takes one key: name it with --key"))
@@ -80,13 +81,20 @@ func (f *credentialsFlags) check(word string) (kind, name string, err error) {
 	return kind, name, f.output.check()
 }
 
-// where is a client, and the namespace. Users of a tenant can't see all tenants, and name the namespace.
+// where is a client, and the namespace: the one that was named, or that of the kubeconfig's context.
 func (f *credentialsFlags) where(ctx context.Context) (*kube.Client, string, error) {
-	if f.namespace != "" {
+	if f.tenant == "" {
 		client, err := kube.FromFile(f.cluster.kubeconfig, f.cluster.context)
-		return client, f.namespace, err
+		if err != nil {
+			return nil, "", err
+		}
+		namespace := cmp.Or(f.namespace, client.Namespace)
+		if namespace == "" {
+			return nil, "", &UsageError{Err: errors.New("one of --namespace and --tenant is needed, as the kubeconfig's context has no namespace")}
+		}
+		return client, namespace, nil
 	}
-	client, found, err := f.cluster.find(ctx, f.tenant)
+	client, found, err := f.cluster.place(ctx, f.tenant)
 	if err != nil {
 		return nil, "", err
 	}

@@ -63,9 +63,21 @@ func TestCredentialsNeedAnApplicationAndAPlace(t *testing.T) {
 	require.Equal(t, exitUsage, code)
 	require.Empty(t, out)
 
-	for _, says := range []string{`"prod": not an application as kind/name`, "one of --namespace and --tenant", "name it with --key"} {
+	for _, says := range []string{`"prod": not an application as kind/name`, "name it with --key"} {
 		require.Contains(t, err, says)
 	}
+
+	code, _, err = run(t, "app", "credentials", "kubernetes/prod", "-n", "tenant-alpha", "--tenant", "alpha")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, err, "--namespace and --tenant: give one of them")
+
+	code, _, err = run(t, "app", "credentials", "kubernetes/prod", "--kubeconfig", clusterOf(t, answerCredentials))
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, err, "the kubeconfig's context has no namespace")
+
+	code, out, err = run(t, "app", "credentials", "kubernetes/prod", "--kubeconfig", clusterIn(t, "tenant-alpha", answerCredentials))
+	require.Zero(t, code, err)
+	require.Contains(t, out, "kubernetes-prod-admin")
 
 	code, _, err = run(t, "app", "credentials", "kubernetes/gone", "-n", "tenant-alpha", "--kubeconfig", clusterOf(t, answerCredentials))
 	require.Equal(t, exitFailed, code)

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -31,11 +32,14 @@ func tenantView(streams Streams, use, short string, text func([]tenantRow) strin
 	c := &cobra.Command{
 		Use: use, Short: short, Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, tenants, err := flags.tenants(cmd.Context())
+			_, seen, err := flags.see(cmd.Context())
 			if err != nil {
 				return err
 			}
-			rows := rowsOf(tenants)
+			if seen.Below != "" {
+				fmt.Fprintf(streams.Err, "These are the tenants below %s; others may not be seen.\n", ui.Printable(seen.Below))
+			}
+			rows := rowsOf(seen.Tenants)
 			return output.print(streams.Out, rows, func() string { return text(rows) })
 		},
 	}

@@ -33,15 +33,15 @@ func newTenantDeleteCommand(streams Streams) *cobra.Command {
 			if err := output.check(); err != nil {
 				return err
 			}
-			client, tenants, err := flags.tenants(cmd.Context())
+			client, seen, err := flags.see(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			found, err := admin.Find(tenants, args[0])
+			found, err := seen.Find(args[0])
 			if err != nil {
 				return err
 			}
-			leaving, err := admin.PlanDeletion(cmd.Context(), client.Typed, client.Dynamic, tenants, found)
+			leaving, err := admin.PlanDeletion(cmd.Context(), client.Typed, client.Dynamic, seen.Tenants, found)
 			if err != nil {
 				return client.Answered(err)
 			}

@@ -32,11 +32,14 @@ func newTenantExplainCommand(streams Streams) *cobra.Command {
 			if err = errors.Join(output.check(), err); err != nil {
 				return err
 			}
-			client, tenants, err := flags.tenants(cmd.Context())
+			client, seen, err := flags.see(cmd.Context(), from.Namespace, to.Namespace)
 			if err != nil {
 				return err
 			}
-			explained, err := admin.Explain(cmd.Context(), client.Typed, tenants, from, to, port)
+			if seen.Below == from.Namespace || seen.Below == to.Namespace {
+				return &admin.OwnTenantError{Namespace: seen.Below} // its status names the ancestors and services that decide
+			}
+			explained, err := admin.Explain(cmd.Context(), client.Typed, seen.Tenants, from, to, port)
 			if err != nil {
 				return client.Answered(err)
 			}

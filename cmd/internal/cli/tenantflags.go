@@ -25,23 +25,28 @@ func (f *clusterFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.context, "context", "", "context in the kubeconfig (default: the current one)")
 }
 
-// tenants is a client, and all tenants that it may see.
-func (f *clusterFlags) tenants(ctx context.Context) (*kube.Client, []v1alpha1.Tenant, error) {
+// see is a client, and the tenants that it may see: all, or those below the one whose namespace the kubeconfig's context has, or that
+// a word means.
+func (f *clusterFlags) see(ctx context.Context, words ...string) (*kube.Client, admin.Seen, error) {
 	client, err := kube.FromFile(f.kubeconfig, f.context)
 	if err != nil {
-		return nil, nil, err
+		return nil, admin.Seen{}, err
 	}
-	tenants, err := admin.List(ctx, client.Dynamic)
-	return client, tenants, client.Answered(err)
+	namespaces := []string{client.Namespace}
+	for _, word := range words {
+		namespaces = append(namespaces, admin.MeantNamespace(word))
+	}
+	seen, err := admin.See(ctx, client.Dynamic, namespaces...)
+	return client, seen, client.Answered(err)
 }
 
-// find is a client, and the tenant that a word means.
-func (f *clusterFlags) find(ctx context.Context, word string) (*kube.Client, *v1alpha1.Tenant, error) {
-	client, tenants, err := f.tenants(ctx)
+// place is a client, and the tenant that a word means, for what needs no more of it than its name and namespace.
+func (f *clusterFlags) place(ctx context.Context, word string) (*kube.Client, *v1alpha1.Tenant, error) {
+	client, seen, err := f.see(ctx, word)
 	if err != nil {
 		return nil, nil, err
 	}
-	found, err := admin.Find(tenants, word)
+	found, err := seen.Place(word)
 	return client, found, err
 }
 

@@ -28,15 +28,15 @@ func newTenantShowCommand(streams Streams) *cobra.Command {
 			if err := output.check(); err != nil {
 				return err
 			}
-			client, tenants, err := flags.tenants(cmd.Context())
+			client, seen, err := flags.see(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			found, err := admin.Find(tenants, args[0])
+			found, err := seen.Find(args[0])
 			if err != nil {
 				return err
 			}
-			dependents, err := admin.Dependents(cmd.Context(), client.Typed, client.Dynamic, tenants, found)
+			dependents, err := admin.Dependents(cmd.Context(), client.Typed, client.Dynamic, seen.Tenants, found)
 			if err != nil {
 				return client.Answered(err)
 			}
@@ -63,7 +63,7 @@ func newTenantCreateCommand(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client, above, err := flags.find(cmd.Context(), parent)
+			client, above, err := flags.place(cmd.Context(), parent)
 			if err != nil {
 				return err
 			}
@@ -104,7 +104,7 @@ func newTenantKubeconfigCommand(streams Streams) *cobra.Command {
 			if ttl < admin.MinTTL {
 				return &UsageError{Err: fmt.Errorf("--ttl %s: the API server gives no token for less than %s", ttl, admin.MinTTL)}
 			}
-			client, found, err := flags.find(cmd.Context(), args[0])
+			client, found, err := flags.place(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

@@ -30,13 +30,20 @@ const tenantsOfACluster = `{"apiVersion": "apps.cozystack.io/v1alpha1", "kind": 
 func clusterOf(t *testing.T, answer http.HandlerFunc) string {
 	t.Helper()
 
+	return clusterIn(t, "", answer)
+}
+
+// clusterIn is clusterOf with a namespace in its context.
+func clusterIn(t *testing.T, namespace string, answer http.HandlerFunc) string {
+	t.Helper()
+
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
 
 	config := clientcmdapi.NewConfig()
 	config.Clusters["c"] = &clientcmdapi.Cluster{Server: server.URL}
 	config.AuthInfos["u"] = &clientcmdapi.AuthInfo{}
-	config.Contexts["x"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
+	config.Contexts["x"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u", Namespace: namespace}
 	config.CurrentContext = "x"
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	require.NoError(t, clientcmd.WriteToFile(*config, file))
