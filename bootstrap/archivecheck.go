@@ -26,11 +26,16 @@ type UnfitArchiveError struct {
 }
 
 func (e *UnfitArchiveError) Error() string {
-	lines := make([]string, len(e.Wrong))
-	for i, one := range e.Wrong {
-		lines[i] = "\n  " + one.Error()
+	return fmt.Sprintf("archive %s is not what the site needs:%s", e.File, lineEach(e.Wrong))
+}
+
+// lineEach is errors, each on a line of its own.
+func lineEach(errs []error) string {
+	var b strings.Builder
+	for _, one := range errs {
+		b.WriteString("\n  " + one.Error())
 	}
-	return fmt.Sprintf("archive %s is not what the site needs:%s", e.File, strings.Join(lines, ""))
+	return b.String()
 }
 
 // Unwrap gives all of them.

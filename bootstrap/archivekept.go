@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/bundles/archive"
@@ -193,11 +192,7 @@ type StaleArchiveError struct {
 }
 
 func (e *StaleArchiveError) Error() string {
-	lines := make([]string, len(e.Wrong))
-	for i, one := range e.Wrong {
-		lines[i] = "\n  " + one.Error()
-	}
-	return fmt.Sprintf("the site takes everything from an archive, that of %s, which is not what it needs now:%s", e.File, strings.Join(lines, ""))
+	return fmt.Sprintf("the site takes everything from an archive, that of %s, which is not what it needs now:%s", e.File, lineEach(e.Wrong))
 }
 
 // Unwrap gives all of them.

@@ -102,7 +102,15 @@ type BundleStatus struct {
 
 // LookAtBundle observes the packages of a site, those included that it does not have any more. Nothing is changed.
 func LookAtBundle(ctx context.Context, o Options) (BundleStatus, error) {
-	b, cluster, err := lookAtPackages(o)
+	dir, err := workdir.OpenForReading(o.WorkDir)
+	if err != nil {
+		return BundleStatus{}, err
+	}
+	b, err := newBringup(o, dir)
+	if err != nil {
+		return BundleStatus{}, err
+	}
+	cluster, err := b.installedCluster()
 	if err != nil {
 		return BundleStatus{}, err
 	}
@@ -129,17 +137,4 @@ func LookAtBundle(ctx context.Context, o Options) (BundleStatus, error) {
 		out.Healthy = out.Healthy && row.Ready && row.Planned
 	}
 	return out, ctx.Err()
-}
-
-func lookAtPackages(o Options) (*bringup, *bundles.Cluster, error) {
-	dir, err := workdir.OpenForReading(o.WorkDir)
-	if err != nil {
-		return nil, nil, err
-	}
-	b, err := newBringup(o, dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	cluster, err := b.installedCluster()
-	return b, cluster, err
 }

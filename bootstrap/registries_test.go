@@ -84,7 +84,7 @@ func TestNodesAskTheBastionForImagesThatOnlyValuesName(t *testing.T) {
 		"192.168.1.10:5000", "one.example.org", "two.example.org", "three.example.org", "four.example.org:5000", "five.example.org",
 		"seven.example.org", "ghcr.io", "registry.k8s.io", "gcr.io",
 	}, slices.Collect(maps.Keys(got.Places)))
-	upstreams, err := upstreamsOf(s, plan)
+	upstreams, _, err := upstreamsOf(s, plan)
 	require.NoError(t, err)
 	require.Contains(t, upstreams, "one.example.org", "and so does the bastion")
 }

@@ -117,7 +117,7 @@ func (o RegistryOptions) upstream() (*archive.Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	hosts, err := upstreamsOf(o.Site, plan)
+	hosts, images, err := upstreamsOf(o.Site, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -125,12 +125,8 @@ func (o RegistryOptions) upstream() (*archive.Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	version, more, err := runBeside(o.Site, plan)
-	if err != nil {
-		return nil, err
-	}
 	return archive.NewUpstream(archive.UpstreamOptions{
-		Registries: hosts, Logins: logins, Images: append(imagesOf(plan, version, more), o.Images...), Allow: o.Allow, Log: o.Log,
+		Registries: hosts, Logins: logins, Images: append(images, o.Images...), Allow: o.Allow, Log: o.Log,
 	})
 }
 
@@ -169,17 +165,17 @@ func keyedBy(hosts []string) map[string]string {
 	return out
 }
 
-// upstreamsOf are the registries of a site's images, with the mirror that is asked for each. Those that the site file has
+// upstreamsOf are a site's images, and their registries with the mirror that is asked for each. Those that the site file has
 // mirrors for are among them: the operator said that images come from there.
-func upstreamsOf(s *site.Site, plan *bundles.Plan) (map[string]string, error) {
+func upstreamsOf(s *site.Site, plan *bundles.Plan) (registries map[string]string, images []string, err error) {
 	configured := mirrors(s)
 	version, more, err := runBeside(s, plan)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	hosts, err := imageHosts(plan, version, more)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out := keyedBy(hosts)
 	if s.Registries.Bastion != nil {
@@ -191,7 +187,7 @@ func upstreamsOf(s *site.Site, plan *bundles.Plan) (map[string]string, error) {
 		}
 		out[host] = plainMirror(endpoints)
 	}
-	return out, nil
+	return out, imagesOf(plan, version, more), nil
 }
 
 // runBeside is what a site runs beside the images that its plan lists: the version of Talos, empty for none, its installer, and what

@@ -67,7 +67,7 @@ func TestImagesArePulledThroughFromTheSitesMirrors(t *testing.T) {
 		Bastion: &site.BastionRegistry{Address: "192.168.1.10:5000"},
 	}
 	plan := &bundles.Plan{Packages: []bundles.Package{{Images: []string{"nginx", "quay.io/a/b:v1", "192.168.1.10:5000/cozy-controller:v1"}}}}
-	got, err := upstreamsOf(s, plan)
+	got, _, err := upstreamsOf(s, plan)
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{
 		"docker.io": "https://mirror.example.org", "quay.io": "", "ghcr.io": "", "registry.k8s.io": "",

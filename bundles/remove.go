@@ -95,8 +95,9 @@ func (c *Cluster) removeOne(ctx context.Context, one Installed, await Await) err
 	if err != nil {
 		return err
 	}
-	// Of a suspended HelmRelease Flux forgets the release, and uninstalls nothing.
-	if !one.byFlux() || one.release.Spec.Suspend || spared {
+	// Of a suspended HelmRelease Flux forgets the release, and uninstalls nothing; those that spare others were suspended.
+	isForgotten := spared || one.byFlux() && one.release.Spec.Suspend
+	if !one.byFlux() || isForgotten {
 		if err := c.uninstall(ctx, one, left, await); err != nil {
 			return err
 		}
@@ -109,7 +110,7 @@ func (c *Cluster) removeOne(ctx context.Context, one Installed, await Await) err
 		if err != nil {
 			return err
 		}
-		if one.release.Spec.Suspend || spared {
+		if isForgotten {
 			if err := c.deleteChart(ctx, one); err != nil {
 				return err
 			}

@@ -56,7 +56,7 @@ func (s *Store) dropTag(ctx context.Context, tag tagged, keep pins) error {
 }
 
 func (s *Store) hasManifest(repository string, sum v1.Hash) bool {
-	_, err := os.Stat(filepath.Join(s.dir, filepath.FromSlash(storeRoot), "repositories", filepath.FromSlash(repository),
+	_, err := os.Stat(filepath.Join(s.dir, filepath.FromSlash(repositoryFolder), filepath.FromSlash(repository),
 		"_manifests", "revisions", sum.Algorithm, sum.Hex, "link"))
 
 	return err == nil && s.hasBlob(sum)
@@ -64,7 +64,7 @@ func (s *Store) hasManifest(repository string, sum v1.Hash) bool {
 
 // removeEmpty removes the directories of repositories and tags that have nothing any more.
 func (s *Store) removeEmpty() error {
-	root := filepath.Join(s.dir, filepath.FromSlash(storeRoot), "repositories")
+	root := filepath.Join(s.dir, filepath.FromSlash(repositoryFolder))
 
 	var dirs []string
 

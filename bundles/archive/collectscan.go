@@ -54,7 +54,7 @@ func (s *Store) scan(ctx context.Context, keep pins) (map[v1.Hash]*cached, error
 
 	err := errors.Join(
 		found.walk(ctx, filepath.Join(s.dir, filepath.FromSlash(blobFolder)), found.blob),
-		found.walk(ctx, filepath.Join(s.dir, filepath.FromSlash(storeRoot), "repositories"), found.link))
+		found.walk(ctx, filepath.Join(s.dir, filepath.FromSlash(repositoryFolder)), found.link))
 	if err != nil {
 		return nil, err
 	}

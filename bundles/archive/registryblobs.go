@@ -23,6 +23,8 @@ import (
 const (
 	storeRoot  = "/docker/registry/v2"
 	blobFolder = storeRoot + "/blobs/sha256"
+	// repositoryFolder has a directory for each repository.
+	repositoryFolder = storeRoot + "/repositories"
 )
 
 func (s *Store) blobFile(sum v1.Hash) string {
@@ -30,7 +32,7 @@ func (s *Store) blobFile(sum v1.Hash) string {
 }
 
 func blobLink(repository string, sum v1.Hash) string {
-	return path.Join(storeRoot, "repositories", repository, "_layers", sum.Algorithm, sum.Hex, "link")
+	return path.Join(repositoryFolder, repository, "_layers", sum.Algorithm, sum.Hex, "link")
 }
 
 // openBlob opens a blob of a repository. The error is fs.ErrNotExist for what is not there, or not in that repository.

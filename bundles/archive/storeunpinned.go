@@ -13,7 +13,7 @@ import (
 
 // assertPinned looks for what was loaded before there were pins. Charts tell: they are never pulled through.
 func (s *Store) assertPinned(keep pins) error {
-	entries, err := os.ReadDir(filepath.Join(s.dir, filepath.FromSlash(storeRoot), "repositories", chartFolder))
+	entries, err := os.ReadDir(filepath.Join(s.dir, filepath.FromSlash(repositoryFolder), chartFolder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for charts in the registry's store: %w", err)
 	}

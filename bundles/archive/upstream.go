@@ -88,7 +88,7 @@ func NewUpstream(o UpstreamOptions) (*Upstream, error) {
 	for _, text := range o.Images {
 		image, err := ParseImage(text)
 		wrong = errors.Join(wrong, err)
-		u.lends[image.Host+"/"+image.Path] = true
+		u.lends[repositoryOf(image)] = true
 	}
 
 	u.named = hostsOf(u.registries()...).and(hostsOf(o.Allow.Follow...))
@@ -174,7 +174,7 @@ func (u *Upstream) begin(ctx context.Context, limit time.Duration) (context.Cont
 // log in, so it is dropped after an error.
 func (u *Upstream) puller(image Image) (*remote.Puller, error) {
 	at, as := u.places[image.Host], u.loginFor(image)
-	key := pullerKey(image)
+	key := repositoryOf(image)
 
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -198,11 +198,12 @@ func (u *Upstream) puller(image Image) (*remote.Puller, error) {
 	return puller, nil
 }
 
-func pullerKey(image Image) string { return image.Host + "/" + image.Path }
+// repositoryOf is an image without its tag: quay.io/cilium/cilium.
+func repositoryOf(image Image) string { return image.Host + "/" + image.Path }
 
 // loginFor is that of an image's registry, if it is lent for that image.
 func (u *Upstream) loginFor(image Image) Login {
-	if !u.lends[image.Host+"/"+image.Path] {
+	if !u.lends[repositoryOf(image)] {
 		return Login{}
 	}
 
@@ -212,7 +213,7 @@ func (u *Upstream) loginFor(image Image) Login {
 func (u *Upstream) dropPuller(image Image) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.pullers, pullerKey(image))
+	delete(u.pullers, repositoryOf(image))
 }
 
 // forgetAll empties a map that only saves work, before it grows without bound.
