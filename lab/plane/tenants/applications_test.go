@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/lab/plane"
@@ -56,6 +57,7 @@ func database() *definition.ApplicationDefinition {
 // kinds is a plane with Flux, on which the kind of database was published. The parts share it.
 type kinds struct {
 	client client.Client
+	config *rest.Config
 }
 
 // What package application makes is judged by the API server and by Flux themselves.
@@ -69,7 +71,7 @@ func TestKindsOfApplications(t *testing.T) {
 	made, err := client.New(p.RESTConfig(), client.Options{Scheme: scheme})
 	require.NoError(t, err)
 
-	k := &kinds{client: client.WithFieldValidation(made, metav1.FieldValidationStrict)}
+	k := &kinds{config: p.RESTConfig(), client: client.WithFieldValidation(made, metav1.FieldValidationStrict)}
 	for _, name := range []string{"tenant-alpha", systemNamespace} {
 		require.NoError(t, k.client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))
 	}
@@ -77,6 +79,7 @@ func TestKindsOfApplications(t *testing.T) {
 	ok := t.Run("the CRD is established, and stays as it was made", k.isEstablished) &&
 		t.Run("objects keep what the user set and no more", k.objectsKeepWhatIsSet) &&
 		t.Run("bad objects are refused in plain words", k.badObjectsAreRefused) &&
+		t.Run("unknown keys are never stored", k.unknownKeysAreNeverStored) &&
 		t.Run("Flux takes the release, and the status tells what it says", k.fluxTakesTheRelease)
 	require.True(t, ok, "the parts after the failed one were not run")
 }
