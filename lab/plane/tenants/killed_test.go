@@ -87,6 +87,7 @@ func (w *world) forestConverges(t *testing.T, random *rand.Rand, site policy.Sit
 	f.awaitConverged(t)
 	t.Logf("%v: converged", time.Since(begun).Round(time.Millisecond))
 	f.awaitExact(t, site)
+	f.noticesWhatIsTooMuch(t, site)
 	w.restartWritesNothing(t)
 	f.fell(t)
 	t.Logf("%v: all gone", time.Since(begun).Round(time.Millisecond))
