@@ -148,8 +148,8 @@ func (w *world) wrongObjectsHaveCodes(t *testing.T) {
 	}{
 		"unknown field":    {"wrong", `unknown field "spec.isolated"`, http.StatusBadRequest, map[string]any{"isolated": true}},
 		"wrong type":       {"wrong", "spec.etcd: Invalid value", http.StatusUnprocessableEntity, map[string]any{"etcd": "yes"}},
-		"name with a dash": {"wr-ong", "a dash is not allowed", http.StatusUnprocessableEntity, nil},
-		"name too long":    {strings.Repeat("a", 47), "has 47 characters; 46 are allowed", http.StatusUnprocessableEntity, nil},
+		"name with a dash": {"wr-ong", `metadata.name: "wr-ong": a tenant's name is a lower-case letter and then lower-case letters and digits, no dash`, http.StatusUnprocessableEntity, nil},
+		"name too long":    {strings.Repeat("a", 47), "would have 54 characters, at most 53 are allowed; shorten the name by 1", http.StatusUnprocessableEntity, nil},
 		"no name at all":   {"", "name or generateName is required", http.StatusUnprocessableEntity, nil},
 	} {
 		object := rawTenant("tenant-root", c.name, map[string]any{})
