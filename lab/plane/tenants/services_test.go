@@ -34,7 +34,7 @@ func (w *world) servicesFollowFlags(t *testing.T) {
 	require.Contains(t, out, `metadata.name: "monitoring": a cluster service is made and deleted with the flag of its tenant`)
 	out, err = w.apply(t, `{"apiVersion": "apps.cozystack.io/v1alpha1", "kind": "Etcd", "metadata": {"namespace": "tenant-alpha", "name": "etcd"}}`)
 	require.Error(t, err)
-	require.Contains(t, out, "made and deleted with the flag of its tenant, spec.etcd")
+	require.Contains(t, out, "change its spec, or set spec.etcd of the tenant whose namespace is")
 
 	out, err = w.kubectl(t, "patch", "tenant", "beta", "--namespace", "tenant-alpha", "--type=merge", "-p", `{"spec": {"monitoring": false}}`)
 	require.Error(t, err)
