@@ -6,7 +6,7 @@
 //
 // Two reconcilers share the work: one for definitions, and one for the objects of all kinds, whose watches come and go with
 // what is published. Nothing is polled: definitions wait for CustomResourceDefinitions by a watch of their metadata; objects
-// are woken by their HelmRelease, by what the release made, by the cluster services they use, and by the tenant tree.
+// are woken by their HelmRelease and one that has its name, by what the release made, by the cluster services they use, and by the tenant tree.
 //
 // What the rules are is the business of packages tenant and tenant/application. Here is no chart archive and no Helm.
 //
@@ -87,8 +87,13 @@ func Setup(mgr manager.Manager, options Options) error {
 		return fmt.Errorf("hold what belongs to applications: %w", err)
 	}
 
+	strangers, err := newStrangers(mgr)
+	if err != nil {
+		return fmt.Errorf("hold what belongs to no application: %w", err)
+	}
+
 	w := &world{
-		client: mgr.GetClient(), live: mgr.GetAPIReader(), objects: objects, belongings: belongs,
+		client: mgr.GetClient(), live: mgr.GetAPIReader(), objects: objects, belongings: belongs, strangers: strangers,
 		mapper:  mgr.GetRESTMapper(),
 		tenants: options.Tenants, kinds: &kinds{}, platform: options.platform(), now: time.Now, log: options.Log,
 		applications: &watch.Wakes[request]{}, waves: &watch.Wakes[wave]{}, namespaces: &watch.Wakes[reconcile.Request]{}, definitions: &watch.Wakes[reconcile.Request]{},

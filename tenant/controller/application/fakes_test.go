@@ -4,7 +4,9 @@ package application
 
 import (
 	"context"
+	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -49,6 +51,19 @@ func (i *informer) AddEventHandler(handler toolscache.ResourceEventHandler) (too
 type seen struct {
 	client.Reader
 	*lab
+}
+
+// strangers is a cache of metadata alone.
+type strangers struct{ *lab }
+
+func (s strangers) GetInformer(_ context.Context, object client.Object, _ ...cache.InformerGetOption) (cache.Informer, error) {
+	s.strange = &informer{}
+
+	if _, isMetadata := object.(*metav1.PartialObjectMetadata); !isMetadata {
+		return nil, fmt.Errorf("%T is kept whole", object)
+	}
+
+	return s.strange, nil
 }
 
 // GetInformer makes the lab one by which kinds are watched.

@@ -100,7 +100,7 @@ func (w *world) health(ctx context.Context, one kind, o application.Object) (*ap
 }
 
 // belonging are the objects of a kind that belong to an application, in the order of their names. What the cache does not show
-// is asked for before none counts as there: a release may have made it a moment ago.
+// is asked for before an application becomes Ready: its release may have made it a moment ago. While it is, the cache tells.
 func (w *world) belonging(ctx context.Context, gvk schema.GroupVersionKind, o application.Object) ([]unstructured.Unstructured, error) {
 	labels := client.MatchingLabels{
 		application.LabelGroup: v1alpha1.GroupVersion.Group, application.LabelKind: o.Definition.Spec.Application.Kind,
@@ -118,7 +118,12 @@ func (w *world) belonging(ctx context.Context, gvk schema.GroupVersionKind, o ap
 		options = []client.ListOption{labels}
 	}
 
-	for _, from := range []client.Reader{w.belongings, w.live} {
+	readers := []client.Reader{w.belongings, w.live}
+	if stateOf(o.Resource).IsReady {
+		readers = readers[:1]
+	}
+
+	for _, from := range readers {
 		list := watch.List(gvk)
 		if err := from.List(ctx, list, options...); err != nil {
 			return nil, fmt.Errorf("list objects of kind %s of the application: %w", gvk.Kind, err)

@@ -3,6 +3,7 @@
 package application
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,6 +69,37 @@ func TestApplicationIsAsHealthyAsWhatItsReleaseMade(t *testing.T) {
 		require.Equal(t, c.reason, reason, c.name)
 		require.Contains(t, message, c.message, c.name)
 	}
+}
+
+// lists notes what is listed past the caches.
+type lists struct {
+	client.Reader
+
+	of []string
+}
+
+func (l *lists) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	l.of = append(l.of, list.GetObjectKind().GroupVersionKind().Kind)
+
+	return l.Reader.List(ctx, list, options...)
+}
+
+func TestWhatIsJudgedIsAskedForPastTheCacheBeforeReadyAlone(t *testing.T) {
+	l := newLab(t, flux(), depots(judged), depotNamed("one", nil))
+	l.settle()
+	l.say(l.releaseOf("depot-one"), "True", "")
+
+	live := &lists{Reader: l.live}
+	l.live = live
+	l.reconcile("Depot", "tenant-alpha", "one")
+	require.Equal(t, []string{"ShelfList"}, live.of)
+
+	reason, _ := l.ready(l.depot("one"))
+	require.Equal(t, "Ready", reason)
+
+	live.of = nil
+	l.reconcile("Depot", "tenant-alpha", "one")
+	require.Empty(t, live.of)
 }
 
 func TestHealthThatCanNotBeSeenIsNotGuessed(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -28,14 +29,18 @@ func (w *world) serve(ctx context.Context, one kind) error {
 		failed error
 	)
 
-	// What belongs to objects first, as they are judged by it. Whatever is missing of it, objects must be let go.
-	for _, gvk := range belongingKinds(one) {
-		isAdded, err := w.watches.add(ctx, w.belongings, gvk, w.belongingChanged)
+	add := func(to *watches, in watch.Informers, object client.Object, heard func(was, is client.Object)) {
+		isAdded, err := to.add(ctx, in, object, heard)
 		isNew, failed = isNew || isAdded, errors.Join(failed, err)
 	}
 
-	isAdded, err := w.watches.add(ctx, w.objects, one.gvk(), w.objectChanged(one.name))
-	isNew, failed = isNew || isAdded, errors.Join(failed, err)
+	// What belongs to objects first, as they are judged by it. Whatever is missing of it, objects must be let go.
+	for _, gvk := range belongingKinds(one) {
+		add(&w.watches, w.belongings, watch.Object(gvk), w.belongingChanged)
+	}
+
+	add(&w.strangerWatches, w.strangers, watch.Metadata(releaseKind()), w.releaseGone)
+	add(&w.watches, w.objects, one.object(), w.objectChanged(one.name))
 
 	if isNew || !wasServed || !reflect.DeepEqual(before.definition, one.definition) {
 		w.waves.Add(wave{kind: one.name})
@@ -91,8 +96,29 @@ func (w *world) objectChanged(name string) func(was, is client.Object) {
 	}
 }
 
+// releaseGone wakes the applications that wait for the name of a HelmRelease that is gone. There need be none.
+func (w *world) releaseGone(was, is client.Object) {
+	if is != nil {
+		return
+	}
+
+	for _, one := range w.kinds.all() {
+		if one.definition == nil {
+			continue
+		}
+
+		if name, isTheirs := strings.CutPrefix(was.GetName(), one.definition.Spec.Release.Prefix); isTheirs && name != "" {
+			w.applications.Add(request{kind: one.name, key: types.NamespacedName{Namespace: was.GetNamespace(), Name: name}})
+		}
+	}
+}
+
 // belongingChanged wakes the application that an object belongs to.
 func (w *world) belongingChanged(was, is client.Object) {
+	if was != nil && was.GetObjectKind().GroupVersionKind() == releaseKind() {
+		w.releaseGone(was, is)
+	}
+
 	for _, object := range []client.Object{was, is} {
 		if object == nil {
 			continue

@@ -45,19 +45,20 @@ func (w *watches) isFilling(gvk schema.GroupVersionKind) bool {
 	return informer != nil && !informer.HasSynced()
 }
 
-// add begins to watch a kind, and says whether it was not watched before. heard is called as watch.Handler says. The cache fills
+// add begins to watch the kind of an object, and says whether it was not watched before. heard is called as watch.Handler says. The cache fills
 // later.
 func (w *watches) add(
-	ctx context.Context, in watch.Informers, gvk schema.GroupVersionKind, heard func(was, is client.Object),
+	ctx context.Context, in watch.Informers, object client.Object, heard func(was, is client.Object),
 ) (isNew bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
+	gvk := object.GetObjectKind().GroupVersionKind()
 	if w.informers[gvk] != nil {
 		return false, nil
 	}
 
-	informer, err := in.GetInformer(ctx, watch.Object(gvk), cache.BlockUntilSynced(false))
+	informer, err := in.GetInformer(ctx, object, cache.BlockUntilSynced(false))
 	if err == nil {
 		_, err = informer.AddEventHandler(watch.Handler(heard))
 	}
@@ -96,7 +97,16 @@ func (w *watches) remove(ctx context.Context, in watch.Informers, gvk schema.Gro
 // newBelongings makes a cache of what belongs to applications: their HelmReleases, and of what the releases made the kinds whose
 // health is judged. What belongs to nobody, or to others, it does not see.
 func newBelongings(mgr manager.Manager) (watch.Cache, error) {
-	isSomebodys, err := labels.NewRequirement(application.LabelKind, selection.Exists, nil)
+	return newLabelled(mgr, selection.Exists)
+}
+
+// newStrangers makes a cache of what belongs to no application.
+func newStrangers(mgr manager.Manager) (watch.Cache, error) {
+	return newLabelled(mgr, selection.DoesNotExist)
+}
+
+func newLabelled(mgr manager.Manager, whether selection.Operator) (watch.Cache, error) {
+	isSomebodys, err := labels.NewRequirement(application.LabelKind, whether, nil)
 	if err != nil {
 		return watch.Cache{}, fmt.Errorf("select by label %s: %w", application.LabelKind, err)
 	}

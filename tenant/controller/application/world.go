@@ -28,14 +28,18 @@ type world struct {
 	live client.Reader
 	// objects are those of the published kinds, and belongings what belongs to them; both are caches of what is watched.
 	objects, belongings kindCache
-	mapper              meta.RESTMapper
+	// strangers tells of the HelmReleases that belong to no application, which may have an application's name.
+	strangers watch.Informers
+	mapper    meta.RESTMapper
 
-	tenants  Tenants
-	kinds    *kinds
-	watches  watches
-	platform application.Platform
-	now      func() time.Time
-	log      *slog.Logger
+	tenants Tenants
+	kinds   *kinds
+	watches watches
+	// strangerWatches are those of strangers.
+	strangerWatches watches
+	platform        application.Platform
+	now             func() time.Time
+	log             *slog.Logger
 
 	applications            *watch.Wakes[request]
 	waves                   *watch.Wakes[wave]

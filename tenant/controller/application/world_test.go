@@ -36,6 +36,8 @@ type lab struct {
 	writes []string
 	// informers are the kinds that are watched, and whether their caches are filled.
 	informers map[schema.GroupVersionKind]*informer
+	// strange tells of HelmReleases that belong to no application.
+	strange *informer
 }
 
 var (
@@ -70,7 +72,7 @@ func newLab(t *testing.T, objects ...client.Object) *lab {
 
 	l.charts = map[string]Chart{"depot": {Version: "1.0.0+abc", Schema: []byte(depotSchema)}}
 	l.world = &world{
-		client: built, live: built, objects: seen{built, l}, belongings: seen{built, l}, mapper: mapper,
+		client: built, live: built, objects: seen{built, l}, belongings: seen{built, l}, strangers: strangers{l}, mapper: mapper,
 		tenants: l.tenants, kinds: &kinds{}, platform: Options{Charts: l.charts}.platform(),
 		now: func() time.Time { return time.Unix(1_700_000_000, 0) }, log: slog.New(slog.DiscardHandler),
 		applications: &watch.Wakes[request]{}, waves: &watch.Wakes[wave]{}, namespaces: &watch.Wakes[reconcile.Request]{}, definitions: &watch.Wakes[reconcile.Request]{},
