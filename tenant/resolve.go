@@ -173,6 +173,7 @@ func (n *node) settle(held *hosts) *Refusal {
 	}
 
 	n.resolved.Services = provisions(n.resolved.Namespace, n.Runs, above)
+	n.resolved.StayingEtcd = n.EtcdStays && !n.Runs[Etcd]
 	n.keepEtcds()
 
 	return nil

@@ -35,6 +35,8 @@ type Tenant struct {
 	Host string
 	// Runs says which cluster services the tenant runs itself.
 	Runs Flags
+	// EtcdStays says that its etcd is still there, which counts where it runs none any more: somebody uses it, or it is being removed.
+	EtcdStays bool
 	// Applications are those in the tenant's own namespace that use cluster services, as far as known. Nil: none.
 	Applications []Usage
 	// SchedulingClass is used where no ancestor has one.
@@ -75,6 +77,9 @@ type Resolved struct {
 	// KeptEtcd are the namespaces of the ancestors, from the root down, on whose etcd applications of the tenant stay though it
 	// resolves to another by now: data is not moved. Empty: none.
 	KeptEtcd []string
+	// StayingEtcd says that the tenant's own etcd is still there though the tenant does not run it any more: its members and
+	// those whose applications stay on it go on to talk.
+	StayingEtcd bool
 }
 
 // Level is the number of ancestors: 0 for the root.

@@ -27,6 +27,9 @@ func (r Resolved) Etcds() []string {
 	return etcds
 }
 
+// HasEtcd says whether an etcd of the tenant's own is there to be reached.
+func (r Resolved) HasEtcd() bool { return r.Services[Etcd].Source == Own || r.StayingEtcd }
+
 // InheritedEtcds are those of Etcds that other tenants run.
 func (r Resolved) InheritedEtcds() []string {
 	return slices.DeleteFunc(r.Etcds(), func(namespace string) bool { return namespace == r.Namespace })
@@ -44,13 +47,29 @@ func (n *node) provider(use Usage) *node {
 	return nil
 }
 
+// etcd is the tenant with that namespace if it is the tenant itself or one above it and has an etcd, also one that only stays
+// because it is used. Nil: none such.
+func (n *node) etcd(namespace string) *node {
+	for ; n != nil; n = n.parent {
+		if n.resolved.Namespace == namespace && n.resolved.HasEtcd() {
+			return n
+		}
+	}
+
+	return nil
+}
+
 // keepEtcds finds the etcds above the tenant that its applications stay on. It is the last to fill in what a tenant resolves to.
 func (n *node) keepEtcds() {
 	var kept []*node
 
 	for _, use := range n.Applications {
-		provider := n.provider(use)
-		if use.Service == Etcd && provider != nil && use.Provider != n.resolved.Services[Etcd].Namespace && !slices.Contains(kept, provider) {
+		if use.Service != Etcd {
+			continue
+		}
+
+		provider := n.etcd(use.Provider)
+		if provider != nil && use.Provider != n.resolved.Services[Etcd].Namespace && !slices.Contains(kept, provider) {
 			kept = append(kept, provider)
 		}
 	}

@@ -39,6 +39,19 @@ func TestApplicationsStayOnTheEtcdTheyWereMadeOn(t *testing.T) {
 	require.Equal(t, "tenant-a", labels["namespace.cozystack.io/etcd"])
 }
 
+func TestAnEtcdThatStaysIsStillReached(t *testing.T) {
+	stays := func(t *tenant.Tenant) { t.EtcdStays = true }
+	resolved := resolveAll(t, root(runs(tenant.Etcd)), in("tenant-root", "a", stays), in("tenant-a", "b", use("Kubernetes/k", tenant.Etcd, "tenant-a")))
+
+	require.True(t, resolved["tenant-a"].HasEtcd())
+	require.Equal(t, "tenant-root", resolved["tenant-a"].Services[tenant.Etcd].Namespace, "nobody is told of it")
+	require.Zero(t, resolved["tenant-a"].Services[tenant.Etcd].Dependents)
+	require.Equal(t, []string{"tenant-a", "tenant-root"}, resolved["tenant-a-b"].Etcds())
+
+	resolved = resolveAll(t, root(), in("tenant-root", "a", stays, runs(tenant.Etcd)))
+	require.False(t, resolved["tenant-a"].StayingEtcd, "it is run")
+}
+
 func TestAnEtcdThatIsNotRunIsNotKept(t *testing.T) {
 	resolved := resolveAll(t, root(), in("tenant-root", "a", use("Kubernetes/k", tenant.Etcd, "tenant-root")))
 	require.Empty(t, resolved["tenant-a"].Etcds())

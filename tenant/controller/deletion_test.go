@@ -82,7 +82,7 @@ func TestNamespaceTheCacheDoesNotShowIsNotLeftBehind(t *testing.T) {
 
 	one := w.reconciler()
 	one.client = withoutNamespaces{w.client}
-	w.tree.replace(resolve([]v1alpha1.Tenant{*w.tenant("tenant-root", "root"), *w.tenant("tenant-root", "a")}, nil, nil, w.tree))
+	w.tree.replace(resolve([]v1alpha1.Tenant{*w.tenant("tenant-root", "root"), *w.tenant("tenant-root", "a")}, nil, nil, nil, w.tree))
 
 	_, err := one.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "tenant-root", Name: "a"}})
 	require.NoError(t, err)

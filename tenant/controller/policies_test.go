@@ -94,6 +94,19 @@ func TestWithoutCiliumsKindsNothingElseStops(t *testing.T) {
 	w.requireReason("tenant-foo", "bar", "AccessReady", metav1.ConditionTrue, "AccessReady")
 }
 
+func (w *world) networkPolicies(namespace string) (names []string) {
+	w.t.Helper()
+
+	var list networkingv1.NetworkPolicyList
+	require.NoError(w.t, w.client.List(w.t.Context(), &list, client.InNamespace(namespace)))
+
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+
+	return names
+}
+
 func TestNetworkPoliciesAreKeptAndTheirGapsNamed(t *testing.T) {
 	w := isolatedWorld(t, policy.EnforcesKubernetes)
 	w.settle()
@@ -101,23 +114,13 @@ func TestNetworkPoliciesAreKeptAndTheirGapsNamed(t *testing.T) {
 	require.Contains(t, w.condition("tenant-foo", "bar", "PoliciesReady").Message, "the node that a pod runs on is always open to it")
 	require.Empty(t, w.settle(), "nothing is written without a difference")
 
-	names := func(namespace string) (found []string) {
-		var list networkingv1.NetworkPolicyList
-		require.NoError(t, w.client.List(t.Context(), &list, client.InNamespace(namespace)))
-
-		for i := range list.Items {
-			found = append(found, list.Items[i].Name)
-		}
-
-		return found
-	}
-	require.ElementsMatch(t, []string{"tenant", "tenant-within", "tenant-exposed", "tenant-apiserver", "tenant-to-etcd"}, names("tenant-foo-bar"))
-	require.Contains(t, names("tenant-foo"), "tenant-etcd")
+	require.ElementsMatch(t, []string{"tenant", "tenant-within", "tenant-exposed", "tenant-apiserver", "tenant-to-etcd"}, w.networkPolicies("tenant-foo-bar"))
+	require.Contains(t, w.networkPolicies("tenant-foo"), "tenant-etcd")
 
 	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
 	w.settle()
-	require.NotContains(t, names("tenant-foo"), "tenant-etcd")
-	require.NotContains(t, names("tenant-foo-bar"), "tenant-to-etcd")
+	require.NotContains(t, w.networkPolicies("tenant-foo"), "tenant-etcd")
+	require.NotContains(t, w.networkPolicies("tenant-foo-bar"), "tenant-to-etcd")
 }
 
 func TestWhatIsNotEnforcedIsSaid(t *testing.T) {

@@ -52,7 +52,12 @@ func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 		return reconcile.Result{}, err
 	}
 
-	entries := resolve(tenants.Items, quotas.Items, used, r.tree)
+	etcds, err := etcdsIn(ctx, r.kinds, r.applications)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+
+	entries := resolve(tenants.Items, quotas.Items, used, etcds, r.tree)
 	isNew := r.tree.replaceHosts(heldHosts(tenants.Items, entries))
 
 	r.tenants.Add(requests(r.tree.replace(entries))...)
@@ -67,7 +72,7 @@ func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 
 // resolve applies the rules to the objects, given what the last pass said.
 func resolve(
-	tenants []v1alpha1.Tenant, quotas []corev1.ResourceQuota, used map[string][]tenant.Usage, last *tree,
+	tenants []v1alpha1.Tenant, quotas []corev1.ResourceQuota, used map[string][]tenant.Usage, etcds map[string]bool, last *tree,
 ) map[types.NamespacedName]entry {
 	input := make([]tenant.Tenant, len(tenants))
 	children := map[string]int{}
@@ -82,7 +87,7 @@ func resolve(
 			namespace = tenant.Namespace(tenants[i].Namespace, tenants[i].Name)
 		}
 
-		input[i].Uses, input[i].Applications = uses[namespace], used[namespace]
+		input[i].Uses, input[i].Applications, input[i].EtcdStays = uses[namespace], used[namespace], etcds[namespace]
 
 		if !input[i].IsRoot() {
 			children[tenants[i].Namespace]++

@@ -49,6 +49,10 @@ func (h *hearing) object(was, is *unstructured.Unstructured) {
 
 		h.tenants.Add(requests(h.tree.tenantWith(object.GetNamespace()))...)
 
+		if service == tenant.Etcd && is == nil {
+			h.pass.ask() // it may have stayed for who used it
+		}
+
 		if isReady(was) != isReady(is) {
 			h.tenants.Add(requests(h.tree.resolvedTo(service, object.GetNamespace()))...)
 		}

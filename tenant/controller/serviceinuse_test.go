@@ -15,6 +15,7 @@ import (
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/controller/watch"
+	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
 // uses makes an application that says it uses the etcd of tenant-foo.
@@ -59,6 +60,26 @@ func TestAServiceThatIsUsedStaysUnlessForced(t *testing.T) {
 			w.requireReason("tenant-root", "foo", "Ready", metav1.ConditionTrue, "Ready")
 		})
 	}
+}
+
+// An etcd that its members or users can't reach is lost to them, whatever the condition says.
+func TestAnEtcdThatIsUsedIsReachedWhileItStays(t *testing.T) {
+	w := servedWorld(t)
+	w.site = isolatedWorld(t, policy.EnforcesKubernetes).site
+	w.settle()
+
+	user := w.uses("tenant-foo-bar")
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
+	w.settle()
+	w.requireReason("tenant-root", "foo", "ServicesReady", metav1.ConditionFalse, "ServiceInUse")
+	require.Contains(t, w.namespace("tenant-foo-bar").Labels, tenant.EtcdLabel+"tenant-foo")
+	require.Contains(t, w.networkPolicies("tenant-foo"), "tenant-etcd")
+
+	require.NoError(t, w.client.Delete(t.Context(), user))
+	w.settle()
+	require.Nil(t, w.service("tenant-foo", tenant.Etcd))
+	require.NotContains(t, w.namespace("tenant-foo-bar").Labels, tenant.EtcdLabel+"tenant-foo")
+	require.NotContains(t, w.networkPolicies("tenant-foo"), "tenant-etcd")
 }
 
 // What is below may have been refused since, and is not told of another etcd.

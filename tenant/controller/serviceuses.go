@@ -42,6 +42,29 @@ func applicationUses(ctx context.Context, served *kinds, objects client.Reader) 
 	return uses, nil
 }
 
+// etcdsIn are the namespaces with an etcd, also one that is to go. It is asked after applicationUses.
+func etcdsIn(ctx context.Context, served *kinds, objects client.Reader) (map[string]bool, error) {
+	kind := serviceKind(tenant.Etcd)
+	if !served.serves(kind) {
+		return nil, nil
+	}
+
+	list := watch.List(kind)
+	if err := objects.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list objects of kind %s: %w", kind.Kind, err)
+	}
+
+	etcds := map[string]bool{}
+
+	for i := range list.Items {
+		if list.Items[i].GetName() == tenant.Etcd.String() {
+			etcds[list.Items[i].GetNamespace()] = true
+		}
+	}
+
+	return etcds, nil
+}
+
 // usesOf are the services that an application says it uses. It may be nil.
 func usesOf(object *unstructured.Unstructured) []tenant.Usage {
 	if object == nil {

@@ -153,7 +153,7 @@ func TestUsesCountBeforeTheStatusNamesTheNamespace(t *testing.T) {
 	}
 	entries := resolve(tenants, nil, map[string][]tenant.Usage{
 		"tenant-foo-bar": {{Name: "Kubernetes/x", Service: tenant.Etcd, Provider: "tenant-foo"}},
-	}, &tree{})
+	}, nil, &tree{})
 	foo := entries[client.ObjectKey{Namespace: "tenant-root", Name: "foo"}]
 	require.Equal(t, []string{"tenant-foo-bar/Kubernetes/x"}, foo.resolved.Services[tenant.Etcd].Dependents.First)
 }

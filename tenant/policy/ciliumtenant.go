@@ -47,7 +47,7 @@ func ciliumTenantRules(t tenant.Resolved) []ciliumRule {
 		})
 	}
 
-	if t.Services[tenant.Etcd].Source == tenant.Own {
+	if t.HasEtcd() {
 		rules = append(rules, ciliumEtcd(t))
 	}
 

@@ -32,7 +32,7 @@ func (s Site) Kubernetes(t tenant.Resolved) []*networkingv1.NetworkPolicy {
 			outward{{To: []networkingv1.NetworkPolicyPeer{etcds}, Ports: ports(corev1.ProtocolTCP, etcdClient)}}))
 	}
 
-	if t.Services[tenant.Etcd].Source == tenant.Own {
+	if t.HasEtcd() {
 		policies = append(policies, kubernetesPolicy(t, "-etcd", pods(LabelService, PartEtcd), kubernetesEtcd(t), nil))
 	}
 
