@@ -9,8 +9,6 @@
 // are woken by their HelmRelease and one that has its name, by what the release made, by the cluster services they use, and by the tenant tree.
 //
 // What the rules are is the business of packages tenant and tenant/application. Here is no chart archive and no Helm.
-//
-// Still missing: events on the resources.
 package application
 
 import (
@@ -95,7 +93,7 @@ func Setup(mgr manager.Manager, options Options) error {
 	w := &world{
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), objects: objects, belongings: belongs, strangers: strangers,
 		mapper:  mgr.GetRESTMapper(),
-		tenants: options.Tenants, kinds: &kinds{}, platform: options.platform(), now: time.Now, log: options.Log,
+		tenants: options.Tenants, kinds: &kinds{}, platform: options.platform(), now: time.Now, log: options.Log, events: mgr.GetEventRecorder(FieldManager),
 		applications: &watch.Wakes[request]{}, waves: &watch.Wakes[wave]{}, namespaces: &watch.Wakes[reconcile.Request]{}, definitions: &watch.Wakes[reconcile.Request]{},
 	}
 	if w.log == nil {

@@ -48,6 +48,8 @@ func (p *publisher) writeStatus(ctx context.Context, of *definition.ApplicationD
 		return fmt.Errorf("write its status: %w", err)
 	}
 
+	p.tellPublished(of, before.Status.Conditions, of.Status.Conditions)
+
 	return nil
 }
 

@@ -174,5 +174,7 @@ func (r *reconciler) writeStatus(ctx context.Context, object *unstructured.Unstr
 		return fmt.Errorf("write its status: %w", err)
 	}
 
+	r.tell(object, statusOf(before).Conditions, status.Conditions)
+
 	return nil
 }

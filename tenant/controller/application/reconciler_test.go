@@ -110,35 +110,6 @@ func TestReleaseOfAnotherIsLeftAlone(t *testing.T) {
 	require.NotNil(t, l.releaseOf("depot-one"))
 }
 
-func TestWhoeverWaitsForTheNameOfAReleaseIsWokenWhenItIsFree(t *testing.T) {
-	l := newLab(t, flux(), depots(), depotNamed("one", nil))
-	l.settle()
-
-	wanted := []request{{kind: "Depot", key: client.ObjectKey{Namespace: "tenant-alpha", Name: "one"}}}
-	other := watch.Metadata(releaseKind())
-	other.SetNamespace("tenant-alpha")
-	other.SetName("depot-one")
-	asked(t, l.applications)
-
-	l.strange.heard.OnAdd(other, false)
-	require.Empty(t, asked(t, l.applications))
-	l.strange.heard.OnDelete(other)
-	require.Equal(t, wanted, asked(t, l.applications))
-
-	other.SetName("depot-")
-	l.strange.heard.OnDelete(other)
-	require.Empty(t, asked(t, l.applications))
-
-	another := l.releaseOf("depot-one") // that of an application of another kind, of the same name
-	another.SetLabels(map[string]string{
-		application.LabelGroup: "apps.cozystack.io", application.LabelKind: "Other", application.LabelName: "depot-one",
-	})
-	l.informers[releaseKind()].heard.OnDelete(another)
-	require.Equal(t, append(wanted, request{
-		kind: "Other", key: client.ObjectKey{Namespace: "tenant-alpha", Name: "depot-one"},
-	}), asked(t, l.applications))
-}
-
 func TestObjectWithoutTenantIsRefused(t *testing.T) {
 	l := newLab(t, flux(), depots(), depotNamed("one", nil))
 	l.tenants.resolved = nil

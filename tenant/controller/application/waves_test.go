@@ -8,6 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 func TestWaveWaitsForTheKindThatIsNotSeenYetAlone(t *testing.T) {
@@ -37,4 +40,33 @@ func TestWaveWaitsForTheKindThatIsNotSeenYetAlone(t *testing.T) {
 	_, err = (&waver{l.world}).Reconcile(t.Context(), wave{kind: "Etcd", namespace: "tenant-root"})
 	require.NoError(t, err)
 	require.Len(t, asked(t, l.applications), 1)
+}
+
+func TestWhoeverWaitsForTheNameOfAReleaseIsWokenWhenItIsFree(t *testing.T) {
+	l := newLab(t, flux(), depots(), depotNamed("one", nil))
+	l.settle()
+
+	wanted := []request{{kind: "Depot", key: client.ObjectKey{Namespace: "tenant-alpha", Name: "one"}}}
+	other := watch.Metadata(releaseKind())
+	other.SetNamespace("tenant-alpha")
+	other.SetName("depot-one")
+	asked(t, l.applications)
+
+	l.strange.heard.OnAdd(other, false)
+	require.Empty(t, asked(t, l.applications))
+	l.strange.heard.OnDelete(other)
+	require.Equal(t, wanted, asked(t, l.applications))
+
+	other.SetName("depot-")
+	l.strange.heard.OnDelete(other)
+	require.Empty(t, asked(t, l.applications))
+
+	another := l.releaseOf("depot-one") // that of an application of another kind, of the same name
+	another.SetLabels(map[string]string{
+		application.LabelGroup: "apps.cozystack.io", application.LabelKind: "Other", application.LabelName: "depot-one",
+	})
+	l.informers[releaseKind()].heard.OnDelete(another)
+	require.Equal(t, append(wanted, request{
+		kind: "Other", key: client.ObjectKey{Namespace: "tenant-alpha", Name: "depot-one"},
+	}), asked(t, l.applications))
 }

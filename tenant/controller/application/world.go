@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -40,6 +41,8 @@ type world struct {
 	platform        application.Platform
 	now             func() time.Time
 	log             *slog.Logger
+	// events go on applications and definitions. Nil: there are none.
+	events events.EventRecorder
 
 	applications            *watch.Wakes[request]
 	waves                   *watch.Wakes[wave]
