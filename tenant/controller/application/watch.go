@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -98,18 +97,8 @@ func (w *world) objectChanged(name string) func(was, is client.Object) {
 
 // releaseGone wakes the applications that wait for the name of a HelmRelease that is gone. There need be none.
 func (w *world) releaseGone(was, is client.Object) {
-	if is != nil {
-		return
-	}
-
-	for _, one := range w.kinds.all() {
-		if one.definition == nil {
-			continue
-		}
-
-		if name, isTheirs := strings.CutPrefix(was.GetName(), one.definition.Spec.Release.Prefix); isTheirs && name != "" {
-			w.applications.Add(request{kind: one.name, key: types.NamespacedName{Namespace: was.GetNamespace(), Name: name}})
-		}
+	if is == nil {
+		w.waves.Add(wave{namespace: was.GetNamespace(), release: was.GetName()})
 	}
 }
 

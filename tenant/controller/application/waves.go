@@ -25,6 +25,8 @@ type wave struct {
 	namespace string
 	// service bounds it to the objects that use that cluster service, and providedBy to that of the tenant with that namespace.
 	service, providedBy string
+	// release bounds it to the object whose HelmRelease has that name.
+	release string
 }
 
 // waver hands waves on to the reconciler of applications, object by object.
@@ -74,6 +76,10 @@ func (w *waver) wake(ctx context.Context, one kind, of wave) error {
 	for i := range list.Items {
 		object := &list.Items[i]
 		if of.service != "" && !w.isUser(one, object, of) {
+			continue
+		}
+
+		if of.release != "" && (one.definition == nil || application.ReleaseName(one.definition, object.GetName()) != of.release) {
 			continue
 		}
 

@@ -43,30 +43,30 @@ func TestWaveWaitsForTheKindThatIsNotSeenYetAlone(t *testing.T) {
 }
 
 func TestWhoeverWaitsForTheNameOfAReleaseIsWokenWhenItIsFree(t *testing.T) {
-	l := newLab(t, flux(), depots(), depotNamed("one", nil))
+	l := newLab(t, flux(), depots(), depotNamed("one", nil), depotNamed("two", nil))
 	l.settle()
 
-	wanted := []request{{kind: "Depot", key: client.ObjectKey{Namespace: "tenant-alpha", Name: "one"}}}
+	waits := wave{namespace: "tenant-alpha", release: "depot-one"}
 	other := watch.Metadata(releaseKind())
 	other.SetNamespace("tenant-alpha")
 	other.SetName("depot-one")
-	asked(t, l.applications)
+	asked(t, l.waves)
 
 	l.strange.heard.OnAdd(other, false)
-	require.Empty(t, asked(t, l.applications))
+	require.Empty(t, asked(t, l.waves))
 	l.strange.heard.OnDelete(other)
-	require.Equal(t, wanted, asked(t, l.applications))
-
-	other.SetName("depot-")
-	l.strange.heard.OnDelete(other)
-	require.Empty(t, asked(t, l.applications))
+	require.Equal(t, []wave{waits}, asked(t, l.waves))
 
 	another := l.releaseOf("depot-one") // that of an application of another kind, of the same name
 	another.SetLabels(map[string]string{
 		application.LabelGroup: "apps.cozystack.io", application.LabelKind: "Other", application.LabelName: "depot-one",
 	})
 	l.informers[releaseKind()].heard.OnDelete(another)
-	require.Equal(t, append(wanted, request{
-		kind: "Other", key: client.ObjectKey{Namespace: "tenant-alpha", Name: "depot-one"},
-	}), asked(t, l.applications))
+	require.Equal(t, []wave{waits}, asked(t, l.waves))
+
+	asked(t, l.applications)
+
+	_, err := (&waver{l.world}).Reconcile(t.Context(), waits)
+	require.NoError(t, err)
+	require.Equal(t, []request{{kind: "Depot", key: client.ObjectKey{Namespace: "tenant-alpha", Name: "one"}}}, asked(t, l.applications))
 }
