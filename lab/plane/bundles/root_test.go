@@ -75,10 +75,11 @@ func (w *rootWorld) endsWithOperators(t *testing.T) {
 	require.Contains(t, out.Root.Records, bootstrap.DNSRecord{Name: "example.org", Type: "A", Value: rootNode.String()})
 	require.Contains(t, out.Root.Records, bootstrap.DNSRecord{Name: "*.example.org", Type: "A", Value: rootNode.String()})
 	w.givesAccess(t, out.Root.Kubeconfig)
-	status, err := bootstrap.Look(t.Context(), w.options)
-	require.NoError(t, err)
-	require.True(t, status.Healthy, "%+v", status)
-	require.True(t, status.Root.Ready, "%+v", status.Root)
+	var status bootstrap.Status
+	require.Eventually(t, func() bool { // operators take back once what they have said
+		status, err = bootstrap.Look(t.Context(), w.options)
+		return err == nil && status.Healthy && status.Root.Ready
+	}, patience, time.Second, "%+v %v", &status, &err)
 }
 
 // givesAccess uses what was given to the first administrator.
