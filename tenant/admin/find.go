@@ -57,6 +57,8 @@ type UnknownTenantError struct {
 	Word string
 	// Namespaces are those of the tenants that the word may mean, sorted. Empty: there is none.
 	Namespaces []string
+	// Below is the namespace of the tenant below which alone tenants were seen. Empty: all were.
+	Below string
 }
 
 func (e *UnknownTenantError) Error() string {
@@ -69,7 +71,10 @@ func (e *UnknownTenantError) Error() string {
 
 // Hint is the next step.
 func (e *UnknownTenantError) Hint() string {
-	if len(e.Namespaces) == 0 {
+	switch {
+	case len(e.Namespaces) == 0 && e.Below != "":
+		return "you see the tenants below " + e.Below + ", and name that one itself by its namespace"
+	case len(e.Namespaces) == 0:
 		return "look at the tenants with: cozy-install tenant tree"
 	}
 

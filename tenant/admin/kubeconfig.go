@@ -71,7 +71,7 @@ func Kubeconfig(
 	switch {
 	case apierrors.IsForbidden(err):
 		return Access{}, fmt.Errorf("ask for a token of level %s in tenant %s: you need that level, or a higher one, there or in a tenant above: %w",
-			level, t.Name, err)
+			level, t.Status.Namespace, err)
 	case err != nil:
 		return Access{}, fmt.Errorf("ask for a token of service account %s in namespace %s: %w", account, t.Status.Namespace, err)
 	case answer.Status.Token == "":

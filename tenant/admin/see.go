@@ -88,7 +88,8 @@ func (s Seen) Find(word string) (*v1alpha1.Tenant, error) {
 	return found, err
 }
 
-// Place is Find for what needs no more of a tenant than its name and namespace: the one whose Tenant can't be seen has these alone.
+// Place is Find for what needs no more of a tenant than its namespace: the one whose Tenant can't be seen has that alone, and is meant
+// by its namespace or its path only. What it is called nobody can say who may not read it.
 func (s Seen) Place(word string) (*v1alpha1.Tenant, error) {
 	if s.Below == "" {
 		return Find(s.Tenants, word)
@@ -98,10 +99,18 @@ func (s Seen) Place(word string) (*v1alpha1.Tenant, error) {
 		word = namespace
 	}
 
-	own := v1alpha1.Tenant{Status: v1alpha1.TenantStatus{Namespace: s.Below}}
-	own.Name = s.Below[strings.LastIndex(s.Below, "-")+1:] // no name has a dash
+	if word == s.Below {
+		return &v1alpha1.Tenant{Status: v1alpha1.TenantStatus{Namespace: s.Below}}, nil
+	}
 
-	return Find(append([]v1alpha1.Tenant{own}, s.Tenants...), word)
+	found, err := Find(s.Tenants, word)
+
+	var unknown *UnknownTenantError
+	if errors.As(err, &unknown) {
+		unknown.Below = s.Below
+	}
+
+	return found, err
 }
 
 // isOwn: a Tenant that was seen is in a namespace.

@@ -17,8 +17,8 @@ const (
 // ApplicationDefinition makes a chart a kind of application in apps.cozystack.io/v1alpha1: its values schema becomes a
 // CustomResourceDefinition, and each object of the kind a release of the chart in the tenant's namespace.
 //
-// Which levels of tenants may order the kind, ClusterRoles say that bear the label
-// rbac.cozystack.io/aggregate-to-tenant-<level>: "true", as those of the chart tenant-applications do. Without one nobody may.
+// Which levels of tenants may order the kind, ClusterRoles say that are aggregated to the levels by their labels, as those of the
+// chart tenant-applications are. Without them nobody may.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:path=applicationdefinitions,singular=applicationdefinition,scope=Cluster
