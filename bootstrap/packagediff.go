@@ -10,7 +10,6 @@ import (
 
 	"github.com/cozystack/cozy-install/bootstrap/phase"
 	"github.com/cozystack/cozy-install/bootstrap/site"
-	"github.com/cozystack/cozy-install/bootstrap/workdir"
 	"github.com/cozystack/cozy-install/bundles"
 )
 
@@ -102,11 +101,7 @@ type BundleStatus struct {
 
 // LookAtBundle observes the packages of a site, those included that it does not have any more. Nothing is changed.
 func LookAtBundle(ctx context.Context, o Options) (BundleStatus, error) {
-	dir, err := workdir.OpenForReading(o.WorkDir)
-	if err != nil {
-		return BundleStatus{}, err
-	}
-	b, err := newBringup(o, dir)
+	b, err := reading(o)
 	if err != nil {
 		return BundleStatus{}, err
 	}

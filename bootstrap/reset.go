@@ -71,11 +71,7 @@ func (e *ResetError) Hint() string {
 
 // PlanReset says what Reset would do, and changes nothing. Neither risks nor a confirmation are asked for.
 func PlanReset(ctx context.Context, o Options, r ResetOptions) (ResetPlan, error) {
-	dir, err := workdir.OpenForReading(o.WorkDir)
-	if err != nil {
-		return ResetPlan{}, err
-	}
-	b, err := newBringup(o, dir)
+	b, err := reading(o)
 	if err != nil {
 		return ResetPlan{}, err
 	}

@@ -56,11 +56,7 @@ const restoreAgain = 30 * time.Second
 
 // PlanRestore says what Restore would do, with the same checks, and changes nothing. Neither risks nor a confirmation are asked for.
 func PlanRestore(ctx context.Context, o Options, r RestoreOptions) (RestorePlan, error) {
-	dir, err := workdir.OpenForReading(o.WorkDir)
-	if err != nil {
-		return RestorePlan{}, err
-	}
-	b, err := newBringup(o, dir)
+	b, err := reading(o)
 	if err != nil {
 		return RestorePlan{}, err
 	}

@@ -22,6 +22,7 @@ func TestTenantRootIsNotDoneWhereSomebodyElseAnswers(t *testing.T) {
 	}{
 		"nobody": {nil, func(_ *testing.T, w *rootWorld) { w.site.Close() }, "connection refused"},
 		"another issuer": {nil, func(t *testing.T, w *rootWorld) {
+			t.Helper()
 			other, err := operatorsim.NewSite("example.org", nil)
 			require.NoError(t, err)
 			other.Close()

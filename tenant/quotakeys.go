@@ -24,22 +24,16 @@ const (
 // checkBounds says which bound a ResourceQuota of Kubernetes would be refused for, or would count nothing for; nil: none. The
 // policy tenant-quota-keys of chart tenant-admission says the same, at the door.
 func checkBounds(bounds Bounds) *Refusal {
-	keys := slices.Sorted(maps.Keys(bounds))
-	if len(keys) == 0 {
-		return nil
-	}
-
-	measured, counted := measuredKey(), countedKey()
-	for _, key := range keys {
+	for _, key := range slices.Sorted(maps.Keys(bounds)) {
 		amount := bounds[key]
 		refuse := func(rule, hint string) *Refusal {
 			return &Refusal{Reason: QuotaInvalid, Field: quotaField(key), Value: amount.String(), Rule: rule, hint: hint}
 		}
 
-		isCounted := isCountedKey(key, counted)
+		isCounted := isCountedKey(key)
 
 		switch {
-		case len(key) > maxQuotaKey || !isCounted && !measured.MatchString(key):
+		case len(key) > maxQuotaKey || !isCounted && !measuredKey.MatchString(key):
 			return refuse(key+" is nothing that can be bounded", quotaKeyHint)
 		case amount.Sign() < 0:
 			return refuse("a bound is never negative", "choose 0 or more")
@@ -52,20 +46,17 @@ func checkBounds(bounds Bounds) *Refusal {
 }
 
 // measuredKey matches what Kubernetes measures: its bounds may have fractions.
-func measuredKey() *regexp.Regexp {
-	return regexp.MustCompile(`^(((requests[.]|limits[.])?(cpu|memory|ephemeral-storage))|(requests[.])?(storage|hugepages-[1-9][0-9]*[KMG]i))$`)
-}
+var measuredKey = regexp.MustCompile(
+	`^(((requests[.]|limits[.])?(cpu|memory|ephemeral-storage))|(requests[.])?(storage|hugepages-[1-9][0-9]*[KMG]i))$`)
 
 // countedKey matches what Kubernetes counts: kinds of its own, objects of any kind, and resources with a domain.
-func countedKey() *regexp.Regexp {
-	return regexp.MustCompile(`^(pods|services|services[.]loadbalancers|services[.]nodeports|configmaps|secrets|persistentvolumeclaims|` +
-		`replicationcontrollers|resourcequotas|count/[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?|` +
-		`([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)$`)
-}
+var countedKey = regexp.MustCompile(`^(pods|services|services[.]loadbalancers|services[.]nodeports|configmaps|secrets|persistentvolumeclaims|` +
+	`replicationcontrollers|resourcequotas|count/[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?|` +
+	`([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)$`)
 
 // isCountedKey leaves out limits of extended resources, which nothing counts: their requests are their limits.
-func isCountedKey(key string, counted *regexp.Regexp) bool {
-	return counted.MatchString(key) && !strings.HasPrefix(key, "limits.")
+func isCountedKey(key string) bool {
+	return countedKey.MatchString(key) && !strings.HasPrefix(key, "limits.")
 }
 
 func isCount(amount resource.Quantity) bool {

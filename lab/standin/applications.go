@@ -18,9 +18,6 @@ import (
 // applicationNamespace is that of the tenant whose applications' charts are rendered.
 const applicationNamespace = "tenant-root"
 
-// dataStore is the only kind among those of others that applications consist of whose objects are in no namespace.
-const dataStore = "DataStore"
-
 // useApplications notes the kinds of which the charts of applications have objects. The definitions of applications are among the
 // objects of a package; others are passed over.
 func (k kinds) useApplications(ctx context.Context, objects []*unstructured.Unstructured, own *manifests.Repository) error {
@@ -33,7 +30,7 @@ func (k kinds) useApplications(ctx context.Context, objects []*unstructured.Unst
 			return fmt.Errorf("read ApplicationDefinition %s: %w", object.GetName(), err)
 		}
 		for _, judged := range of.Spec.Release.HealthCheckExprs { // of which there may be none by default
-			k.use(schema.FromAPIVersionAndKind(judged.APIVersion, judged.Kind), judged.Kind == dataStore)
+			k.use(schema.FromAPIVersionAndKind(judged.APIVersion, judged.Kind), false)
 		}
 		if of.Spec.Release.Chart.SourceRef != nil { // of nobody that we know
 			continue
@@ -43,7 +40,7 @@ func (k kinds) useApplications(ctx context.Context, objects []*unstructured.Unst
 			return err
 		}
 		for _, one := range made {
-			k.use(one.GroupVersionKind(), one.GetKind() == dataStore)
+			k.use(one.GroupVersionKind(), false)
 		}
 	}
 	return nil

@@ -48,7 +48,7 @@ func kindsOf(ctx context.Context, plan *bundles.Plan, own *manifests.Repository)
 	cilium := schema.GroupVersion{Group: "cilium.io", Version: "v2"}
 	out.use(cilium.WithKind("CiliumNetworkPolicy"), false)
 	out.use(cilium.WithKind("CiliumClusterwideNetworkPolicy"), true)
-	// The chart of a tenant's etcd makes it, which is of no package.
+	// The chart of a tenant's etcd makes it, which is of no package. Of what applications consist of it alone is in no namespace.
 	out.use(schema.GroupVersionKind{Group: "kamaji.clastix.io", Version: "v1alpha1", Kind: "DataStore"}, true)
 	for _, p := range plan.Packages {
 		for _, condition := range p.Health.Conditions {

@@ -96,12 +96,11 @@ func (r *rig) turnOn(ctx context.Context, service tenant.Service, size int) (tim
 
 // provider is the namespace of who provides a service, as the tenant's status has it. Empty: nobody.
 func provider(t *v1alpha1.Tenant, service tenant.Service) string {
-	if t.Status.Services == nil {
-		return ""
+	for name, one := range t.Status.Services.All() {
+		if name == service.String() {
+			return one.Namespace
+		}
 	}
 
-	return map[tenant.Service]string{
-		tenant.Etcd: t.Status.Services.Etcd.Namespace, tenant.Monitoring: t.Status.Services.Monitoring.Namespace,
-		tenant.Ingress: t.Status.Services.Ingress.Namespace, tenant.SeaweedFS: t.Status.Services.SeaweedFS.Namespace,
-	}[service]
+	return ""
 }

@@ -58,7 +58,7 @@ type options struct {
 func parse(args []string) (options, error) {
 	flags := flag.NewFlagSet("tenantbench", flag.ContinueOnError)
 	sizes := flags.String("sizes", "10,100,1000", "how many tenants below the root, in rising order")
-	objects := flags.Int("objects", 10_000, "how many objects the controller's caches hold when its memory is measured")
+	objects := flags.Int("objects", manyObjects, "how many objects the controller's caches hold when its memory is measured")
 	parts := flags.String("parts", "policies,memory,tree", "what is measured")
 
 	if err := flags.Parse(args); err != nil {

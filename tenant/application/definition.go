@@ -57,7 +57,7 @@ func Check(of *definition.ApplicationDefinition) error {
 		refuse("spec.release.prefix", of.Spec.Release.Prefix, "must be empty: what runs a cluster service is called as the service")
 	}
 
-	if service != "" && slices.Contains(ServicesOf(of), service) {
+	if service != "" && slices.Contains(servicesOf(of), service) {
 		refuse("spec.service", service, "a service can neither need, keep nor use itself: it would wait for ever")
 	}
 

@@ -112,7 +112,7 @@ func (o Object) conditions(seen Seen) []said {
 	released, waits := o.released(), o.Waits(seen.IsReady)
 	all := []said{o.ready(seen, released, waits), released}
 
-	if len(ServicesOf(o.Definition)) > 0 {
+	if len(servicesOf(o.Definition)) > 0 {
 		services := said{
 			kind: ConditionServicesReady, state: metav1.ConditionTrue, reason: ConditionServicesReady,
 			message: strings.Join(o.missed(), "; "),

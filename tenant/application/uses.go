@@ -71,9 +71,14 @@ func (o Object) kept() map[string]string {
 	return services
 }
 
-// ServicesOf are the cluster services that applications of a kind depend on in any way. One may be there more than once.
-func ServicesOf(kind *definition.ApplicationDefinition) []string {
-	return slices.Concat(kind.Spec.Needs, kind.Spec.Keeps, kind.Spec.Uses)
+// WaitedFor are the cluster services that applications of a kind wait for. One may be there twice.
+func WaitedFor(kind *definition.ApplicationDefinition) []string {
+	return slices.Concat(kind.Spec.Needs, kind.Spec.Keeps)
+}
+
+// servicesOf are those that they depend on in any way.
+func servicesOf(kind *definition.ApplicationDefinition) []string {
+	return append(WaitedFor(kind), kind.Spec.Uses...)
 }
 
 // missed are sentences on the services that the application would use and that nobody runs.
@@ -92,11 +97,11 @@ func (o Object) missed() []string {
 }
 
 // dependsOn are the services that the application depends on in any way and that somebody runs.
-func (o Object) dependsOn() []Provider { return o.provided(ServicesOf(o.Definition)) }
+func (o Object) dependsOn() []Provider { return o.provided(servicesOf(o.Definition)) }
 
 // used are the services that the application can't do without, or keeps its data in, and that somebody runs.
 func (o Object) used() []Provider {
-	return o.provided(slices.Concat(o.Definition.Spec.Needs, o.Definition.Spec.Keeps))
+	return o.provided(WaitedFor(o.Definition))
 }
 
 // provided are those of some services that somebody runs for the application.

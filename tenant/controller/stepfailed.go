@@ -4,9 +4,10 @@ package controller
 
 import (
 	"context"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/cozystack/cozy-install/tenant/application"
 )
 
 // reasonStepFailed is that of a step at which the API server, or what lies before it, refused or broke something.
@@ -25,10 +26,7 @@ func failed(ctx context.Context, err error) (step, error) {
 		return step{}, err
 	}
 
-	message := err.Error()
-	if len(message) > maxFailure {
-		message = strings.ToValidUTF8(message[:maxFailure], "") + "..."
-	}
+	message := application.Clip(err.Error(), maxFailure) + "; it is tried again"
 
-	return step{reason: reasonStepFailed, message: message + "; it is tried again", retry: err}, nil
+	return step{reason: reasonStepFailed, message: message, retry: err}, nil
 }

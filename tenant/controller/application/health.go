@@ -119,7 +119,7 @@ func (w *world) belonging(ctx context.Context, gvk schema.GroupVersionKind, o ap
 	}
 
 	readers := []client.Reader{w.belongings, w.live}
-	if stateOf(o.Resource).IsReady {
+	if isReady(o.Resource) {
 		readers = readers[:1]
 	}
 

@@ -95,7 +95,7 @@ func (w *waver) wake(ctx context.Context, one kind, of wave) error {
 
 // isUser says whether an object uses, or is to use, the service of a wave.
 func (w *world) isUser(one kind, object *unstructured.Unstructured, of wave) bool {
-	if one.definition == nil || !slices.Contains(application.ServicesOf(one.definition), of.service) {
+	if one.definition == nil || !slices.Contains(application.WaitedFor(one.definition), of.service) {
 		return false
 	}
 

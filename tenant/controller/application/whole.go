@@ -48,7 +48,7 @@ func (w *world) isWhole(ctx context.Context) (bool, error) {
 // published, which is seen as well. A wave wakes the objects when it turns true.
 func (w *world) seesServices(one kind) bool {
 	for _, service := range tenant.Services() {
-		if !slices.Contains(slices.Concat(one.definition.Spec.Needs, one.definition.Spec.Keeps), service.String()) {
+		if !slices.Contains(application.WaitedFor(one.definition), service.String()) {
 			continue
 		}
 
