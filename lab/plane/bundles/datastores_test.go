@@ -36,7 +36,7 @@ func (w *world) storesAreHeldToTheirTenant(t *testing.T, namespace string) {
 	if !assert.Eventually(t, isRefused, patience, tick) {
 		t.Fatalf("a DataStore that leads to Secrets of kube-system is not refused: %v", err)
 	}
-	require.ErrorContains(t, err, `secretReference: namespace "kube-system": must be `+namespace)
+	require.ErrorContains(t, err, `secretReference.namespace: "kube-system": a store names Secrets of its own tenant; name those of `+namespace)
 	require.NoError(t, create(namespace, namespace))
 	require.True(t, apierrors.IsForbidden(create("tenant-root", namespace)))
 }
