@@ -18,8 +18,9 @@ import (
 type policy struct {
 	Metadata struct{ Name string }
 	Spec     struct {
-		Variables   []struct{ Name, Expression string }
-		Validations []struct{ Expression, Message, MessageExpression string }
+		Variables       []struct{ Name, Expression string }
+		MatchConditions []struct{ Expression string }
+		Validations     []struct{ Expression, Message, MessageExpression string }
 	}
 
 	programs map[string]cel.Program // by expression

@@ -29,6 +29,9 @@ func TestControllerMayLookAtWhatItJudges(t *testing.T) {
 		}
 	}
 	for _, one := range definitions(t) {
+		if one.Spec.Service == "" {
+			require.NotEmpty(t, one.Spec.Release.HealthCheckExprs, one.Name)
+		}
 		for _, judged := range one.Spec.Release.HealthCheckExprs {
 			resource, _ := meta.UnsafeGuessKindToResource(schema.FromAPIVersionAndKind(judged.APIVersion, judged.Kind))
 			for _, verb := range []string{"list", "watch"} {

@@ -77,22 +77,6 @@ func released(t *testing.T, each func(chart string, object map[string]any)) {
 	}
 }
 
-func TestTheControllerMayReadWhatItJudges(t *testing.T) {
-	held := rightsOf(t, "cozy-controller")
-	for _, one := range definitions(t) {
-		if one.Spec.Service != "" {
-			continue
-		}
-		require.NotEmpty(t, one.Spec.Release.HealthCheckExprs, one.Name)
-		for _, judged := range one.Spec.Release.HealthCheckExprs {
-			group, _, _ := strings.Cut(judged.APIVersion, "/")
-			for _, verb := range []string{"list", "watch"} {
-				require.Contains(t, held, right(verb, strings.ToLower(judged.Kind)+"s", group), one.Name)
-			}
-		}
-	}
-}
-
 // TestTheControllerMayDeleteWhatIsLeftBehind, and no more at once.
 func TestTheControllerMayDeleteWhatIsLeftBehind(t *testing.T) {
 	var needed, held []string

@@ -120,14 +120,23 @@ func (s *Store) note(ctx context.Context, one LoadedArchive, at time.Time) error
 	name := s.loadFile(one)
 
 	return s.change(ctx, func() error {
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			return err
-		}
-
-		if err := renameio.WriteFile(name, raw, 0o600, renameio.WithTempDir(s.incoming())); err != nil {
+		if err := s.writeNote(name, raw); err != nil {
 			return fmt.Errorf("note that the registry's store has archive %s: %w", one.SHA256, err)
 		}
 
-		return syncDir(filepath.Dir(name))
+		return nil
 	})
+}
+
+// writeNote writes a file beside the content, whole or not at all, and makes it last. It is called within change.
+func (s *Store) writeNote(name string, raw []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+
+	if err := renameio.WriteFile(name, raw, 0o600, renameio.WithTempDir(s.incoming())); err != nil {
+		return err
+	}
+
+	return syncDir(filepath.Dir(name))
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/renameio/v2"
 )
 
 // pinFolder has a file for each root that was loaded. It is written before the root's content, and names all of it: what a killed
@@ -55,15 +54,11 @@ func (s *Store) pin(ctx context.Context, root Root, archive string, content []v1
 			return os.Chtimes(name, time.Time{}, time.Now()) // of those with one tag the last is the one that counts
 		}
 
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			return err
-		}
-
-		if err := renameio.WriteFile(name, raw, 0o600, renameio.WithTempDir(s.incoming())); err != nil {
+		if err := s.writeNote(name, raw); err != nil {
 			return fmt.Errorf("pin %s: %w", root, err)
 		}
 
-		return syncDir(filepath.Dir(name))
+		return nil
 	})
 }
 

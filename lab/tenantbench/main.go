@@ -20,7 +20,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -77,12 +76,19 @@ func parse(args []string) (options, error) {
 	}
 
 	for _, part := range all.parts {
-		if !slices.Contains([]string{"tree", "memory", "policies"}, part) {
+		if measures()[part] == nil {
 			return options{}, fmt.Errorf("--parts: %q: not one of tree, memory, policies", part)
 		}
 	}
 
 	return all, nil
+}
+
+// measures are the parts. Each prints tables, and says which limits were missed.
+func measures() map[string]func(context.Context, options, io.Writer) (missed, failed error) {
+	return map[string]func(context.Context, options, io.Writer) (missed, failed error){
+		"tree": measureTrees, "memory": measureFilled, "policies": measurePolicies,
+	}
 }
 
 // measure prints tables. Its error says which limits were missed.
@@ -98,11 +104,7 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	var missed []error
 
 	for _, part := range o.parts {
-		take := map[string]func(context.Context, options, io.Writer) (missed, failed error){
-			"tree": measureTrees, "memory": measureFilled, "policies": measurePolicies,
-		}[part]
-
-		over, err := take(ctx, o, out)
+		over, err := measures()[part](ctx, o, out)
 		if missed = append(missed, over); err != nil {
 			return errors.Join(append(missed, err)...)
 		}
