@@ -16,8 +16,8 @@ import (
 )
 
 // isolationOf is what tenants are isolated from on a cluster of the site's own machines, whose policies are Cilium's. Nil: there are
-// no tenants, or the cluster is an existing one, which is asked (see takeIsolation). Management controllers that the site file
-// names by a host name are left out: which address they have is not known here.
+// no tenants, or the cluster is an existing one, which is asked (see takeIsolation). What the site file names by a host name is left out:
+// that lies in network.management.
 func isolationOf(s *site.Site) *policy.Site {
 	if s.Hosted() || !s.HasTenants() {
 		return nil
@@ -26,14 +26,12 @@ func isolationOf(s *site.Site) *policy.Site {
 	out := &policy.Site{
 		Enforces: policy.EnforcesCilium, Nodes: nodeRanges(s), Services: valid(n.ServiceSubnet), Join: valid(n.JoinSubnet),
 		Pods: valid(n.PodSubnet, n.NodePodSubnet), LoadBalancers: rangePrefixes(n.LoadBalancer), ClusterDomain: n.ClusterDomain,
+		Bastions: bastionsOf(s), Management: n.Management,
 	}
 	for _, node := range s.Nodes {
 		if node.BMC != nil {
 			out.BMCs = append(out.BMCs, hostPrefixes(node.BMC.Address)...)
 		}
-	}
-	if bastion := s.Registries.Bastion; bastion != nil {
-		out.Bastions = hostPrefixes("http://" + bastion.Address)
 	}
 	for _, prefix := range append(hostPrefixes(n.Endpoint), singles(n.VIP)...) {
 		if !slices.Contains(out.API, prefix.Addr()) {
@@ -45,6 +43,14 @@ func isolationOf(s *site.Site) *policy.Site {
 	return out
 }
 
+// bastionsOf is the bastion as the site file names it. Nil: it does not, or by a host name.
+func bastionsOf(s *site.Site) []netip.Prefix {
+	if s.Registries.Bastion == nil {
+		return nil
+	}
+	return hostPrefixes("http://" + s.Registries.Bastion.Address)
+}
+
 // isolationFact is a site of policies as the chart of cozy-controller takes it: lists of texts.
 func isolationFact(s *policy.Site) map[string]any {
 	out := map[string]any{
@@ -52,7 +58,7 @@ func isolationFact(s *policy.Site) map[string]any {
 	}
 	for key, ranges := range map[string][]netip.Prefix{
 		"nodes": s.Nodes, "pods": s.Pods, "services": s.Services, "join": s.Join, "loadBalancers": s.LoadBalancers,
-		"bmcs": s.BMCs, "bastions": s.Bastions,
+		"bmcs": s.BMCs, "bastions": s.Bastions, "management": s.Management,
 	} {
 		if len(ranges) > 0 {
 			out[key] = texts(ranges)

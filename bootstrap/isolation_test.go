@@ -21,7 +21,7 @@ kind: Site
 metadata: {name: isolated}
 domain: example.org
 bundle: paas-full
-network: {nodeSubnet: 192.0.2.0/24, vip: 192.0.2.10, loadBalancer: 198.51.100.10-198.51.100.12}
+network: {nodeSubnet: 192.0.2.0/24, vip: 192.0.2.10, loadBalancer: 198.51.100.10-198.51.100.12, management: [198.51.100.128/25]}
 netboot: {interface: eth0}
 registries: {bastion: {address: "203.0.113.9:5000"}}
 nodes:
@@ -65,7 +65,7 @@ func TestTheControllerIsToldWhatTenantsAreIsolatedFrom(t *testing.T) {
 		Nodes:    prefixes("192.0.2.0/24", "198.18.0.11/32"), Pods: prefixes("10.244.0.0/16", "100.65.0.0/16"),
 		Services: prefixes("10.96.0.0/16"), Join: prefixes("100.64.0.0/16"),
 		LoadBalancers: prefixes("198.51.100.10/31", "198.51.100.12/32"),
-		BMCs:          prefixes("203.0.113.21/32"), Bastions: prefixes("203.0.113.9/32"),
+		BMCs:          prefixes("203.0.113.21/32"), Bastions: prefixes("203.0.113.9/32"), Management: prefixes("198.51.100.128/25"),
 		API: []netip.Addr{netip.MustParseAddr("192.0.2.10")}, APIPort: 6443, ClusterDomain: "cozy.local",
 	}, read)
 }

@@ -77,6 +77,7 @@ func (b *bringup) isolationSeen(network kube.Network, enforcement kube.Enforceme
 	out := &policy.Site{
 		Enforces: policy.EnforcesNothing, Nodes: singles(network.Nodes...), Pods: network.Pods, Services: network.Services,
 		API: network.API, APIPort: network.APIPort, ClusterDomain: b.site.Network.ClusterDomain,
+		Bastions: bastionsOf(b.site), Management: b.site.Network.Management,
 	}
 	if b.site.Exposure != nil {
 		out.LoadBalancers = singles(b.site.Exposure.ExternalIPs...)

@@ -27,6 +27,8 @@ metadata: {name: hosted}
 domain: example.org
 bundle: paas-hosted
 exposure: {externalIPs: [198.51.100.7]}
+registries: {bastion: {address: "203.0.113.9:5000"}}
+network: {management: [203.0.113.128/25]}
 `
 
 // kindCluster is what kind's cluster tells, with its own network or without.
@@ -71,6 +73,7 @@ func TestAnExistingClusterIsAskedWhatTenantsAreIsolatedFrom(t *testing.T) {
 	want := map[string]any{
 		"enforces": "kubernetes", "apiPort": 6443, "clusterDomain": "cluster.local", "nodes": []any{"172.18.0.2/32"},
 		"pods": []any{"10.244.0.0/16"}, "services": []any{"10.96.0.0/16"}, "api": []any{"172.18.0.2"}, "loadBalancers": []any{"198.51.100.7/32"},
+		"bastions": []any{"203.0.113.9/32"}, "management": []any{"203.0.113.128/25"},
 	}
 	require.Equal(t, want, controllerValues(t, b.plan)[isolationValue])
 	require.NoError(t, b.requireIsolation(t.Context(), kindCluster(true)), "it is asked for again by later phases")
@@ -116,7 +119,9 @@ func TestAClusterThatDoesNotTellItsNetworksIsolatesNobody(t *testing.T) {
 	require.ErrorContains(t, err, "services: empty")
 	require.Nil(t, controllerValues(t, b.plan)[isolationValue])
 
-	b = hostedBringup(t, strings.Replace(hostedTenants, "paas-hosted\nexposure: {externalIPs: [198.51.100.7]}", "distro-hosted", 1))
+	b = hostedBringup(t, strings.NewReplacer(
+		"paas-hosted\nexposure: {externalIPs: [198.51.100.7]}", "distro-hosted", "network: {management: [203.0.113.128/25]}\n", "",
+	).Replace(hostedTenants))
 	require.NoError(t, b.requireIsolation(t.Context(), client), "there are no tenants")
 }
 

@@ -98,7 +98,7 @@ type Kubernetes struct {
 	Version string `json:"version,omitempty"` // v1.34.4
 }
 
-// Network is every range and address of the site. All ranges are pairwise disjoint.
+// Network is every range and address of the site. All ranges are pairwise disjoint, but that Management may overlap NodeSubnet.
 type Network struct {
 	// Endpoint is the https URL of the Kubernetes API. Empty: https://<VIP>:6443.
 	Endpoint string `json:"endpoint,omitempty"`
@@ -112,6 +112,9 @@ type Network struct {
 	JoinSubnet    netip.Prefix `json:"joinSubnet,omitzero"` // Kube-OVN's node-to-pod network; only of paas-full
 	// LoadBalancer is the range of addresses given to Services: two addresses "first-last" or a prefix. Empty: none.
 	LoadBalancer string `json:"loadBalancer,omitempty"`
+	// Management are further networks that pods of tenants do not reach, where management controllers and this host lie. What the site
+	// file gives an address of, in nodes[].bmc and registries.bastion, they do not reach anyway, nor what lies in NodeSubnet.
+	Management []netip.Prefix `json:"management,omitempty"`
 
 	Gateway       netip.Addr   `json:"gateway,omitzero"` // the nodes' default route. Zero: none is set
 	DNSServers    []netip.Addr `json:"dnsServers,omitempty"`

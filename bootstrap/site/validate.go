@@ -164,13 +164,14 @@ func (c *checker) hosted() {
 	} {
 		if field.given {
 			c.fail("network."+field.name, "", "not possible with bundle "+s.Bundle,
-				"the existing cluster has its network already: only endpoint and clusterDomain can be given")
+				"the existing cluster has its network already: only endpoint, clusterDomain and management can be given")
 		}
 	}
 	if s.Network.Endpoint != "" {
 		c.url("network.endpoint", s.Network.Endpoint, "https")
 	}
 	c.require("network.clusterDomain", s.Network.ClusterDomain, dnsName, notName, "")
+	c.management(nil) // the cluster's own networks are known when it is asked
 	if s.Storage != nil {
 		c.optional("storage.class", s.Storage.Class, dnsName, "not the name of a storage class", "list them: kubectl get storageclasses")
 	}

@@ -34,7 +34,9 @@ const perNode = 24
 func (c *checker) network() {
 	n := c.site.Network
 	c.kubeOVN()
-	c.disjoint(c.spans())
+	spans := c.spans()
+	c.disjoint(spans)
+	c.management(spans)
 	c.nodePods()
 	c.onNodeSubnet("network.vip", n.VIP)
 	c.onNodeSubnet("network.gateway", n.Gateway)

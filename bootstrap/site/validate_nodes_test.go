@@ -63,6 +63,7 @@ func TestNodeRules(t *testing.T) {
 		"disk transport":      {"{serial: D1}", "{transport: NVMe}", []string{`17:23 nodes[0].disk.transport: "NVMe": not a transport`}},
 		"empty patch":         {"disk:", "patches: [{}]\n    disk:", []string{"17:15 nodes[0].patches[0]: an empty patch"}},
 		"BMC address":         {"disk:", "bmc: {address: 10.0.0.1}\n    disk:", []string{`17:20 nodes[0].bmc.address: "10.0.0.1": not a URL that starts with redfish+https:// or redfish+http:// or ipmi://`}},
+		"BMC by a name":       {"disk:", "bmc: {address: 'ipmi://cp1.example.org:623'}\n    disk:", []string{`17:20 nodes[0].bmc.address: "cp1.example.org": a name: pods of tenants are kept from addresses only, and could reach it`}},
 		"BMC without a file":  {"disk:", "bmc: {address: ipmi://10.0.0.1, username: a}\n    disk:", []string{"17:5 nodes[0].bmc.passwordFile: missing"}},
 		"BMC password in URL": {"disk:", "bmc: {address: 'ipmi://a:secret@10.0.0.1'}\n    disk:", []string{`17:20 nodes[0].bmc.address: "ipmi://...@10.0.0.1": a URL with credentials in it`}},
 	})

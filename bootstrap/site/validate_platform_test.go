@@ -53,6 +53,7 @@ func TestPlatformRules(t *testing.T) {
 		"mirror endpoint":          with("registries: {mirrors: {'*': [a.example.org]}}", `7:30 registries.mirrors["*"][0]: "a.example.org": not a URL that starts with https:// or http://`),
 		"registry login":           with("registries: {auth: {docker.io: {username: me}}}", `7:21 registries.auth["docker.io"].passwordFile: missing`),
 		"bastion's address":        with("registries: {bastion: {address: 192.168.1.10}}", `7:33 registries.bastion.address: "192.168.1.10": not a host with a port, as in 192.168.1.10:5000`),
+		"bastion by a name":        with("registries: {bastion: {address: 'bastion.example.org:5000'}}", `7:33 registries.bastion.address: "bastion.example.org": a name: pods of tenants are kept from addresses only, and could reach it`),
 		"no bastion's address":     with("registries: {bastion: {only: true}}", `7:14 registries.bastion.address: missing`),
 		"empty proxy":              with("proxy: {noProxy: [a.example.org]}", `7:1 proxy: neither http nor https is set`),
 		"proxy":                    with("proxy: {http: 'socks5://a.example.org'}", `7:15 proxy.http: "socks5://a.example.org": not a URL that starts with http:// or https://`),

@@ -108,10 +108,13 @@ func TestNetworkRules(t *testing.T) {
 			`9:8 network.vip: "127.77.0.10": not an address a host can have`,
 			`16:14 nodes[0].address: "10.77.0.11": outside network.nodeSubnet 127.77.0.0/24`,
 		}},
-		"small node-pods": {"vip:", "nodePodSubnet: 100.65.0.0/25\n  vip:", []string{`9:18 network.nodePodSubnet: "100.65.0.0/25": room for 0 nodes, with a /24 each, and the site has 1`}},
-		"DNS server":      {"vip:", "dnsServers: [0.0.0.0, 1.1.1.1, 1.1.1.1]\n  vip:", []string{`9:16 network.dnsServers[0]: "0.0.0.0": not an address a host can have`, `9:34 network.dnsServers[2]: "1.1.1.1": listed twice`}},
-		"NTP server":      {"vip:", "ntpServers: [time.example.org, 10.0.0.1, no_name]\n  vip:", []string{`9:44 network.ntpServers[2]: "no_name": neither a DNS name nor an IP address`}},
-		"cluster domain":  {"vip:", "clusterDomain: .local\n  vip:", []string{`9:18 network.clusterDomain: ".local": not a DNS name in lower case`}},
+		"management in pods":       {"vip:", "management: [198.51.100.0/24, 10.244.7.0/24]\n  vip:", []string{`9:33 network.management[1]: "10.244.7.0/24": overlaps network.podSubnet 10.244.0.0/16`}},
+		"management has host bits": {"vip:", "management: [198.51.100.1/24]\n  vip:", []string{`9:16 network.management[0]: "198.51.100.1/24": an address, not a network`}},
+		"management is everything": {"vip:", "management: [0.0.0.0/0]\n  vip:", []string{`9:16 network.management[0]: "0.0.0.0/0": the whole world`}},
+		"small node-pods":          {"vip:", "nodePodSubnet: 100.65.0.0/25\n  vip:", []string{`9:18 network.nodePodSubnet: "100.65.0.0/25": room for 0 nodes, with a /24 each, and the site has 1`}},
+		"DNS server":               {"vip:", "dnsServers: [0.0.0.0, 1.1.1.1, 1.1.1.1]\n  vip:", []string{`9:16 network.dnsServers[0]: "0.0.0.0": not an address a host can have`, `9:34 network.dnsServers[2]: "1.1.1.1": listed twice`}},
+		"NTP server":               {"vip:", "ntpServers: [time.example.org, 10.0.0.1, no_name]\n  vip:", []string{`9:44 network.ntpServers[2]: "no_name": neither a DNS name nor an IP address`}},
+		"cluster domain":           {"vip:", "clusterDomain: .local\n  vip:", []string{`9:18 network.clusterDomain: ".local": not a DNS name in lower case`}},
 	})
 }
 

@@ -38,6 +38,8 @@ type Site struct {
 	BMCs []netip.Prefix `json:"bmcs,omitempty"`
 	// Bastions is where cozy-install runs. Empty: outside of everything, or unknown.
 	Bastions []netip.Prefix `json:"bastions,omitempty"`
+	// Management is where more of both lie. It may overlap Nodes. Empty: nowhere else.
+	Management []netip.Prefix `json:"management,omitempty"`
 	// API are the addresses of the API server other than those of nodes: the virtual IP, or the endpoint of a hosted cluster.
 	// Empty: it has no others. Where Cilium does not tell which node runs the API server, all of its addresses.
 	API []netip.Addr `json:"api,omitempty"`
@@ -86,6 +88,7 @@ func (s Site) areas() []area {
 		{"nodes", "nodes", s.Nodes, true, true},
 		{"bmcs", "management controllers", s.BMCs, false, true},
 		{"bastions", "bastions", s.Bastions, false, true},
+		{"management", "the management network", s.Management, false, true},
 		{"pods", "pods", s.Pods, true, false},
 		{"services", "Services", s.Services, true, false},
 		{"join", "the network between nodes and pods", s.Join, false, false},
