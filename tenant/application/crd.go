@@ -96,10 +96,7 @@ func nameRules(of *definition.ApplicationDefinition) apiextensionsv1.ValidationR
 		}}
 	}
 
-	prefix, first, words := of.Spec.Release.Prefix, "a-z0-9", "lower-case letters, digits and inner dashes"
-	if prefix == "" {
-		first, words = "a-z", words+", a letter first"
-	}
+	prefix := of.Spec.Release.Prefix
 
 	return apiextensionsv1.ValidationRules{{
 		Rule:    "size(self.metadata.name) <= " + strconv.Itoa(maxRelease-len(prefix)),
@@ -109,8 +106,8 @@ func nameRules(of *definition.ApplicationDefinition) apiextensionsv1.ValidationR
 			`"metadata.name: its Helm release %s%%s would have %%d characters, at most %d are allowed".format([self.metadata.name, size(self.metadata.name) + %d])`,
 			prefix, maxRelease, len(prefix)),
 	}, {
-		Rule:    fmt.Sprintf(`self.metadata.name.matches("^[%s]([-a-z0-9]*[a-z0-9])?$")`, first),
-		Message: "metadata.name: a name is made of " + words,
+		Rule:    `self.metadata.name.matches("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")`,
+		Message: "metadata.name: a name is made of lower-case letters, digits and inner dashes",
 	}}
 }
 

@@ -95,9 +95,6 @@ func structuralOf(t *testing.T, crd *apiextensionsv1.CustomResourceDefinition) *
 }
 
 func TestNames(t *testing.T) {
-	unprefixed := postgres()
-	unprefixed.Spec.Release.Prefix = ""
-
 	for _, c := range []struct {
 		of         *definition.ApplicationDefinition
 		name, want string
@@ -107,8 +104,6 @@ func TestNames(t *testing.T) {
 		{postgres(), strings.Repeat("a", 44), ""},
 		{postgres(), strings.Repeat("a", 45), "metadata.name: its Helm release postgres-" + strings.Repeat("a", 45) + " would have 54 characters, at most 53 are allowed"},
 		{postgres(), "a.b", "metadata.name: a name is made of lower-case letters, digits and inner dashes"},
-		{unprefixed, "db-1", ""},
-		{unprefixed, "1-db", "a letter first"},
 		{etcd(), "etcd", ""},
 		{etcd(), "other", "is called etcd"},
 	} {
@@ -199,6 +194,10 @@ func TestCheckSaysEverythingAtOnce(t *testing.T) {
 
 	stolen := etcd()
 	stolen.Spec.Service, stolen.Spec.Credentials = "", nil
+	stolen.Spec.Release.Prefix = "e-"
+
+	unprefixed, tenants := postgres(), postgres()
+	unprefixed.Spec.Release.Prefix, tenants.Spec.Release.Prefix = "", "tenant-"
 
 	for _, c := range []struct {
 		of   *definition.ApplicationDefinition
@@ -207,6 +206,8 @@ func TestCheckSaysEverythingAtOnce(t *testing.T) {
 		{bad, []string{"metadata.name", "spec.application.kind", "spec.application.plural", "spec.credentials[0].secret", "spec.leftovers[1].labels"}},
 		{service, []string{"spec.application.kind", "spec.release.prefix", "spec.service"}},
 		{stolen, []string{"spec.service"}},
+		{unprefixed, []string{"spec.release.prefix"}},
+		{tenants, []string{"spec.release.prefix"}},
 	} {
 		_, err := application.CRD(c.of, schemaOf(t, `{"properties":{}}`))
 

@@ -53,8 +53,14 @@ func Check(of *definition.ApplicationDefinition) error {
 		}
 	}
 
-	if service != "" && of.Spec.Release.Prefix != "" {
-		refuse("spec.release.prefix", of.Spec.Release.Prefix, "must be empty: what runs a cluster service is called as the service")
+	switch prefix := of.Spec.Release.Prefix; {
+	case service != "" && prefix != "":
+		refuse("spec.release.prefix", prefix, "must be empty: what runs a cluster service is called as the service")
+	case service == "" && prefix == "":
+		// Names of tenants have no dash, so that <release>.<host of the tenant> is never the host of one below it.
+		refuse("spec.release.prefix", prefix, "must be set: an application would have the host of a tenant that is called as it is")
+	case prefix == tenant.Release(""):
+		refuse("spec.release.prefix", prefix, "releases of tenants are called so")
 	}
 
 	if service != "" && slices.Contains(servicesOf(of), service) {
