@@ -30,6 +30,9 @@ func factsOf(s *site.Site) bundles.Facts {
 			facts[name] = prefix.String()
 		}
 	}
+	if s.Kubernetes.Version != "" {
+		facts[bundles.FactKubernetesVersion] = s.Kubernetes.Version
+	}
 	if n.PodSubnet.IsValid() {
 		facts[bundles.FactPodGateway] = n.PodSubnet.Masked().Addr().Next().String()
 	}

@@ -33,6 +33,8 @@ const (
 	// tenants.
 	FactIsolation = "isolation"
 
+	FactKubernetesVersion = "kubernetesVersion" // v1.34.4, in names of images; absent of an existing cluster
+
 	FactReplicas = "replicas" // copies of replicated volumes: 3, or as many as there are nodes
 )
 
@@ -41,6 +43,6 @@ func knownFacts() []string {
 		FactDomain, FactClusterDomain, FactPodSubnet, FactNodePodSubnet, FactServiceSubnet, FactJoinSubnet, FactControllerImage,
 		FactControlPlaneAddresses, FactNodeSubnet, FactPodGateway, FactAPIServerEndpoint, FactLoadBalancerPools, FactStoragePools,
 		FactStorageClass, FactReplicas, FactCertificateAuthority, FactLetsEncrypt, FactACMEServer, FactACMEEmail,
-		FactIssuer, FactIsolation,
+		FactIssuer, FactIsolation, FactKubernetesVersion,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"helm.sh/helm/v3/pkg/action"
@@ -230,13 +231,15 @@ func Render(ctx context.Context, p Package, archive []byte, kubernetes string) (
 	run.ReleaseName, run.Namespace = p.Release, p.Namespace
 	run.KubeVersion, run.APIVersions = kubeVersion, apiVersions(p.Needs)
 	run.PostRenderer = patcher{p.Patches}
-	release, err := run.RunWithContext(ctx, loaded, p.Values)
+	rendered, err := run.RunWithContext(ctx, loaded, p.Values)
 	if err != nil {
 		return nil, fmt.Errorf("render chart %s: %w", p.Chart.ChartName(), err)
 	}
-	text := release.Manifest
-	for _, hook := range release.Hooks {
-		text += "\n---\n" + hook.Manifest
+	text := rendered.Manifest
+	for _, hook := range rendered.Hooks {
+		if !slices.Equal(hook.Events, []release.HookEvent{release.HookTest}) { // nobody runs `helm test`
+			text += "\n---\n" + hook.Manifest
+		}
 	}
 	return objectsOf(text)
 }

@@ -66,7 +66,7 @@ func facts() Facts {
 		FactNodePodSubnet: "10.200.0.0/16", FactServiceSubnet: "10.96.0.0/16", FactJoinSubnet: "100.64.0.0/16",
 		FactControlPlaneAddresses: "192.168.1.11,192.168.1.12,192.168.1.13", FactNodeSubnet: "192.168.1.0/24",
 		FactPodGateway: "10.244.0.1", FactAPIServerEndpoint: "https://192.168.1.10:6443",
-		FactLoadBalancerPools: []any{"192.168.2.0/24"}, FactReplicas: 3, FactStorageClass: "",
+		FactLoadBalancerPools: []any{"192.168.2.0/24"}, FactReplicas: 3, FactStorageClass: "", FactKubernetesVersion: "v1.34.4",
 		FactStoragePools: []any{map[string]any{"node": "node1", "devices": []any{"/dev/disk/by-id/disk1"}}},
 	}
 }

@@ -99,9 +99,19 @@ func (w *wrapping) addKept() error {
 // keptIn are the objects in the files that rendered ConfigMaps keep for operators. What can't be read is left out: wrap has
 // read it, and what an operator makes of other charts' ConfigMaps only it knows.
 func keptIn(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+	return inConfigMaps(objects, keptAnnotation)
+}
+
+// appliedByHooks are the objects in ConfigMaps that are hooks of a chart: a Job beside them applies them before the release.
+func appliedByHooks(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+	return inConfigMaps(objects, "helm.sh/hook")
+}
+
+// inConfigMaps are the objects in ConfigMaps with that annotation.
+func inConfigMaps(objects []*unstructured.Unstructured, annotation string) []*unstructured.Unstructured {
 	var out []*unstructured.Unstructured
 	for _, object := range objects {
-		if _, kept := object.GetAnnotations()[keptAnnotation]; !kept || object.GetKind() != "ConfigMap" {
+		if _, is := object.GetAnnotations()[annotation]; !is || object.GetKind() != "ConfigMap" {
 			continue
 		}
 		var from corev1.ConfigMap

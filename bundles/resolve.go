@@ -42,8 +42,8 @@ type Plan struct {
 	Title    string `json:"title"`
 	Missing  string `json:"missing,omitempty"` // as in Set
 	Platform string `json:"platform"`
-	// Packages are in an order in which they could be installed one by one: the core first. Their Values, Needs, Patches and
-	// Health are final, DependsOn names packages of the plan only, After, With and DefaultsNeed are decided, and embedded charts have a version.
+	// Packages are in an order in which they could be installed one by one: the core first. Their Values, Needs, Images,
+	// Patches and Health are final, DependsOn names packages of the plan only, After, With and DefaultsNeed are decided, and embedded charts have a version.
 	Packages []Package         `json:"packages"`
 	Core     []string          `json:"core"`           // the first len(Core) of Packages
 	Off      []string          `json:"off,omitempty"`  // packages of the bundle that are not installed
@@ -73,6 +73,7 @@ func Resolve(catalog *Catalog, bundle string, choices Choices) (*Plan, error) {
 		p := *catalog.packages[name]
 		p.Values = valuesOf(&p, s, catalog.known(p.Chart), selected, choices, found)
 		p.Needs, p.DependsOn = needsOf(&p, selected), g.needs[name]
+		p.Images = imagesIn(&p, selected, choices.Facts, found)
 		p.Patches = patchesOn(p.Patches, s.Platform)
 		p.Health.Conditions = healthConditions(&p)
 		p.After, p.With, p.DefaultsNeed = nil, nil, nil

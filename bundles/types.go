@@ -55,7 +55,8 @@ type Package struct {
 	NeedsKubeProxy bool              `json:"needsKubeProxy,omitempty"` // conflicts with talos.disableKubeProxy
 	// NodeRemoval is what is done when a node is taken out, in order, such as moving its replicas of storage.
 	NodeRemoval []NodeStep `json:"nodeRemoval,omitempty"`
-	Images      []string   `json:"images,omitempty"` // every image of the release as it is by default
+	// Images are all of the release as it is by default. ${kubernetesVersion} in a name is that of the site.
+	Images []string `json:"images,omitempty"`
 }
 
 // CRD is a Custom Resource Definition that a package brings.
@@ -81,6 +82,7 @@ type DefaultNeed struct {
 type Addition struct {
 	Values map[string]any `json:"values,omitempty"` // merged over ValuesByBundle
 	Needs  []string       `json:"needs,omitempty"`
+	Images []string       `json:"images,omitempty"`
 }
 
 // Patch is a strategic merge patch, or a JSON patch if it is a list, as Kustomize takes them.

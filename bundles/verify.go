@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -68,7 +67,7 @@ func (c Chart) isUnpinned() bool {
 func compare(p Package, plan *Plan, objects []*unstructured.Unstructured) []string {
 	var out []string
 	var brought []string
-	for _, object := range objects {
+	for _, object := range slices.Concat(objects, appliedByHooks(objects)) {
 		if object.GetKind() == "CustomResourceDefinition" {
 			brought = append(brought, object.GetName())
 		}
@@ -86,11 +85,13 @@ func compare(p Package, plan *Plan, objects []*unstructured.Unstructured) []stri
 		out = append(out, "brings CRD "+name+", which the package does not name")
 	}
 	running := slices.Concat(objects, keptIn(objects)) // operators make pods of the latter
-	for _, image := range missingFrom(p.Images, imagesOf(running)) {
+	for _, image := range missingFrom(wholeNames(p.Images), wholeNames(imagesOf(running))) {
 		out = append(out, "uses image "+image+", which the package does not list")
 	}
-	if reason := hostAccess(running); reason != "" && !isPrivileged(plan, p.Namespace) {
-		out = append(out, fmt.Sprintf("%s, and namespace %s is not privileged: Pod Security would refuse its pods", reason, p.Namespace))
+	if !isPrivileged(plan, p.Namespace) {
+		for _, reason := range beyondBaseline(running) {
+			out = append(out, fmt.Sprintf("%s, and namespace %s is not privileged: Pod Security would refuse its pods", reason, p.Namespace))
+		}
 	}
 	return append(out, compareHealth(p, objects)...)
 }
@@ -109,71 +110,4 @@ func missingFrom(there, wanted []string) []string {
 
 func isPrivileged(plan *Plan, namespace string) bool {
 	return namespaceLabels(plan)[namespace][podSecurity+"enforce"] == "privileged"
-}
-
-// podTemplates calls each with the spec of every pod that the objects make.
-func podTemplates(objects []*unstructured.Unstructured, each func(object *unstructured.Unstructured, spec map[string]any)) {
-	for _, object := range objects {
-		for _, path := range [][]string{
-			{"spec", "template", "spec"}, {"spec", "jobTemplate", "spec", "template", "spec"}, {"spec"},
-		} {
-			spec, found, _ := unstructured.NestedMap(object.Object, path...)
-			if found && spec["containers"] != nil {
-				each(object, spec)
-				break
-			}
-		}
-	}
-}
-
-// imagesOf lists the images of all containers, sorted, each once.
-func imagesOf(objects []*unstructured.Unstructured) []string {
-	var out []string
-	podTemplates(objects, func(_ *unstructured.Unstructured, spec map[string]any) {
-		for _, container := range containersOf(spec) {
-			if image, _ := container["image"].(string); image != "" {
-				out = append(out, image)
-			}
-		}
-	})
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-func containersOf(spec map[string]any) []map[string]any {
-	var out []map[string]any
-	for _, key := range []string{"initContainers", "containers"} {
-		list, _ := spec[key].([]any)
-		for _, item := range list {
-			if container, ok := item.(map[string]any); ok {
-				out = append(out, container)
-			}
-		}
-	}
-	return out
-}
-
-// hostAccess says why some pod needs a privileged namespace; empty: none does.
-func hostAccess(objects []*unstructured.Unstructured) (reason string) {
-	podTemplates(objects, func(object *unstructured.Unstructured, spec map[string]any) {
-		what := object.GetKind() + " " + object.GetName()
-		for _, key := range []string{"hostNetwork", "hostPID", "hostIPC"} {
-			if spec[key] == true {
-				reason = what + " uses " + key
-			}
-		}
-		volumes, _ := spec["volumes"].([]any)
-		for _, item := range volumes {
-			if volume, _ := item.(map[string]any); volume["hostPath"] != nil {
-				reason = what + " mounts a path of the host"
-			}
-		}
-		for _, container := range containersOf(spec) {
-			context, _ := container["securityContext"].(map[string]any)
-			if context["privileged"] == true {
-				reason = what + " has a privileged container"
-			}
-		}
-	})
-	return strings.TrimSpace(reason)
 }

@@ -89,7 +89,8 @@ func siteFacts() bundles.Facts {
 		bundles.FactControlPlaneAddresses: "10.77.0.11,10.77.0.12,10.77.0.13", bundles.FactNodeSubnet: "10.77.0.0/24",
 		bundles.FactPodGateway: "10.244.0.1", bundles.FactAPIServerEndpoint: "https://10.77.0.10:6443",
 		bundles.FactLoadBalancerPools: []any{"10.77.1.0/24"}, bundles.FactReplicas: 3, bundles.FactStorageClass: "",
-		bundles.FactStoragePools: []any{map[string]any{"node": "node0", "devices": []any{"/dev/disk/by-id/disk0"}}},
+		bundles.FactKubernetesVersion: "v1.34.4",
+		bundles.FactStoragePools:      []any{map[string]any{"node": "node0", "devices": []any{"/dev/disk/by-id/disk0"}}},
 	}
 }
 
