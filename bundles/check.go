@@ -88,6 +88,9 @@ func checkValueSources(p *Package, catalog *Catalog, problem report) {
 
 // checkKnown holds values against what is known of an upstream chart. Those of our own charts have schemas.
 func checkKnown(p *Package, catalog *Catalog, at string, values map[string]any, problem report) {
+	if len(p.Chart.Manifests) > 0 && len(values) > 0 {
+		problem(at, nil, takesNoValues)
+	}
 	if known := catalog.known(p.Chart); known != nil {
 		known.check(values, func(path []string, rule string) { problem(at+"."+strings.Join(path, "."), nil, "%s", rule) })
 	}

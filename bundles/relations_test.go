@@ -111,6 +111,14 @@ func TestChosenValuesThatTheChartWouldIgnoreAreRefused(t *testing.T) {
 	require.Equal(t, []string{`packages.values.a.image.tagg: the chart knows no such value (did you mean "tag"?)`}, problems(t, err))
 }
 
+func TestPlainManifestsTakeNoValues(t *testing.T) {
+	const text = "name: a\ntitle: T\nnamespace: x\nchart: {manifests: [{url: 'https://x.org/a.yaml'}], name: a, version: 1.2.3}\n"
+	_, err := Load(tree(set("a", "a"), text+"values: {x: 1}\n"))
+	require.ErrorContains(t, err, "packages/a.yaml: values: "+takesNoValues)
+	_, err = Resolve(load(t, tree(set("a", "a"), text)), "b", Choices{Values: map[string]map[string]any{"a": {"x": 1}}})
+	require.Equal(t, []string{"packages.values.a: " + takesNoValues}, problems(t, err))
+}
+
 func TestNothingIsKnownOfAnotherVersion(t *testing.T) {
 	files := upstream("values: {x: 1}")
 	files["charts/chart.yaml"] = &fstest.MapFile{Data: []byte("chart: chart\nversion: 1.2.4\nvalues: {}\n")}

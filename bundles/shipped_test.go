@@ -39,6 +39,16 @@ func TestOurChartsAreWhatTheirPackagesSay(t *testing.T) {
 	}
 }
 
+// TestValuesOfEveryUpstreamChartAreKnown: a chart of which nothing is known takes any key, and ignores what is misspelt.
+func TestValuesOfEveryUpstreamChartAreKnown(t *testing.T) {
+	catalog := load(t, Data())
+	for _, name := range sortedKeys(catalog.packages) {
+		if chart := catalog.packages[name].Chart; chart.Repository != "" {
+			require.NotNil(t, catalog.known(chart), "charts/%s.yaml has no values of version %s", chart.Name, chart.Version)
+		}
+	}
+}
+
 func TestEveryNamespaceOfAPlanIsASystemNamespace(t *testing.T) {
 	for _, plan := range shipped(t) {
 		labels := namespaceLabels(plan)

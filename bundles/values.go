@@ -7,6 +7,8 @@ import (
 	"strings"
 )
 
+const takesNoValues = "the package is made of an upstream's plain manifests, which take no values"
+
 // valuesOf are the values a package is installed with, from all who have a say, checked against the chart's schema if it
 // is one of ours. What is wrong is reported where it was written.
 func valuesOf(p *Package, s *Set, known *KnownChart, selected map[string]bool, choices Choices, found *Problems) map[string]any {
@@ -27,6 +29,9 @@ func valuesOf(p *Package, s *Set, known *KnownChart, selected map[string]bool, c
 		}
 	}
 	values = merge(values, choices.Values[p.Name])
+	if len(p.Chart.Manifests) > 0 && len(choices.Values[p.Name]) > 0 {
+		found.add("", "packages.values."+p.Name, nil, takesNoValues)
+	}
 	if known != nil {
 		known.check(choices.Values[p.Name], func(path []string, rule string) {
 			found.add("", "packages.values."+p.Name+"."+strings.Join(path, "."), nil, "%s", rule)
