@@ -17,6 +17,9 @@ type Drawing struct {
 	core  map[string]bool
 }
 
+// legend is what every form of a drawing says beside the packages.
+const legend = "The core is installed first; everything else waits for all of it."
+
 // Draw lays a plan out. Everything outside the core waits for the whole core, which is not drawn as edges.
 func Draw(plan *Plan) *Drawing {
 	d := &Drawing{Bundle: plan.Bundle, Edges: map[string][]string{}, core: map[string]bool{}}
@@ -80,13 +83,14 @@ func (d *Drawing) Text() string {
 			out.WriteString("\n")
 		}
 	}
+	out.WriteString("\n" + legend + " A <- B: A waits for B.\n")
 	return out.String()
 }
 
 // DOT is the plan in the language of Graphviz.
 func (d *Drawing) DOT() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "digraph %q {\n  rankdir=LR\n  node [shape=box, style=rounded]\n", d.Bundle)
+	fmt.Fprintf(&out, "digraph %q {\n  rankdir=LR\n  label=%q\n  node [shape=box, style=rounded]\n", d.Bundle, "Filled: the core. "+legend)
 	for _, column := range d.Columns {
 		for _, name := range column {
 			shape := ""

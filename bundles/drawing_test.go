@@ -4,6 +4,7 @@ package bundles
 
 import (
 	"encoding/xml"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -20,9 +21,10 @@ func drawn(t *testing.T) *Drawing {
 func TestADrawingHasEachPackageRightOfWhatItNeeds(t *testing.T) {
 	d := drawn(t)
 	require.Equal(t, [][]string{{"z"}, {"k"}, {"a", "d"}, {"b"}, {"c"}}, d.Columns)
-	require.Equal(t, "z (core)\nk (core) <- z\na\nd\nb <- a\nc <- b\n", d.Text(), "c needs a anyway, by b")
+	require.Equal(t, "z (core)\nk (core) <- z\na\nd\nb <- a\nc <- b\n\n"+legend+" A <- B: A waits for B.\n", d.Text(), "c needs a anyway, by b")
 	require.Equal(t, `digraph "b" {
   rankdir=LR
+  label="Filled: the core. `+legend+`"
   node [shape=box, style=rounded]
   "z" [style="rounded,filled"]
   "k" [style="rounded,filled"]
@@ -42,7 +44,8 @@ func TestAPictureHasABoxForEachPackageAndNoTwoOverlap(t *testing.T) {
 		d := Draw(plan)
 		picture := d.SVG()
 		require.NoError(t, xml.Unmarshal([]byte(picture), new(struct{})))
-		at, width, height := d.places()
+		places := d.picture()
+		at, width, height := places.boxes, places.width, places.height
 		require.Len(t, at, len(plan.Packages))
 		for name, p := range at {
 			require.Contains(t, picture, ">"+name+"</text>")
@@ -54,5 +57,23 @@ func TestAPictureHasABoxForEachPackageAndNoTwoOverlap(t *testing.T) {
 			}
 		}
 		require.Equal(t, strings.Count(picture, "<path"), strings.Count(d.DOT(), " -> "))
+		requireLinesBetweenBoxes(t, d, places)
+	}
+}
+
+// A line that ran behind a box would seem to lead there.
+func requireLinesBetweenBoxes(t *testing.T, d *Drawing, p *picture) {
+	t.Helper()
+	for name, needs := range d.Edges {
+		for _, other := range needs {
+			for x := p.column[other] + 1; x < p.column[name]; x++ {
+				y, passes := p.lanes[other][x]
+				require.True(t, passes, "%s to %s has no place in column %d", other, name, x)
+				require.Contains(t, p.line(other, name), fmt.Sprintf("%d %d H%d", left(x), y, left(x)+boxWidth))
+				for _, box := range d.Columns[x] {
+					require.False(t, p.boxes[box].y <= y && y <= p.boxes[box].y+boxHeight, "%s to %s runs behind %s", other, name, box)
+				}
+			}
+		}
 	}
 }
