@@ -32,7 +32,7 @@ func (w *world) reconciler() *reconciler {
 	release := func() (schema.GroupVersionKind, bool, error) { return releaseOfFlux(), true, nil }
 
 	one := &reconciler{
-		client: w.client, live: w.client, kinds: w.kinds, applications: w.client, tree: w.tree, site: w.site, log: slog.New(slog.DiscardHandler),
+		client: w.client, live: w.client, kinds: w.kinds, applications: w.client, ciliums: w.ciliums, policies: w.client, tree: w.tree, site: w.site, log: slog.New(slog.DiscardHandler),
 		ordered: &ordered{served: served, releaseKind: release, live: w.client},
 		now:     func() time.Time { return w.now }, metrics: w.metrics,
 	}

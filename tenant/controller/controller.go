@@ -10,12 +10,10 @@
 // state. So a change at the root reaches every tenant below in one pass, n tenants cost n reconciles, and few passes.
 //
 // What the rules are is package tenant's business, and that of tenant/policy. Here is no Helm, no polling.
-//
-// Still missing: whoever changes a tenant's policy is not noticed before the tenant is looked at again, and policies of Cilium
-// are read past the cache each time.
 package controller
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -88,10 +86,23 @@ func Setup(mgr manager.Manager, options Options) error {
 		return fmt.Errorf("hold kinds of applications: %w", err)
 	}
 
-	kinds := &kinds{cache: applications, crds: mgr.GetCache(), live: mgr.GetAPIReader(), heard: hearing.object, log: log}
+	served := &kinds{
+		areOurs: areApplications, version: v1alpha1.GroupVersion.Version,
+		cache: applications, crds: mgr.GetCache(), live: mgr.GetAPIReader(), heard: hearing.object, log: log,
+	}
+
+	policies, err := watch.NewCache(mgr, labels.SelectorFromSet(ManagedLabels()))
+	if err != nil {
+		return fmt.Errorf("hold policies of Cilium: %w", err)
+	}
+
+	ciliums := &kinds{
+		areOurs: areCiliums, version: policy.GroupVersionCilium().Version,
+		cache: policies, crds: mgr.GetCache(), live: mgr.GetAPIReader(), heard: hearing.policy, log: log,
+	}
 
 	hearing.pass.makes = &resolver{
-		reader: mgr.GetClient(), kinds: kinds, applications: applications, tree: shared, tenants: woken,
+		reader: mgr.GetClient(), kinds: served, applications: applications, tree: shared, tenants: woken,
 		metrics: numbers,
 	}
 
@@ -108,14 +119,15 @@ func Setup(mgr manager.Manager, options Options) error {
 		return err
 	}
 
-	err = ctrl.NewControllerManagedBy(mgr).Named("tenant").
+	err = wakeTouched(ctrl.NewControllerManagedBy(mgr), shared).Named("tenant").
 		For(&v1alpha1.Tenant{}).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(shared.tenantsOf)).
 		Watches(volumeClaim(), handler.EnqueueRequestsFromMapFunc(shared.tenantAround)).
 		WatchesRawSource(woken).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(&reconciler{
-			client: mgr.GetClient(), live: mgr.GetAPIReader(), kinds: kinds, applications: applications,
+			client: mgr.GetClient(), live: mgr.GetAPIReader(), kinds: served, applications: applications,
+			ciliums: ciliums, policies: policies,
 			tree: shared, ordered: left, now: time.Now, site: options.Site, log: log,
 			events: mgr.GetEventRecorder(FieldManager), metrics: numbers,
 		})
@@ -123,5 +135,8 @@ func Setup(mgr manager.Manager, options Options) error {
 		return fmt.Errorf("set up the reconciler of tenants: %w", err)
 	}
 
-	return watchKinds(mgr, &kindWatcher{kinds: kinds, hearing: hearing})
+	return errors.Join(
+		watchKinds(mgr, &kindWatcher{name: "tenant-kinds", kinds: served, heard: hearing.kind}),
+		watchKinds(mgr, &kindWatcher{name: "tenant-policy-kinds", kinds: ciliums, heard: hearing.all}),
+	)
 }

@@ -16,10 +16,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
-// annotationApplied holds a digest of what was last applied. Without it a field that is no longer wanted would not be
-// noticed: the API server adds fields of its own, so what is found may hold more than what is wanted.
+// annotationApplied holds a digest of what was last applied. By it a label that is no longer wanted is noticed, and what others do
+// to an object is told from the controller's own writes.
 const annotationApplied = "cozystack.io/applied"
 
 // ManagedLabels are on every object that the controller makes in a tenant's namespace. A cache may hold only these.
@@ -39,12 +41,12 @@ func (r *reconciler) keep(ctx context.Context, wanted client.Object) error {
 	}
 
 	if found != nil {
-		// No time, and no number, count as another one, and not as any.
-		wanted.SetCreationTimestamp(found.GetCreationTimestamp())
-		wanted.SetGeneration(found.GetGeneration())
+		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
+		if err != nil {
+			return fmt.Errorf("convert %s %s: %w", apply.GetKind(), apply.GetName(), err)
+		}
 
-		if found.GetAnnotations()[annotationApplied] == apply.GetAnnotations()[annotationApplied] &&
-			equality.Semantic.DeepDerivative(wanted, found) {
+		if isAs(apply, &unstructured.Unstructured{Object: fields}) {
 			return nil
 		}
 	}
@@ -55,6 +57,25 @@ func (r *reconciler) keep(ctx context.Context, wanted client.Object) error {
 	}
 
 	return nil
+}
+
+// isAs says whether an object is as it is wanted. Others may have added to its metadata, and fields beside those that are wanted,
+// as the secrets of a service account, but nothing within these: one subject more, or one rule, is another object.
+func isAs(wanted, found *unstructured.Unstructured) bool {
+	for key, value := range wanted.Object {
+		switch key {
+		case "apiVersion", "kind", "metadata":
+		default:
+			if !equality.Semantic.DeepEqual(value, found.Object[key]) {
+				return false
+			}
+		}
+	}
+
+	owners := wanted.GetOwnerReferences()
+
+	return holds(found.GetLabels(), wanted.GetLabels()) && holds(found.GetAnnotations(), wanted.GetAnnotations()) &&
+		(len(owners) == 0 || equality.Semantic.DeepEqual(owners, found.GetOwnerReferences()))
 }
 
 // applied is the object as it is sent: with our labels, the digest, and without what a zero value of a Go type would set.
@@ -107,7 +128,12 @@ func (r *reconciler) found(ctx context.Context, apply *unstructured.Unstructured
 
 	found.GetObjectKind().SetGroupVersionKind(gvk) // what is unstructured is asked for by its kind
 
-	err := r.client.Get(ctx, client.ObjectKeyFromObject(apply), found)
+	var cached client.Reader = r.client
+	if gvk.Group == policy.GroupVersionCilium().Group {
+		cached = r.policies
+	}
+
+	err := cached.Get(ctx, client.ObjectKeyFromObject(apply), found)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}

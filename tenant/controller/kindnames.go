@@ -13,6 +13,7 @@ import (
 	"github.com/cozystack/cozy-install/tenant"
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
 // crdKind is that of CustomResourceDefinition.
@@ -20,9 +21,9 @@ func crdKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}
 }
 
-// isWatched says whether the name of a CRD is that of a kind of applications, which are those of the group of tenants but for
-// their own, or that of definitions.
-func isWatched(crd string) bool {
+// areApplications says whether the name of a CRD is that of a kind of applications, which are those of the group of tenants but
+// for their own, or that of definitions.
+func areApplications(crd string) bool {
 	switch crd {
 	case v1alpha1.TenantCRD, v1alpha1.TenantLimitsPlural + "." + v1alpha1.GroupVersion.Group:
 		return false
@@ -33,26 +34,29 @@ func isWatched(crd string) bool {
 	return strings.HasSuffix(crd, "."+v1alpha1.GroupVersion.Group)
 }
 
-// kindIn is the kind that a CRD defines, in our version.
-func kindIn(crd *unstructured.Unstructured) schema.GroupVersionKind {
+// areCiliums says whether the name of a CRD is that of a kind of Cilium's policies that the controller writes.
+func areCiliums(crd string) bool { return slices.Contains(policy.CiliumCRDs(), crd) }
+
+// kindIn is the kind that a CRD defines, in a version.
+func kindIn(crd *unstructured.Unstructured, version string) schema.GroupVersionKind {
 	group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
 	kind, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind")
 
-	return schema.GroupVersionKind{Group: group, Version: v1alpha1.GroupVersion.Version, Kind: kind}
+	return schema.GroupVersionKind{Group: group, Version: version, Kind: kind}
 }
 
-// serves says whether the API server serves the version of a CRD that is ours.
-func serves(crd *unstructured.Unstructured) bool {
+// serves says whether the API server serves a version of a CRD.
+func serves(crd *unstructured.Unstructured, version string) bool {
 	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
-	isOurs := slices.ContainsFunc(versions, func(one any) bool {
-		version, isMap := one.(map[string]any)
+	isServed := slices.ContainsFunc(versions, func(one any) bool {
+		has, isMap := one.(map[string]any)
 
-		return isMap && version["name"] == v1alpha1.GroupVersion.Version && version["served"] == true
+		return isMap && has["name"] == version && has["served"] == true
 	})
 
 	established := conditionOf(crd, "Established")
 
-	return isOurs && established != nil && established.Status == metav1.ConditionTrue
+	return isServed && established != nil && established.Status == metav1.ConditionTrue
 }
 
 // serviceKind is the kind that runs a service.

@@ -23,9 +23,13 @@ import (
 // syncTimeout bounds how long one kind's cache may take to fill. Others wait for it.
 const syncTimeout = 20 * time.Second
 
-// kinds are the kinds of applications that the API server serves now, and that of their definitions, each with a filled cache
-// behind it. They come and go while the controller runs. It is safe for concurrent use.
+// kinds are those of one purpose that the API server serves now, each with a filled cache behind it. They come and go while the
+// controller runs. It is safe for concurrent use.
 type kinds struct {
+	// areOurs says whether a CRD, by its name, has one of them, and version is that in which all of them are read.
+	areOurs func(crd string) bool
+	version string
+
 	cache watch.Informers
 	// crds is a cache of the metadata of CRDs.
 	crds client.Reader
@@ -60,13 +64,13 @@ func (k *kinds) learn(ctx context.Context) error {
 
 	for i := range list.Items {
 		name := list.Items[i].Name
-		if !isWatched(name) {
+		if !k.areOurs(name) {
 			continue
 		}
 
 		// One kind that can't be read must not keep everybody waiting: whoever watches its CRD tries again.
 		if _, err := k.lookLocked(ctx, name); err != nil {
-			k.log.ErrorContext(ctx, "a kind of applications can't be read", "crd", name, "error", err.Error())
+			k.log.ErrorContext(ctx, "a kind can't be read", "crd", name, "error", err.Error())
 		}
 	}
 
@@ -103,11 +107,11 @@ func (k *kinds) lookLocked(ctx context.Context, crd string) (isOther bool, err e
 		}
 	}
 
-	if !isThere || !serves(found) || !k.kindOf(crd).Empty() {
+	if !isThere || !serves(found, k.version) || !k.kindOf(crd).Empty() {
 		return isOther, nil
 	}
 
-	kind := kindIn(found)
+	kind := kindIn(found, k.version)
 	if err := k.watch(ctx, kind); err != nil {
 		return isOther, err
 	}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/cozystack/cozy-install/tenant"
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
 const etcdCRD = "etcds.apps.cozystack.io"
@@ -55,7 +56,10 @@ func crdOf(uid types.UID, established string) *unstructured.Unstructured {
 func TestKindThatWasMadeAnewIsWatchedAnew(t *testing.T) {
 	live := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).Build()
 	watches := &watching{}
-	k := &kinds{cache: watches, live: live, isKnown: true, log: slog.New(slog.DiscardHandler)}
+	k := &kinds{
+		areOurs: areApplications, version: v1alpha1.GroupVersion.Version,
+		cache: watches, live: live, isKnown: true, log: slog.New(slog.DiscardHandler),
+	}
 
 	for _, step := range []struct {
 		name    string

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -42,17 +41,20 @@ func (r *reconciler) ensurePolicies(ctx context.Context, _ *v1alpha1.Tenant, res
 
 // ensureCilium keeps the constant policy, whichever tenant's turn it is, and then the tenant's own.
 func (r *reconciler) ensureCilium(ctx context.Context, resolved tenant.Resolved) (step, error) {
+	if err := r.ciliums.learn(ctx); err != nil {
+		return step{}, err
+	}
+
 	for _, object := range []client.Object{r.site.CiliumCluster(), policy.CiliumTenant(resolved)} {
-		err := r.keep(ctx, object)
-		if meta.IsNoMatchError(err) {
+		kind := object.GetObjectKind().GroupVersionKind()
+		if !r.ciliums.serves(kind) {
 			return step{
 				reason: "CiliumMissing", message: fmt.Sprintf("nothing isolates the tenant's network: the cluster has no %s, of which "+
-					"--site says that Cilium enforces it; it is looked at again when the tenant changes or cozy-controller starts",
-					object.GetObjectKind().GroupVersionKind().Kind),
+					"--site says that Cilium enforces it; it is looked at again when the cluster has it", kind.Kind),
 			}, nil
 		}
 
-		if err != nil {
+		if err := r.keep(ctx, object); err != nil {
 			return step{}, err
 		}
 	}

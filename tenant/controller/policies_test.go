@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -32,6 +31,10 @@ func isolatedWorld(t *testing.T, enforces policy.Enforcer) *world {
 		API:      []netip.Addr{netip.MustParseAddr("192.0.2.10")}, APIPort: 6443, ClusterDomain: "cluster.local",
 	}
 	require.NoError(t, w.site.Check())
+
+	for _, kind := range []string{policy.KindCilium, policy.KindCiliumClusterwide} {
+		w.ciliums.set(kind, policy.GroupVersionCilium().WithKind(kind))
+	}
 
 	return w
 }
@@ -82,16 +85,14 @@ func TestCiliumsPoliciesAreKept(t *testing.T) {
 
 func TestWithoutCiliumsKindsNothingElseStops(t *testing.T) {
 	w := isolatedWorld(t, policy.EnforcesCilium)
-	w.fails = func(_ string, object client.Object) error {
-		if object.GetName() == policy.ClusterName {
-			return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "cilium.io", Kind: policy.KindCiliumClusterwide}}
-		}
-
-		return nil
-	}
+	w.ciliums.set(policy.KindCiliumClusterwide, schema.GroupVersionKind{})
 	w.settle()
 	w.requireReason("tenant-foo", "bar", "PoliciesReady", metav1.ConditionFalse, "CiliumMissing")
 	w.requireReason("tenant-foo", "bar", "AccessReady", metav1.ConditionTrue, "AccessReady")
+
+	w.ciliums.set(policy.KindCiliumClusterwide, policy.GroupVersionCilium().WithKind(policy.KindCiliumClusterwide))
+	w.settle()
+	w.requireReason("tenant-foo", "bar", "PoliciesReady", metav1.ConditionTrue, "PoliciesReady")
 }
 
 func (w *world) networkPolicies(namespace string) (names []string) {

@@ -30,6 +30,9 @@ type reconciler struct {
 	// kinds are those of applications that are served, and applications a cache of their objects.
 	kinds        *kinds
 	applications client.Reader
+	// ciliums are the kinds of Cilium's policies that are served, and policies a cache of those that the controller made.
+	ciliums  *kinds
+	policies client.Reader
 	// ordered is what people ordered in tenants' namespaces. It is asked only while a tenant is being deleted.
 	ordered *ordered
 	// now dates the steps of deletions.

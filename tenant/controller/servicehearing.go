@@ -59,6 +59,22 @@ func (h *hearing) object(was, is *unstructured.Unstructured) {
 	}
 }
 
+// kind hears that a kind of applications came or went.
+func (h *hearing) kind() {
+	h.pass.ask()
+	h.all()
+}
+
+// all wakes everybody.
+func (h *hearing) all() { h.tenants.Add(requests(h.tree.all())...) }
+
+// policy is told of a policy of Cilium as it was and is; one of them may be nil.
+func (h *hearing) policy(was, is *unstructured.Unstructured) {
+	if was != nil && (is == nil || isTouched(was, is)) {
+		h.tenants.Add(h.tree.tenantKept(was)...)
+	}
+}
+
 // definition wakes those who say why a kind is not published.
 func (h *hearing) definition(was, is *unstructured.Unstructured) {
 	for _, service := range tenant.Services() {

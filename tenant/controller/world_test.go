@@ -37,6 +37,7 @@ type world struct {
 	client  client.Client
 	tree    *tree
 	kinds   *kinds
+	ciliums *kinds
 	site    *policy.Site
 	events  *events.FakeRecorder // nil: nobody listens
 	metrics *metrics
@@ -72,7 +73,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	scheme.AddKnownTypeWithName(watch.List(kept).GroupVersionKind(), &unstructured.UnstructuredList{})
 
 	w := &world{
-		t: t, tree: &tree{}, kinds: &kinds{isKnown: true}, woken: &watch.Wakes[reconcile.Request]{},
+		t: t, tree: &tree{}, kinds: &kinds{isKnown: true}, ciliums: &kinds{isKnown: true}, woken: &watch.Wakes[reconcile.Request]{},
 		now: time.Unix(1_800_000_000, 0), again: map[types.NamespacedName]time.Duration{},
 	}
 

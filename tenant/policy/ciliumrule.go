@@ -24,6 +24,11 @@ func GroupVersionCilium() schema.GroupVersion {
 	return schema.GroupVersion{Group: "cilium.io", Version: "v2"}
 }
 
+// CiliumCRDs are the names of the CRDs of both kinds.
+func CiliumCRDs() []string {
+	return []string{"ciliumnetworkpolicies.cilium.io", "ciliumclusterwidenetworkpolicies.cilium.io"}
+}
+
 // What a selector of Cilium calls the namespace of a pod, and the labels of that namespace. Cilium takes them from the
 // namespace, whatever labels of such names a pod has.
 const (

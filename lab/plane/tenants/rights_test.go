@@ -56,10 +56,12 @@ func unseen() map[right]string {
 		{"etcd-operator.cozystack.io", "etcdclusters", "get"}:    noEtcd,
 		{"etcd-operator.cozystack.io", "etcdclusters", "delete"}: noEtcd,
 
-		{"cilium.io", "ciliumnetworkpolicies", "get"}:               noCilium,
+		{"cilium.io", "ciliumnetworkpolicies", "list"}:              noCilium,
+		{"cilium.io", "ciliumnetworkpolicies", "watch"}:             noCilium,
 		{"cilium.io", "ciliumnetworkpolicies", "create"}:            noCilium,
 		{"cilium.io", "ciliumnetworkpolicies", "patch"}:             noCilium,
-		{"cilium.io", "ciliumclusterwidenetworkpolicies", "get"}:    noCilium,
+		{"cilium.io", "ciliumclusterwidenetworkpolicies", "list"}:   noCilium,
+		{"cilium.io", "ciliumclusterwidenetworkpolicies", "watch"}:  noCilium,
 		{"cilium.io", "ciliumclusterwidenetworkpolicies", "create"}: noCilium,
 		{"cilium.io", "ciliumclusterwidenetworkpolicies", "patch"}:  noCilium,
 	}

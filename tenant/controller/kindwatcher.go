@@ -17,10 +17,13 @@ import (
 	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
-// kindWatcher looks at a kind of applications when its CRD changes.
+// kindWatcher looks at a kind when its CRD changes.
 type kindWatcher struct {
-	kinds   *kinds
-	hearing *hearing
+	// name is that of its controller.
+	name  string
+	kinds *kinds
+	// heard is called when one came or went.
+	heard func()
 }
 
 // Reconcile is given the name of a CRD.
@@ -31,8 +34,7 @@ func (w *kindWatcher) Reconcile(ctx context.Context, request reconcile.Request) 
 
 	isOther, err := w.kinds.look(ctx, request.Name)
 	if isOther {
-		w.hearing.pass.ask()
-		w.hearing.tenants.Add(requests(w.hearing.tree.all())...)
+		w.heard()
 	}
 
 	if err != nil {
@@ -44,13 +46,13 @@ func (w *kindWatcher) Reconcile(ctx context.Context, request reconcile.Request) 
 
 // watchKinds adds the watcher of CRDs to a manager.
 func watchKinds(mgr manager.Manager, watcher *kindWatcher) error {
-	isOurs := predicate.NewPredicateFuncs(func(crd client.Object) bool { return isWatched(crd.GetName()) })
+	areOurs := predicate.NewPredicateFuncs(func(crd client.Object) bool { return watcher.kinds.areOurs(crd.GetName()) })
 
-	err := ctrl.NewControllerManagedBy(mgr).Named("tenant-kinds").
-		Watches(watch.Metadata(crdKind()), &handler.EnqueueRequestForObject{}, builder.WithPredicates(isOurs)).
+	err := ctrl.NewControllerManagedBy(mgr).Named(watcher.name).
+		Watches(watch.Metadata(crdKind()), &handler.EnqueueRequestForObject{}, builder.WithPredicates(areOurs)).
 		Complete(watcher)
 	if err != nil {
-		return fmt.Errorf("set up the watcher of kinds of applications: %w", err)
+		return fmt.Errorf("set up %s: %w", watcher.name, err)
 	}
 
 	return nil

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/policy"
+)
+
+func TestWhatSomebodyAddsToAnObjectIsTakenOff(t *testing.T) {
+	w := isolatedWorld(t, policy.EnforcesCilium)
+	w.settle()
+
+	key := client.ObjectKey{Namespace: "tenant-foo", Name: "tenant-admin"}
+
+	var binding rbacv1.RoleBinding
+	require.NoError(t, w.client.Get(t.Context(), key, &binding))
+	subjects := binding.Subjects
+	binding.Subjects = append(binding.Subjects, rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "eve"})
+	require.NoError(t, w.client.Update(t.Context(), &binding))
+
+	own := w.cilium(policy.KindCilium, "tenant-foo", policy.TenantName)
+	specs, _, err := unstructured.NestedSlice(own.Object, "specs")
+	require.NoError(t, err)
+	own.Object["specs"] = append(specs, map[string]any{"ingress": []any{map[string]any{"fromEntities": []any{"world"}}}})
+	require.NoError(t, w.client.Update(t.Context(), own))
+
+	w.settle()
+	require.NoError(t, w.client.Get(t.Context(), key, &binding))
+	require.Equal(t, subjects, binding.Subjects)
+	require.Equal(t, specs, w.cilium(policy.KindCilium, "tenant-foo", policy.TenantName).Object["specs"])
+}
+
+func TestWhatOthersAddBesideStays(t *testing.T) {
+	w := newWorld(t, plainNamespace("tenant-root", nil), madeRoot())
+	w.settle()
+
+	var account corev1.ServiceAccount
+	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Namespace: "tenant-root", Name: "tenant-view"}, &account))
+	account.Annotations["example.org/seen"] = "yes"
+	account.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "pull"}}
+	require.NoError(t, w.client.Update(t.Context(), &account))
+
+	require.Empty(t, w.settle())
+}
+
+// appliedAs is the metadata of an object that the controller has written, or somebody after it.
+func appliedAs(digest, version string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Namespace: "tenant-foo", Name: "one", ResourceVersion: version, Annotations: map[string]string{annotationApplied: digest},
+	}
+}
+
+func TestOnlyWhatOthersDoToAnObjectTouchesIt(t *testing.T) {
+	amount := corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}
+
+	for name, tc := range map[string]struct {
+		was, is   client.Object
+		isTouched bool
+	}{
+		"told again":              {&rbacv1.RoleBinding{ObjectMeta: appliedAs("a", "1")}, &rbacv1.RoleBinding{ObjectMeta: appliedAs("a", "1")}, false},
+		"changed by us":           {&rbacv1.RoleBinding{ObjectMeta: appliedAs("a", "1")}, &rbacv1.RoleBinding{ObjectMeta: appliedAs("b", "2")}, false},
+		"changed by somebody":     {&rbacv1.RoleBinding{ObjectMeta: appliedAs("a", "1")}, &rbacv1.RoleBinding{ObjectMeta: appliedAs("a", "2")}, true},
+		"more of a quota is used": {&corev1.ResourceQuota{ObjectMeta: appliedAs("a", "1")}, &corev1.ResourceQuota{ObjectMeta: appliedAs("a", "2"), Status: corev1.ResourceQuotaStatus{Used: amount}}, false},
+		"a quota was raised":      {&corev1.ResourceQuota{ObjectMeta: appliedAs("a", "1")}, &corev1.ResourceQuota{ObjectMeta: appliedAs("a", "2"), Spec: corev1.ResourceQuotaSpec{Hard: amount}}, true},
+	} {
+		require.Equal(t, tc.isTouched, isTouched(tc.was, tc.is), name)
+	}
+}
+
+func TestWhoeverTouchesAPolicyWakesItsTenant(t *testing.T) {
+	w := isolatedWorld(t, policy.EnforcesCilium)
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
+	w.settle()
+	asked(t, w.woken)
+
+	hearing := &hearing{tree: w.tree, tenants: w.woken, pass: &passes{}}
+	root := types.NamespacedName{Namespace: "tenant-root", Name: "root"}
+	bar := types.NamespacedName{Namespace: "tenant-foo", Name: "bar"}
+
+	own := w.cilium(policy.KindCilium, "tenant-foo-bar", policy.TenantName)
+	edited := own.DeepCopy()
+	edited.SetResourceVersion("edited")
+
+	hearing.policy(nil, own)
+	require.Empty(t, asked(t, w.woken))
+
+	hearing.policy(own, edited)
+	require.Equal(t, requests([]types.NamespacedName{bar}), asked(t, w.woken))
+
+	hearing.policy(own, nil)
+	require.Equal(t, requests([]types.NamespacedName{bar}), asked(t, w.woken))
+
+	hearing.policy(w.cilium(policy.KindCiliumClusterwide, "", policy.ClusterName), nil)
+	require.Equal(t, requests([]types.NamespacedName{root}), asked(t, w.woken))
+
+	w.delete("tenant-foo", "bar")
+	_, err := w.resolver().Reconcile(t.Context(), wholeTree())
+	require.NoError(t, err)
+	asked(t, w.woken)
+
+	hearing.policy(own, nil)
+	require.Empty(t, asked(t, w.woken), "what goes with a tenant is nobody's doing")
+}
