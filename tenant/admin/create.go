@@ -23,7 +23,7 @@ func Create(
 ) (*v1alpha1.Tenant, error) {
 	namespace := parent.Status.Namespace
 	if namespace == "" {
-		return nil, &NotReadyError{Tenant: parent.Name}
+		return nil, NotReady(parent)
 	}
 
 	if err := tenant.Check(namespace, name); err != nil {

@@ -46,5 +46,11 @@ func TestATenantThatCanNotBeIsNotSent(t *testing.T) {
 
 	var notReady *admin.NotReadyError
 	require.ErrorAs(t, err, &notReady)
+	require.ErrorContains(t, err, "its controller has not looked at it")
+	require.Contains(t, notReady.Hint(), "try again")
+
+	late.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionFalse, Message: "this host is taken"}}
+	_, err = admin.Create(t.Context(), client, &late, "beta", v1alpha1.TenantSpec{}, false)
+	require.ErrorContains(t, err, "it is not accepted: this host is taken")
 	require.Empty(t, client.Actions())
 }

@@ -123,16 +123,18 @@ func findKind(typed kubernetes.Interface, word string) (*metav1.APIResource, err
 	return nil, &UnknownKindError{Word: word, Kinds: names}
 }
 
-// kindsOf are the resources of the tenants' API group, without subresources.
+// kindsOf are the resources of applications and cluster services, without subresources.
 func kindsOf(typed kubernetes.Interface) ([]metav1.APIResource, error) {
 	found, err := typed.Discovery().ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
 	if err != nil {
 		return nil, fmt.Errorf("ask for the kinds of %s: %w", v1alpha1.GroupVersion, err)
 	}
 
-	isSub := func(one metav1.APIResource) bool { return strings.Contains(one.Name, "/") }
+	isOther := func(one metav1.APIResource) bool {
+		return strings.Contains(one.Name, "/") || one.Kind == v1alpha1.TenantKind || one.Kind == v1alpha1.TenantLimitsKind
+	}
 
-	return slices.DeleteFunc(slices.Clone(found.APIResources), isSub), nil
+	return slices.DeleteFunc(slices.Clone(found.APIResources), isOther), nil
 }
 
 // UnknownKindError says that the cluster has no kind of application of that name.
@@ -147,7 +149,13 @@ func (e *UnknownKindError) Error() string {
 }
 
 // Hint is the next step.
-func (e *UnknownKindError) Hint() string { return "the kinds are " + strings.Join(e.Kinds, ", ") }
+func (e *UnknownKindError) Hint() string {
+	if len(e.Kinds) == 0 {
+		return "no kind is offered yet; what each waits for: kubectl get applicationdefinitions.cozystack.io --output wide"
+	}
+
+	return "the kinds are " + strings.Join(e.Kinds, ", ")
+}
 
 // readyClause is what an application that is not ready says of itself, to follow a clause.
 func readyClause(object *unstructured.Unstructured) string {

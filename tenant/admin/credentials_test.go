@@ -43,7 +43,10 @@ func TestCredentialsAreThoseThatTheStatusNames(t *testing.T) {
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-a", Name: "other"}, Data: map[string][]byte{"x": []byte("y")}},
 	)
 	typed.Resources = []*metav1.APIResourceList{{GroupVersion: "apps.cozystack.io/v1alpha1", APIResources: []metav1.APIResource{
-		{Name: "postgreses", SingularName: "postgres", Kind: "Postgres"}, {Name: "postgreses/status", Kind: "Postgres"},
+		{Name: "postgreses", SingularName: "postgres", Kind: "Postgres"},
+		{Name: "postgreses/status", Kind: "Postgres"},
+		{Name: "tenants", SingularName: "tenant", Kind: "Tenant"},
+		{Name: "tenantlimits", Kind: "TenantLimits"},
 	}}}
 
 	db := an("apps.cozystack.io/v1alpha1", "Postgres", "tenant-a", "db")
@@ -81,4 +84,9 @@ func TestCredentialsAreThoseThatTheStatusNames(t *testing.T) {
 	var unknown *admin.UnknownKindError
 	require.ErrorAs(t, err, &unknown)
 	require.Contains(t, unknown.Hint(), "Postgres")
+
+	_, err = admin.Credentials(t.Context(), typed, client, "tenant-a", "tenant", "db")
+	require.ErrorAs(t, err, &unknown, "a tenant is no application")
+	require.NotContains(t, unknown.Kinds, "Tenant")
+	require.Contains(t, (&admin.UnknownKindError{}).Hint(), "kubectl get applicationdefinitions")
 }

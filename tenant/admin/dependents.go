@@ -84,10 +84,6 @@ func eachOrdered(
 	}
 
 	for _, resource := range kinds {
-		if resource.Kind == v1alpha1.TenantKind || resource.Kind == v1alpha1.TenantLimitsKind {
-			continue
-		}
-
 		all := client.Resource(v1alpha1.GroupVersion.WithResource(resource.Name))
 
 		err := inEach(namespaces, func(namespace string) error {

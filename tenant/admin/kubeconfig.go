@@ -11,6 +11,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -33,15 +34,37 @@ type Access struct {
 }
 
 // NotReadyError says that a tenant has no namespace yet.
-type NotReadyError struct{ Tenant string }
+type NotReadyError struct {
+	Tenant string
+	// Why is what its controller says. Empty: it has not looked at the tenant yet.
+	Why string
+}
+
+// NotReady is the error for a tenant without a namespace.
+func NotReady(t *v1alpha1.Tenant) *NotReadyError {
+	e := &NotReadyError{Tenant: t.Name}
+	if accepted := meta.FindStatusCondition(t.Status.Conditions, v1alpha1.ConditionAccepted); accepted != nil {
+		e.Why = accepted.Message
+	}
+
+	return e
+}
 
 func (e *NotReadyError) Error() string {
-	return fmt.Sprintf("tenant %s has no namespace, because it is not accepted", e.Tenant)
+	if e.Why == "" {
+		return fmt.Sprintf("tenant %s has no namespace yet: its controller has not looked at it", e.Tenant)
+	}
+
+	return fmt.Sprintf("tenant %s has no namespace, because it is not accepted: %s", e.Tenant, e.Why)
 }
 
 // Hint is the next step.
 func (e *NotReadyError) Hint() string {
-	return "look why with: cozy-install tenant show " + e.Tenant
+	if e.Why == "" {
+		return "that takes a moment: try again"
+	}
+
+	return "mend it, or look at all of it with: cozy-install tenant show " + e.Tenant
 }
 
 // Kubeconfig asks for a token of a level in a tenant and writes a kubeconfig with it, whose current namespace is the tenant's.
@@ -54,7 +77,7 @@ func Kubeconfig(
 	ctx context.Context, client kubernetes.Interface, cluster *rest.Config, t *v1alpha1.Tenant, level tenant.Level, ttl time.Duration,
 ) (Access, error) {
 	if t.Status.Namespace == "" {
-		return Access{}, &NotReadyError{Tenant: t.Name}
+		return Access{}, NotReady(t)
 	}
 
 	authority, err := authorityOf(cluster)

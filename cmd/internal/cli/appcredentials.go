@@ -99,7 +99,7 @@ func (f *credentialsFlags) where(ctx context.Context) (*kube.Client, string, err
 		return nil, "", err
 	}
 	if found.Status.Namespace == "" {
-		return nil, "", &admin.NotReadyError{Tenant: found.Name}
+		return nil, "", admin.NotReady(found)
 	}
 	return client, found.Status.Namespace, nil
 }
