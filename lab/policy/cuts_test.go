@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
@@ -21,6 +22,28 @@ import (
 // flow within tenants narrows the other too, and may be lost at one of them: only the clusterwide policy stands alone.
 func TestNothingCanBeLeftOutOfThePolicies(t *testing.T) {
 	resolved := resolve(t)
+
+	all := cuts(plain(t, ciliumPolicies(resolved)))
+	require.Greater(t, len(all), 150)
+	requireEachIsNoticed(t, resolved, all, expected)
+}
+
+// The same without Cilium, where the table is departed from in the gaps and nowhere else.
+func TestNothingCanBeLeftOutOfTheNetworkPolicies(t *testing.T) {
+	resolved := resolve(t)
+
+	all := cuts(plain(t, networkPolicies(resolved)))
+	require.Greater(t, len(all), 300)
+	requireEachIsNoticed(t, resolved, all, expectedButForGaps)
+}
+
+// requireEachIsNoticed has the engine judge the flows by each of the cuts, which must not all go as they are expected to.
+func requireEachIsNoticed(
+	t *testing.T, resolved map[string]tenant.Resolved, cuts []cut, expected func(*testing.T, []peer) map[flow]line,
+) {
+	t.Helper()
+	t.Logf("%d cuts", len(cuts))
+
 	engine := startEngine(t)
 
 	var places []place
@@ -28,11 +51,7 @@ func TestNothingCanBeLeftOutOfThePolicies(t *testing.T) {
 		places = append(places, place{all, expected(t, all)})
 	}
 
-	all := cuts(plain(t, ciliumPolicies(resolved)))
-	require.Greater(t, len(all), 150)
-	t.Logf("%d cuts", len(all))
-
-	for _, cut := range all {
+	for _, cut := range cuts {
 		isNoticed := slices.ContainsFunc(places, func(p place) bool {
 			given := engine.ask(t, ask(resolved, p.peers, cut.policies))
 
@@ -79,7 +98,7 @@ type cut struct {
 	policies []any
 }
 
-// cuts are each policy, and what is below its specs but descriptions: everything of the clusterwide one, alternatives of others.
+// cuts are each policy, and what is below its rules: everything of the clusterwide one, of others what is one of several.
 func cuts(policies []any) []cut {
 	var all []cut
 
@@ -87,12 +106,16 @@ func cuts(policies []any) []cut {
 		object := one.(map[string]any)
 		metadata := object["metadata"].(map[string]any)
 		name := fmt.Sprint(object["kind"], " ", metadata["namespace"], "/", metadata["name"])
-		isClusterwide := object["kind"] == policy.KindCiliumClusterwide
 		all = append(all, cut{name, slices.Delete(slices.Clone(policies), i, i+1)})
 
-		for path, specs := range without(object["specs"], isClusterwide) {
+		rules := "specs" // of Cilium
+		if object["kind"] == kindNetworkPolicy {
+			rules = "spec"
+		}
+
+		for path, left := range without(object[rules], object["kind"] == policy.KindCiliumClusterwide) {
 			mutilated := maps.Clone(object)
-			mutilated["specs"] = specs
+			mutilated[rules] = left
 			changed := slices.Clone(policies)
 			changed[i] = mutilated
 			all = append(all, cut{name + path, changed})
@@ -103,7 +126,7 @@ func cuts(policies []any) []cut {
 }
 
 // without yields each value that is left when one part of a value is taken out, with the path of that part: everything, or
-// only what is one of several in a list.
+// only what is one of several in a list. Descriptions stay, and policyTypes, which say once more what directions have rules.
 func without(value any, everything bool) iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
 		switch value := value.(type) {
@@ -117,7 +140,7 @@ func without(value any, everything bool) iter.Seq2[string, any] {
 
 func withoutKey(value map[string]any, everything bool, yield func(string, any) bool) {
 	for _, key := range slices.Sorted(maps.Keys(value)) {
-		if key == "description" {
+		if key == "description" || key == "policyTypes" {
 			continue
 		}
 

@@ -76,20 +76,6 @@ func onNodes(all []peer) map[string][]peer {
 	return map[string][]peer{"on a control plane": without("host"), "on a worker": without("api.host")}
 }
 
-// With NetworkPolicy, Cilium's engine is one of those that may judge. What Gaps names is left out: nodes, the API server on
-// nodes, the virtual IP, and addresses of pods that are none.
-func TestNetworkPoliciesAreJudgedAsTheTableDoesButForTheirGaps(t *testing.T) {
-	resolved := resolve(t)
-	all := slices.DeleteFunc(peers(resolved), func(p peer) bool {
-		return isNamed([]string{"host", "node", "api.host", "api.node", "closed.vip", "inner.pod", "inner.nodepod"}, p.name)
-	})
-
-	given := startEngine(t).ask(t, ask(resolved, all, networkPolicies(resolved)))
-	require.Empty(t, given.Problem)
-
-	compare(all, expected(t, all), given).report(t)
-}
-
 // ask is the question about all flows of the tree under some policies.
 func ask(resolved map[string]tenant.Resolved, all []peer, policies []any) question {
 	q := question{Policies: policies, Namespaces: namespaces(resolved), Ports: ports()}

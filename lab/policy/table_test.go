@@ -104,7 +104,8 @@ type line struct {
 	ports     string
 }
 
-func lines(t *testing.T) []line {
+// lines reads a table.
+func lines(t *testing.T, table string) []line {
 	t.Helper()
 
 	var all []line
@@ -151,7 +152,7 @@ func isNamed(patterns []string, name string) bool {
 func expected(t *testing.T, all []peer) map[flow]line {
 	t.Helper()
 
-	flows, table := map[flow]line{}, lines(t)
+	flows, table := map[flow]line{}, lines(t, table)
 
 	for from := range all {
 		for to := range all {
@@ -178,7 +179,7 @@ func TestEveryLineOfTheTableDecidesSomething(t *testing.T) {
 		used[line.text] = true
 	}
 
-	for _, line := range lines(t) {
+	for _, line := range lines(t, table) {
 		require.True(t, used[line.text], line.text)
 	}
 }

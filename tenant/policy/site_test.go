@@ -74,6 +74,6 @@ func TestNetworkPolicyHasGapsAndCiliumHasNone(t *testing.T) {
 		require.NotEmpty(t, gap.Why)
 	}
 
-	require.Equal(t, []int{2, 11, 12, 14, 15}, rows)
-	require.Contains(t, hosted.Gaps()[2].Why, "a node that joined after the last `cozy-install up`")
+	require.Equal(t, []int{2, 5, 11, 12, 14, 15, 16}, rows)
+	require.Contains(t, hosted.Gaps()[3].Why, "a node that joined after the last `cozy-install up`")
 }
