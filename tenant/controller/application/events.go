@@ -15,9 +15,14 @@ import (
 // maxNote bounds the text of an event, in bytes: events.k8s.io/v1 takes 1 KiB, and three are for what stands for the rest.
 const maxNote = 1021
 
-// tell puts an event on an application where it became ready, or something else keeps it from that than before. That work goes
-// on is no event, nor is a status that says what it said before.
+// tell puts an event on an application where it became ready, or something else keeps it from that than before, and where its
+// tenant left a service that keeps its data. That work goes on is no event, nor is a status that says what it said before.
 func (w *world) tell(object runtime.Object, before, after []metav1.Condition) {
+	moved, stays := find(before, application.ConditionServiceMoved), find(after, application.ConditionServiceMoved)
+	if stays.Message != "" && stays.Message != moved.Message {
+		w.event(object, corev1.EventTypeNormal, stays.Reason, "Resolve", stays.Message)
+	}
+
 	was, is := find(before, application.ConditionReady), find(after, application.ConditionReady)
 
 	switch {

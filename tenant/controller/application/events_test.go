@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/tools/events"
 
+	"github.com/cozystack/cozy-install/tenant"
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 )
 
@@ -60,6 +61,34 @@ func TestEventsTellOfFailureAndReadiness(t *testing.T) {
 	l.delete(l.depot("one"))
 	l.settle()
 	require.Contains(t, strings.Join(l.told(), "\n"), "Normal Deleting waiting for HelmRelease depot-one to be removed")
+}
+
+func TestEventsTellThatAnApplicationStaysWhereItsDataIs(t *testing.T) {
+	kind, above := etcds("tenant-root")
+	l := newLab(t, flux(), kind, above, depots(func(s *definition.ApplicationDefinitionSpec) { s.Keeps = []string{"etcd"} }), depotNamed("one", nil))
+	l.tenants.resolved["tenant-root"] = tenant.Resolved{Namespace: "tenant-root"}
+	provide := func(namespace string) {
+		resolved := alpha()
+		resolved.Services[tenant.Etcd] = tenant.Provision{Source: tenant.Inherited, Namespace: namespace}
+		l.tenants.resolved["tenant-alpha"] = resolved
+		l.settle()
+	}
+
+	provide("tenant-root")
+	l.say(l.get(releaseKind(), "tenant-root", "etcd"), "True", "")
+	l.settle()
+	l.say(l.releaseOf("depot-one"), "True", "")
+	l.settle()
+
+	l.events = events.NewFakeRecorder(100)
+
+	provide("tenant-alpha")
+	require.Contains(t, l.told(), "Normal ServiceMoved the application stays with etcd of tenant-root, where its data is; the tenant has that of tenant-alpha")
+	l.settle()
+	require.Empty(t, l.told())
+
+	provide("tenant-root")
+	require.Empty(t, l.told(), "it is where it was")
 }
 
 func TestEventsTellThatADefinitionIsRefused(t *testing.T) {
