@@ -53,13 +53,13 @@ func (s *Store) DropArchives(ctx context.Context, keep int, gone func(DroppedArc
 // dropArchive removes an archive's content before its pins, and the note of it at last: a killed run is gone on with.
 func (s *Store) dropArchive(ctx context.Context, one LoadedArchive) (DroppedArchive, error) {
 	out := DroppedArchive{LoadedArchive: one}
-	keep, when, own := newPins(), map[string]time.Time{}, map[v1.Hash]bool{}
+	keep, own := newPins(), map[v1.Hash]bool{}
 
 	var files []string
 
 	err := s.eachPin(func(file string, pinned pin, at time.Time) {
 		if pinned.Archive != one.SHA256 {
-			keep.add(pinned, at, when)
+			keep.add(pinned, at)
 
 			return
 		}

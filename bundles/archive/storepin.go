@@ -65,25 +65,25 @@ func (s *Store) pin(ctx context.Context, root Root, archive string, content []v1
 // pins are what must stay.
 type pins struct {
 	content map[v1.Hash]bool
-	tags    map[string]v1.Hash // repository:tag -> what was loaded as it last
-	charts  map[string]bool    // repositories of charts that were loaded
+	tags    map[string]v1.Hash   // repository:tag -> what was loaded as it last
+	charts  map[string]bool      // repositories of charts that were loaded
+	when    map[string]time.Time // each tag's pin was written, by which the last is known
 }
 
 func newPins() pins {
-	return pins{content: map[v1.Hash]bool{}, tags: map[string]v1.Hash{}, charts: map[string]bool{}}
+	return pins{content: map[v1.Hash]bool{}, tags: map[string]v1.Hash{}, charts: map[string]bool{}, when: map[string]time.Time{}}
 }
 
 // readPins fails if one pin can't be read: what it names could then be anything.
 func (s *Store) readPins() (pins, error) {
-	out, when := newPins(), map[string]time.Time{}
-
-	err := s.eachPin(func(_ string, one pin, at time.Time) { out.add(one, at, when) })
+	out := newPins()
+	err := s.eachPin(func(_ string, one pin, at time.Time) { out.add(one, at) })
 
 	return out, err
 }
 
-// add adds what one pin keeps. When is of each tag's.
-func (p *pins) add(one pin, at time.Time, when map[string]time.Time) {
+// add adds what one pin keeps that was written at a time.
+func (p pins) add(one pin, at time.Time) {
 	for _, sum := range one.Content {
 		p.content[sum] = true
 	}
@@ -92,8 +92,8 @@ func (p *pins) add(one pin, at time.Time, when map[string]time.Time) {
 		p.charts[one.Repository] = true
 	}
 
-	if tag := one.Repository + ":" + one.Tag; one.Tag != "" && !at.Before(when[tag]) {
-		p.tags[tag], when[tag] = one.Digest, at
+	if tag := one.Repository + ":" + one.Tag; one.Tag != "" && !at.Before(p.when[tag]) {
+		p.tags[tag], p.when[tag] = one.Digest, at
 	}
 }
 
