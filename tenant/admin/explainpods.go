@@ -91,13 +91,10 @@ func (l looker) resolved(t *v1alpha1.Tenant) *tenant.Resolved {
 
 	slices.Reverse(resolved.Ancestors)
 
-	if services := t.Status.Services; services != nil {
-		for service, status := range map[tenant.Service]v1alpha1.TenantService{
-			tenant.Etcd: services.Etcd, tenant.Monitoring: services.Monitoring,
-			tenant.Ingress: services.Ingress, tenant.SeaweedFS: services.SeaweedFS,
-		} {
-			resolved.Services[service] = tenant.Provision{Source: tenant.Source(status.Source), Namespace: status.Namespace}
-		}
+	provided := maps.Collect(t.Status.Services.All())
+	for _, service := range tenant.Services() {
+		status := provided[service.String()]
+		resolved.Services[service] = tenant.Provision{Source: tenant.Source(status.Source), Namespace: status.Namespace}
 	}
 
 	return resolved

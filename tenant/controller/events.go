@@ -4,13 +4,13 @@ package controller
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
@@ -66,17 +66,10 @@ func movedServices(before, after *v1alpha1.TenantServices) string {
 
 	var moves []string
 
-	for _, one := range []struct {
-		service       tenant.Service
-		before, after string
-	}{
-		{tenant.Etcd, before.Etcd.Namespace, after.Etcd.Namespace},
-		{tenant.Monitoring, before.Monitoring.Namespace, after.Monitoring.Namespace},
-		{tenant.Ingress, before.Ingress.Namespace, after.Ingress.Namespace},
-		{tenant.SeaweedFS, before.SeaweedFS.Namespace, after.SeaweedFS.Namespace},
-	} {
-		if one.before != one.after {
-			moves = append(moves, fmt.Sprintf("%s is of %s, and was of %s", one.service, orNobody(one.after), orNobody(one.before)))
+	provided := maps.Collect(before.All())
+	for service, now := range after.All() {
+		if was := provided[service]; now.Namespace != was.Namespace {
+			moves = append(moves, fmt.Sprintf("%s is of %s, and was of %s", service, orNobody(now.Namespace), orNobody(was.Namespace)))
 		}
 	}
 

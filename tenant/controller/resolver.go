@@ -47,12 +47,7 @@ func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 		return reconcile.Result{}, fmt.Errorf("list the quotas of tenants: %w", err)
 	}
 
-	used, err := applicationUses(ctx, r.kinds, r.applications)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-
-	etcds, err := etcdsIn(ctx, r.kinds, r.applications)
+	used, etcds, err := applicationUses(ctx, r.kinds, r.applications)
 	if err != nil {
 		return reconcile.Result{}, err
 	}

@@ -57,7 +57,7 @@ func (r *reconciler) usersOf(ctx context.Context, provider string, service tenan
 		return nil, fmt.Errorf("list namespaces in and below %s: %w", provider, err)
 	}
 
-	used, err := applicationUses(ctx, r.kinds, r.applications)
+	used, _, err := applicationUses(ctx, r.kinds, r.applications)
 	if err != nil {
 		return nil, err
 	}

@@ -13,56 +13,40 @@ import (
 	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
-// applicationUses are the cluster services that applications say they use, by the namespace of the applications.
-func applicationUses(ctx context.Context, served *kinds, objects client.Reader) (map[string][]tenant.Usage, error) {
+// applicationUses are the cluster services that applications say they use, by the namespace of the applications, and the namespaces
+// with an etcd, also one that is to go.
+func applicationUses(
+	ctx context.Context, served *kinds, objects client.Reader,
+) (uses map[string][]tenant.Usage, etcds map[string]bool, err error) {
 	if err := served.learn(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 
 	// A kind that goes while its cache is waited for would keep the whole tree waiting.
 	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
 
-	uses := map[string][]tenant.Usage{}
+	uses, etcds = map[string][]tenant.Usage{}, map[string]bool{}
 
 	for _, kind := range served.applications() {
 		list := watch.List(kind)
 
 		// They are only read: a copy of ten thousand would cost more than the pass.
 		if err := objects.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("list objects of kind %s: %w", kind.Kind, err)
+			return nil, nil, fmt.Errorf("list objects of kind %s: %w", kind.Kind, err)
 		}
 
 		for i := range list.Items {
 			namespace := list.Items[i].GetNamespace()
 			uses[namespace] = append(uses[namespace], usesOf(&list.Items[i])...)
+
+			if kind == serviceKind(tenant.Etcd) && list.Items[i].GetName() == tenant.Etcd.String() {
+				etcds[namespace] = true
+			}
 		}
 	}
 
-	return uses, nil
-}
-
-// etcdsIn are the namespaces with an etcd, also one that is to go. It is asked after applicationUses.
-func etcdsIn(ctx context.Context, served *kinds, objects client.Reader) (map[string]bool, error) {
-	kind := serviceKind(tenant.Etcd)
-	if !served.serves(kind) {
-		return nil, nil
-	}
-
-	list := watch.List(kind)
-	if err := objects.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list objects of kind %s: %w", kind.Kind, err)
-	}
-
-	etcds := map[string]bool{}
-
-	for i := range list.Items {
-		if list.Items[i].GetName() == tenant.Etcd.String() {
-			etcds[list.Items[i].GetNamespace()] = true
-		}
-	}
-
-	return etcds, nil
+	return uses, etcds, nil
 }
 
 // usesOf are the services that an application says it uses. It may be nil.
