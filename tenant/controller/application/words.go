@@ -3,10 +3,10 @@
 package application
 
 import (
-	"strings"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/cozystack/cozy-install/tenant/application"
 )
 
 // maxMessage bounds what others' messages add to a status, in bytes.
@@ -24,14 +24,14 @@ func whatItSays(object *unstructured.Unstructured) string {
 		}
 
 		if message, _ := condition["message"].(string); message != "" && speaksOf(object, condition) {
-			return quoted(message)
+			return application.Clip(message, maxMessage)
 		}
 	}
 
 	status, _, _ := unstructured.NestedMap(object.Object, "status")
 	for _, field := range []string{"message", "reason", "lastMessage"} {
 		if message, _ := status[field].(string); message != "" && speaksOf(object, status) {
-			return quoted(message)
+			return application.Clip(message, maxMessage)
 		}
 	}
 
@@ -43,8 +43,4 @@ func speaksOf(object *unstructured.Unstructured, said map[string]any) bool {
 	observed, tells := said["observedGeneration"].(int64)
 
 	return !tells || observed == object.GetGeneration()
-}
-
-func quoted(message string) string {
-	return strings.ToValidUTF8(message[:min(len(message), maxMessage)], "")
 }
