@@ -31,7 +31,9 @@ func sharedKinds() []client.Object {
 }
 
 // sharedClusterKinds are those without namespaces.
-func sharedClusterKinds() []client.Object { return []client.Object{&rbacv1.ClusterRoleBinding{}} }
+func sharedClusterKinds() []client.Object {
+	return []client.Object{&rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{}}
+}
 
 // cacheOptions keeps only what the controller made of kinds that others make too: a cluster may hold tens of thousands. Errors
 // of lists and watches are told, too.

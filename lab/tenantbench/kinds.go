@@ -93,6 +93,7 @@ func (r *rig) objects(ctx context.Context, more ...schema.GroupVersionKind) (int
 		{corev1.SchemeGroupVersion.WithKind("LimitRange"), ours},
 		{rbacv1.SchemeGroupVersion.WithKind("Role"), ours},
 		{rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), ours},
+		{rbacv1.SchemeGroupVersion.WithKind("ClusterRole"), ours},
 		{rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding"), ours},
 		{networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), ours},
 	}, countings(more)) {

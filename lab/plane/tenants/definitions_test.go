@@ -26,5 +26,5 @@ func (w *world) kindFollows(t *testing.T, version string) {
 
 		return strings.Contains(string(text), `"maxLength":17`)
 	}, func() string { return "a kind does not follow its definition" })
-	w.awaitPublished(t, "Published")
+	w.awaitPublished(t, "depot", "Published")
 }

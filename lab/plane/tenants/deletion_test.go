@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -50,8 +51,8 @@ func (w *world) deletionNeedsConsent(t *testing.T) {
 // Big has seven tenants with six below each: fifty in all. Some have applications and services, which go slowly, and one
 // application goes not at all until somebody helps.
 func (w *world) treeOfFiftyGoes(t *testing.T) {
-	w.createKind(t, "Postgres", "postgreses")
-	w.createKind(t, "Etcd", "etcds")
+	w.createKind(t, v1alpha1.GroupVersion.WithKind("Postgres"), "postgreses")
+	w.createKind(t, v1alpha1.GroupVersion.WithKind("Etcd"), "etcds")
 
 	namespaces := w.createTree(t)
 	for _, namespace := range []string{"tenant-big", "tenant-big-c3", "tenant-big-c3-g1", "tenant-big-c5-g0"} {
@@ -130,15 +131,15 @@ func (w *world) createTree(t *testing.T) map[string]types.NamespacedName {
 	return made
 }
 
-// createKind makes a kind as the platform publishes one.
-func (w *world) createKind(t *testing.T, kind, plural string) {
+// createKind makes a kind whose objects may hold anything.
+func (w *world) createKind(t *testing.T, kind schema.GroupVersionKind, plural string) {
 	t.Helper()
 
 	out, err := w.apply(t, fmt.Sprintf(`{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-		"metadata": {"name": "%[2]s.apps.cozystack.io"}, "spec": {"group": "apps.cozystack.io", "scope": "Namespaced",
-		"names": {"kind": %[1]q, "plural": %[2]q, "singular": %[3]q, "listKind": "%[1]sList"}, "versions": [{"name": "v1alpha1",
+		"metadata": {"name": "%[2]s.%[4]s"}, "spec": {"group": %[4]q, "scope": "Namespaced",
+		"names": {"kind": %[1]q, "plural": %[2]q, "singular": %[3]q, "listKind": "%[1]sList"}, "versions": [{"name": %[5]q,
 		"served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}}`,
-		kind, plural, strings.ToLower(kind)))
+		kind.Kind, plural, strings.ToLower(kind.Kind), kind.Group, kind.Version))
 	require.NoError(t, err, out)
 }
 

@@ -54,16 +54,16 @@ func TestApplications(t *testing.T) {
 	w.stopController(t)
 }
 
-func (w *world) awaitPublished(t *testing.T, reason string) (message string) {
+func (w *world) awaitPublished(t *testing.T, name, reason string) (message string) {
 	t.Helper()
 
 	var found string
 
 	w.await(t, func() bool {
-		found, message = conditionOf(w.find(t, "cozystack.io/v1alpha1", "ApplicationDefinition", "", "depot"), "Published")
+		found, message = conditionOf(w.find(t, "cozystack.io/v1alpha1", "ApplicationDefinition", "", name), "Published")
 
 		return found == reason
-	}, func() string { return "depot: " + found + ", not " + reason + ": " + message })
+	}, func() string { return name + ": " + found + ", not " + reason + ": " + message })
 
 	return message
 }
@@ -72,7 +72,7 @@ func (w *world) kindIsPublished(t *testing.T, version string) {
 	t.Helper()
 
 	w.applyYAML(t, depots(version))
-	require.Equal(t, "waiting for CustomResourceDefinitions to be established: shelves.lab.example.org", w.awaitPublished(t, "RequirementsMissing"))
+	require.Equal(t, "waiting for CustomResourceDefinitions to be established: shelves.lab.example.org", w.awaitPublished(t, "depot", "RequirementsMissing"))
 	require.Nil(t, w.find(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "depots.apps.cozystack.io"))
 
 	for part := range strings.SplitSeq(parts, "\n---\n") {
@@ -80,7 +80,7 @@ func (w *world) kindIsPublished(t *testing.T, version string) {
 	}
 
 	w.applyYAML(t, shelves)
-	w.awaitPublished(t, "Published")
+	w.awaitPublished(t, "depot", "Published")
 }
 
 func (w *world) objectIsReleased(t *testing.T) {
@@ -227,7 +227,7 @@ func (w *world) kindGoes(t *testing.T) {
 	w.startController(t)
 	require.NotNil(t, w.find(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "depots.apps.cozystack.io"))
 
-	require.NoError(t, w.client.Delete(t.Context(), w.depotNamed(t, "last")))
+	require.NoError(t, w.as(t, "boss", "tenant-alpha-admin").Delete(t.Context(), w.depotNamed(t, "last")), "its tenant can still let it go")
 	w.awaitFor(t, 2*patience, func() bool {
 		return w.find(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "depots.apps.cozystack.io") == nil
 	}, func() string { return "the kind is still there" })

@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
@@ -51,7 +52,7 @@ func TestControllerThatIsKilledGoesOn(t *testing.T) {
 	}
 
 	w.serveServices(t)
-	w.createKind(t, "Postgres", "postgreses")
+	w.createKind(t, v1alpha1.GroupVersion.WithKind("Postgres"), "postgreses")
 	w.startController(t)
 	w.awaitControllerReady(t, w.charts) // no tenant is there to be known
 	w.rootIsAdopted(t)

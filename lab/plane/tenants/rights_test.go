@@ -34,6 +34,9 @@ func applicationRights() []right {
 		{flux, "helmreleases", "create"},
 		{flux, "helmreleases", "update"},
 		{flux, "helmreleases", "delete"},
+		// Levels are given each kind.
+		{rbac, "clusterroles", "create"},
+		{rbac, "clusterroles", "patch"},
 		// Credentials are given away.
 		{rbac, "roles", "create"},
 		{rbac, "roles", "patch"},
@@ -49,6 +52,9 @@ func unseen() map[right]string {
 	const noCilium = "no Cilium here: tenant/controller's tests write its policies to a fake client"
 
 	return map[right]string{
+		{"apps.cozystack.io", "*", "update"}:           "given to levels: the API server asks for it when their roles are made",
+		{"apps.cozystack.io", "*", "deletecollection"}: "given to levels: the API server asks for it when their roles are made",
+
 		{"rbac.authorization.k8s.io", "clusterroles", "bind"}: "the API server asks for it when a role binding is made",
 		{"rbac.authorization.k8s.io", "roles", "bind"}:        "the API server asks for it when a role binding is made",
 		{"rbac.authorization.k8s.io", "roles", "escalate"}:    "the API server asks for it when a role is made",

@@ -29,7 +29,6 @@ func TestTenants(t *testing.T) {
 		t.Run("applications are offered", w.applicationsAreOffered) &&
 		t.Run("children get namespaces, hosts and services", w.childrenAreResolved) &&
 		t.Run("kubectl prints what tenants are", w.kubectlPrints) &&
-		t.Run("levels hold in tenants below and nowhere else", w.levelsReachDown) &&
 		t.Run("tokens are given of one's own level and below", w.tokensAreOfOnesLevel) &&
 		t.Run("quotas are made and hold", w.quotasHold) &&
 		t.Run("bad tenants are refused at the door", w.badTenantsAreRefused) &&
@@ -82,7 +81,7 @@ func (w *world) awaitControllerReady(t *testing.T, charts string) {
 	w.await(t, func() bool { return statusAt(t, charts, "/readyz") == http.StatusOK }, func() string { return "the controller is not ready at " + charts })
 }
 
-// Its definitions wait for kinds of others, which never come. Its roles are there all the same.
+// Its definitions wait for kinds of others, which never come.
 func (w *world) applicationsAreOffered(t *testing.T) {
 	w.await(t, func() bool {
 		definitions := &unstructured.UnstructuredList{}

@@ -22,6 +22,7 @@ import (
 	"github.com/cozystack/cozy-install/lab/owncharts"
 	"github.com/cozystack/cozy-install/lab/plane"
 	"github.com/cozystack/cozy-install/manifests"
+	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
@@ -59,6 +60,7 @@ func newWorldOn(t *testing.T, p *plane.Plane) *world {
 	scheme := runtime.NewScheme()
 	require.NoError(t, clientscheme.AddToScheme(scheme))
 	require.NoError(t, v1alpha1.AddToScheme(scheme))
+	require.NoError(t, definition.AddToScheme(scheme))
 
 	var err error
 

@@ -5,7 +5,7 @@
 // status tells.
 //
 // Two reconcilers share the work: one for definitions, and one for the objects of all kinds, whose watches come and go with
-// what is published. Nothing is polled: definitions wait for CustomResourceDefinitions by a watch of their metadata; objects
+// what is published. Beside them are kept what the levels of tenants may do with the kinds, and who reads credentials. Nothing is polled: definitions wait for CustomResourceDefinitions by a watch of their metadata; objects
 // are woken by their HelmRelease and one that has its name, by what the release made, by the cluster services they use, and by the tenant tree.
 //
 // What the rules are is the business of packages tenant and tenant/application. Here is no chart archive and no Helm.
@@ -71,9 +71,9 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Setup adds the reconcilers to a manager whose scheme knows rbac/v1 and definition/v1alpha1, and whose cache of Roles and
-// RoleBindings may be restricted to those with the controller's label: once for each manager, before it is started or after.
-// The CRD of definitions must be established when they start.
+// Setup adds the reconcilers to a manager whose scheme knows rbac/v1 and definition/v1alpha1, and whose cache of Roles,
+// RoleBindings and ClusterRoles may be restricted to those with the controller's label: once for each manager, before it is
+// started or after. The CRD of definitions must be established when they start.
 func Setup(mgr manager.Manager, options Options) error {
 	objects, err := watch.NewCache(mgr, labels.Everything())
 	if err != nil {
@@ -109,6 +109,10 @@ func Setup(mgr manager.Manager, options Options) error {
 		Complete(&publisher{world: w, charts: options.Charts})
 	if err != nil {
 		return fmt.Errorf("set up the reconciler of application definitions: %w", err)
+	}
+
+	if err := addLevels(mgr, w); err != nil {
+		return err
 	}
 
 	if err := addController(mgr, "application", w.applications, options.workers(), &reconciler{w}); err != nil {

@@ -120,13 +120,13 @@ func (c *credentials) keep(ctx context.Context, namespace string, names []string
 	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: CredentialsRole}
 
 	if !reflect.DeepEqual(role.Rules, rules) {
-		if err := c.apply(ctx, roleOf(namespace, rules)); err != nil {
+		if err := c.apply(ctx, CredentialsRole, roleOf(namespace, rules)); err != nil {
 			return err
 		}
 	}
 
 	if !equality.Semantic.DeepEqual(binding.Subjects, subjects) || binding.RoleRef != ref {
-		return c.apply(ctx, bindingOf(namespace, ref, subjects))
+		return c.apply(ctx, CredentialsRole, bindingOf(namespace, ref, subjects))
 	}
 
 	return nil

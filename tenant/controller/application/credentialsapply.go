@@ -38,14 +38,19 @@ func readers(resolved tenant.Resolved) []rbacv1.Subject {
 func managedLabels() map[string]string { return map[string]string{labelManagedBy: FieldManager} }
 
 func roleOf(namespace string, rules []rbacv1.PolicyRule) runtime.ApplyConfiguration {
-	role := rbacac.Role(CredentialsRole, namespace).WithLabels(managedLabels())
+	return rbacac.Role(CredentialsRole, namespace).WithLabels(managedLabels()).WithRules(applied(rules)...)
+}
+
+// applied are rules as they are applied.
+func applied(rules []rbacv1.PolicyRule) []*rbacac.PolicyRuleApplyConfiguration {
+	all := make([]*rbacac.PolicyRuleApplyConfiguration, 0, len(rules))
 
 	for _, rule := range rules {
-		role.WithRules(rbacac.PolicyRule().WithAPIGroups(rule.APIGroups...).WithResources(rule.Resources...).
+		all = append(all, rbacac.PolicyRule().WithAPIGroups(rule.APIGroups...).WithResources(rule.Resources...).
 			WithResourceNames(rule.ResourceNames...).WithVerbs(rule.Verbs...))
 	}
 
-	return role
+	return all
 }
 
 func bindingOf(namespace string, ref rbacv1.RoleRef, subjects []rbacv1.Subject) runtime.ApplyConfiguration {
@@ -70,9 +75,9 @@ func bindingOf(namespace string, ref rbacv1.RoleRef, subjects []rbacv1.Subject) 
 
 // apply is server-side apply: it names the object also when that is to be made, so that the right to give away what the
 // controller does not have itself can be bounded to this name.
-func (c *credentials) apply(ctx context.Context, wanted runtime.ApplyConfiguration) error {
-	if err := c.client.Apply(ctx, wanted, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
-		return fmt.Errorf("apply %s: %w", CredentialsRole, err)
+func (w *world) apply(ctx context.Context, name string, wanted runtime.ApplyConfiguration) error {
+	if err := w.client.Apply(ctx, wanted, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
+		return fmt.Errorf("apply %s: %w", name, err)
 	}
 
 	return nil

@@ -58,6 +58,9 @@ func (l *lab) pass() {
 
 	_, err := (&credentials{l.world}).Reconcile(l.t.Context(), named("tenant-alpha"))
 	require.NoError(l.t, err)
+
+	_, err = (&levels{l.world}).Reconcile(l.t.Context(), reconcile.Request{})
+	require.NoError(l.t, err)
 }
 
 func (l *lab) publish(name string) {

@@ -57,6 +57,7 @@ func newLab(t *testing.T, objects ...client.Object) *lab {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"), meta.RESTScopeRoot)
 	mapper.Add(definition.GroupVersion.WithKind("ApplicationDefinition"), meta.RESTScopeRoot)
+	mapper.Add(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"), meta.RESTScopeRoot)
 
 	for _, namespaced := range []schema.GroupVersionKind{
 		depotKind, etcdKind, shelfKind, releaseKind(), rbacv1.SchemeGroupVersion.WithKind("Role"), rbacv1.SchemeGroupVersion.WithKind("RoleBinding"),

@@ -17,8 +17,8 @@ const (
 // ApplicationDefinition makes a chart a kind of application in apps.cozystack.io/v1alpha1: its values schema becomes a
 // CustomResourceDefinition, and each object of the kind a release of the chart in the tenant's namespace.
 //
-// Which levels of tenants may order the kind, ClusterRoles say that are aggregated to the levels by their labels, as those of the
-// chart tenant-applications are. Without them nobody may.
+// With the kind, the levels of tenants have their rights on it: view reads its objects, and admin creates, changes and deletes
+// them. Those of a kind that runs a cluster service come and go with the flag of their tenant, and super-admin changes them.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:path=applicationdefinitions,singular=applicationdefinition,scope=Cluster
