@@ -39,7 +39,7 @@ func TestApplications(t *testing.T) {
 		t.Run("a kind is published when what it requires is there", func(t *testing.T) { w.kindIsPublished(t, version) }) &&
 		t.Run("a kind follows its definition", func(t *testing.T) { w.kindFollows(t, version) }) &&
 		t.Run("an object is ready when what it made is", w.objectIsReleased) &&
-		t.Run("unknown keys and bad values are refused", w.badDepotsAreRefused) &&
+		t.Run("applications behave as Kubernetes does", w.applicationsBehaveAsKubernetesDoes) &&
 		t.Run("two managers share an object", w.managersShare) &&
 		t.Run("a map that is emptied stays a map", w.emptiedMapStays) &&
 		t.Run("level use reads the credentials and nobody below", w.credentialsAreRead) &&

@@ -11,21 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-func (w *world) badDepotsAreRefused(t *testing.T) {
-	for _, c := range []struct{ name, spec, want string }{
-		{"two", `{"colour": "red"}`, `unknown field "spec.colour"`},
-		{"two", `{"size": 10}`, "spec.size"},
-		{"two", `{"size": "big"}`, "spec.size"},
-		{"two", `{"_tenant": {}}`, `unknown field "spec._tenant"`},
-		{"a.b", `{}`, "lower-case letters, digits and inner dashes"},
-	} {
-		out, err := w.apply(t, `{"apiVersion": "apps.cozystack.io/v1alpha1", "kind": "Depot",
-			"metadata": {"name": "`+c.name+`", "namespace": "tenant-alpha"}, "spec": `+c.spec+`}`)
-		require.Error(t, err, c.spec)
-		require.Contains(t, out, c.want)
-	}
-}
-
 func (w *world) managersShare(t *testing.T) {
 	apply := func(manager string, spec map[string]any) error {
 		return w.client.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(depotWith(spec)), client.FieldOwner(manager))
