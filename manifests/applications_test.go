@@ -54,7 +54,7 @@ func apisOf(rendering string) chartutil.VersionSet {
 	switch rendering {
 	case "etcd":
 		return chartutil.VersionSet{"kamaji.clastix.io/v1alpha1"}
-	case "postgres-all":
+	case "postgres-all", "kubernetes-all":
 		return chartutil.VersionSet{"operator.victoriametrics.com/v1beta1/VMPodScrape"}
 	}
 	return nil

@@ -123,6 +123,20 @@ func TestGroupsMayBeEmptyWhereTheAutoscalerIsToldWhatANodeHas(t *testing.T) {
 	}
 }
 
+func TestKubernetesIsScrapedOnlyWhereThereIsAMonitoring(t *testing.T) {
+	monitored := rendering{"kubernetes-all", "kubernetes", "tenant-alpha", kubernetesWithAll()}
+	require.Contains(t, render(t, monitored), "kind: VMPodScrape\n")
+
+	without := kubernetesWithAll()
+	without["_tenant"].(map[string]any)["services"].(map[string]any)["monitoring"] = ""
+	for title, r := range map[string]rendering{
+		"no monitoring": {"kubernetes-all", "kubernetes", "tenant-alpha", without},
+		"no operator":   {"kubernetes", "kubernetes", "tenant-alpha", kubernetesWithAll()},
+	} {
+		require.NotRegexp(t, "kind: VMPodScrape\n|addons-kubernetes-monitoring", render(t, r), title)
+	}
+}
+
 func TestKubernetesTellsAllThatIsWrongAtOnce(t *testing.T) {
 	values := ordered("kubernetes", map[string]any{"nodeGroups": []any{
 		map[string]any{"name": "a", "minReplicas": 3, "maxReplicas": 1, "instanceType": "small", "resources": map[string]any{"cpus": 1, "memory": "1Gi"}},

@@ -77,6 +77,11 @@ requests: {cpu: 10m, memory: 64Mi}
       - {key: super-admin.svc, path: kubeconfig}
 {{- end -}}
 
+{{/* Not empty where the agent of the tenant's monitoring takes up what stands in the tenant's namespace. */}}
+{{- define "kubernetes.isMonitored" -}}
+{{- if and ((.Values._tenant).services).monitoring (.Capabilities.APIVersions.Has "operator.victoriametrics.com/v1beta1/VMPodScrape") }}yes{{ end }}
+{{- end -}}
+
 {{/*
 Classes of volumes that the cluster has, as JSON: those of the values, the default one first, and then those that it had before. Cluster
 API takes nothing away, so these have to be told that they are not the default one any more. "default" is the platform's default.
