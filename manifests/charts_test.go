@@ -178,21 +178,32 @@ func TestSchemasKnowEveryDefaultAndNothingElse(t *testing.T) {
 	}
 }
 
-// checkStrict demands a description for each property and a closed list of properties where there is one.
+// checkStrict demands a description for each property and each element of a list or a map, and a closed list of properties where
+// there is one. The root is described by the chart itself.
 func checkStrict(t *testing.T, path string, schema map[string]any) {
 	t.Helper()
-	properties, ok := schema["properties"].(map[string]any)
-	if !ok {
-		return
+	if _, ok := schema["properties"]; ok {
+		require.Equal(t, false, schema["additionalProperties"], path)
 	}
-	require.Equal(t, false, schema["additionalProperties"], path)
-	for name, property := range properties {
-		at := path + "." + name
-		inner := property.(map[string]any)
+	for at, inner := range within(path, schema) {
 		require.NotEmpty(t, inner["description"], at)
 		checkStrict(t, at, inner)
-		if items, ok := inner["items"].(map[string]any); ok {
-			checkStrict(t, at+"[]", items)
+	}
+}
+
+// within are the schemas that stand directly in one, by their paths.
+func within(path string, schema map[string]any) map[string]map[string]any {
+	out := map[string]map[string]any{}
+	for _, keyword := range []string{"properties", "patternProperties", "definitions"} {
+		inner, _ := schema[keyword].(map[string]any)
+		for name := range inner {
+			out[path+"."+name], _ = inner[name].(map[string]any)
 		}
 	}
+	for _, keyword := range []string{"items", "additionalProperties"} {
+		if inner, ok := schema[keyword].(map[string]any); ok {
+			out[path+"[]"] = inner
+		}
+	}
+	return out
 }
