@@ -38,6 +38,11 @@ func CRD(of *definition.ApplicationDefinition, spec *apiextensionsv1.JSONSchemaP
 		return nil, err
 	}
 
+	annotations, err := leftoverAnnotations(of)
+	if err != nil {
+		return nil, err
+	}
+
 	kind := of.Spec.Application
 
 	return &apiextensionsv1.CustomResourceDefinition{
@@ -47,6 +52,7 @@ func CRD(of *definition.ApplicationDefinition, spec *apiextensionsv1.JSONSchemaP
 			Labels: map[string]string{
 				labelManagedBy: manager, LabelDefinition: of.Name, LabelKind: kind.Kind, LabelGroup: v1alpha1.GroupVersion.Group,
 			},
+			Annotations: annotations,
 		},
 		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
 			Group: v1alpha1.GroupVersion.Group,

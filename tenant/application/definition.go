@@ -102,21 +102,3 @@ func ReleaseName(of *definition.ApplicationDefinition, name string) string {
 func variables(of *definition.ApplicationDefinition, name string) *strings.Replacer {
 	return strings.NewReplacer(releaseVariable, ReleaseName(of, name), nameVariable, name)
 }
-
-// Leftovers are those of the object with that name: the definition's, with its names filled in.
-func Leftovers(of *definition.ApplicationDefinition, name string) []definition.Leftover {
-	fill := variables(of, name)
-	all := make([]definition.Leftover, 0, len(of.Spec.Leftovers))
-
-	for _, left := range of.Spec.Leftovers {
-		selected := make(map[string]string, len(left.Labels))
-		for key, value := range left.Labels {
-			selected[key] = fill.Replace(value)
-		}
-
-		left.Labels = selected
-		all = append(all, left)
-	}
-
-	return all
-}

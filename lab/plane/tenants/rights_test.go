@@ -177,7 +177,7 @@ func (w *world) judged(t *testing.T) map[right]bool {
 
 	for i := range definitions.Items {
 		for verbs, path := range map[string][]string{
-			"list watch": {"spec", "release", "healthCheckExprs"}, "deletecollection": {"spec", "leftovers"},
+			"list watch": {"spec", "release", "healthCheckExprs"}, "list deletecollection": {"spec", "leftovers"},
 		} {
 			named, _, err := unstructured.NestedSlice(definitions.Items[i].Object, path...)
 			require.NoError(t, err)

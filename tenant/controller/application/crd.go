@@ -52,10 +52,12 @@ func (p *publisher) bring(
 
 	changed := found.DeepCopy()
 	maps.Copy(changed.Labels, wanted.Labels) // there are some: it was made for this definition
+	copyLeftovers(changed, wanted)
 	wanted.Spec.DeepCopyInto(&changed.Spec)
 	apiextensionsv1.SetObjectDefaults_CustomResourceDefinition(changed)
 
-	if equality.Semantic.DeepEqual(changed.Spec, found.Spec) && maps.Equal(changed.Labels, found.Labels) {
+	if equality.Semantic.DeepEqual(changed.Spec, found.Spec) && maps.Equal(changed.Labels, found.Labels) &&
+		maps.Equal(changed.Annotations, found.Annotations) {
 		return found, nil
 	}
 
@@ -202,7 +204,10 @@ func (p *publisher) serveCRD(ctx context.Context, crd *apiextensionsv1.CustomRes
 		return p.withdrawIfServed(ctx, one.name, one.owner)
 	}
 
-	if of != nil && of.invalid == nil {
+	if of == nil || of.invalid != nil {
+		one.leftovers = p.publishedLeftovers(ctx, crd)
+	} else {
+		one.leftovers = application.Leftovers(of.ApplicationDefinition)
 		one.definition, one.health = of.DeepCopy(), of.judges
 		one.definition.Status = definition.ApplicationDefinitionStatus{}
 		one.definition.ObjectMeta = metav1.ObjectMeta{Name: of.Name}

@@ -22,6 +22,8 @@ type kind struct {
 	owner string // name of its definition
 	// definition is nil where it was deleted, or can't be used: then objects stay as they are and can be deleted.
 	definition *definition.ApplicationDefinition
+	// leftovers are what objects leave behind that no release made, also where the definition is nil.
+	leftovers []definition.Leftover
 	// health judges what releases of the kind made, in the order of the definition's expressions.
 	health []judge
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
@@ -82,6 +83,76 @@ func (l *lab) shelves() []string {
 	}
 
 	return names
+}
+
+func TestDataThatStaysIsNamedBeforeAndAfter(t *testing.T) {
+	l := newLab(t, flux(), depots(leaving(true)), depotNamed("one", nil),
+		leftShelf("tenant-alpha", "b", "depot-one"), leftShelf("tenant-alpha", "a", "depot-one"), leftShelf("tenant-beta", "c", "depot-one"))
+	l.events = events.NewFakeRecorder(100)
+	l.settle()
+
+	held := l.releaseOf("depot-one")
+	held.SetFinalizers([]string{"finalizers.fluxcd.io"})
+	require.NoError(t, l.client.Update(t.Context(), held))
+	l.delete(l.depot("one"))
+	l.settle()
+
+	const stays = "Shelf a, b hold data and stay in tenant-alpha"
+
+	_, message := l.ready(l.depot("one"))
+	require.Equal(t, "waiting for HelmRelease depot-one to be removed; "+stays+"; to delete that too, annotate it with cozystack.io/accept-data-loss=one", message)
+
+	accept := func(name string) {
+		l.change(l.depot("one"), func(o map[string]any) {
+			(&unstructured.Unstructured{Object: o}).SetAnnotations(map[string]string{"cozystack.io/accept-data-loss": name})
+		})
+		l.settle()
+	}
+	accept("one")
+
+	_, message = l.ready(l.depot("one"))
+	require.Equal(t, "waiting for HelmRelease depot-one to be removed", message)
+	accept("")
+	l.told()
+
+	freed := l.releaseOf("depot-one")
+	freed.SetFinalizers(nil)
+	require.NoError(t, l.client.Update(t.Context(), freed))
+	l.settle()
+	require.Equal(t, []string{"Warning DataStays " + stays}, l.told())
+}
+
+// TestLeftoversGoThoughTheirDefinitionIsGone also after a restart, when nobody knows it any more.
+func TestLeftoversGoThoughTheirDefinitionIsGone(t *testing.T) {
+	l := newLab(t, flux(), depots(leaving(false)), depotNamed("one", nil),
+		leftShelf("tenant-alpha", "a", "depot-one"), leftShelf("tenant-alpha", "b", "depot-two"))
+	l.settle()
+	require.NoError(t, l.client.Delete(t.Context(), depots()))
+	l.settle()
+	l.world.kinds, l.watches = &kinds{}, watches{}
+	l.settle()
+	require.Equal(t, []string{"a", "b"}, l.shelves())
+
+	l.delete(l.depot("one"))
+	l.settle()
+	require.Nil(t, l.depot("one"))
+	require.Equal(t, []string{"b"}, l.shelves())
+}
+
+func TestKindSaysWhatItsObjectsLeaveBehind(t *testing.T) {
+	l := newLab(t, flux(), depots(leaving(true)))
+	l.settle()
+
+	published, err := application.PublishedLeftovers(l.kindOf())
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"of": "depot-{name}"}, published[0].Labels)
+
+	of := &definition.ApplicationDefinition{}
+	require.NoError(t, l.client.Get(t.Context(), client.ObjectKey{Name: "depot"}, of))
+	of.Spec.Leftovers = nil
+	require.NoError(t, l.client.Update(t.Context(), of))
+	l.settle()
+	require.Empty(t, l.kindOf().Annotations)
 }
 
 // TestLeftoverInNoNamespaceKeepsItsApplication: it would be deleted of all tenants at once.

@@ -64,7 +64,7 @@ func (r *reconciler) Reconcile(ctx context.Context, of request) (reconcile.Resul
 func (r *reconciler) reconcile(ctx context.Context, one kind, object *unstructured.Unstructured) (reconcile.Result, error) {
 	switch {
 	case object.GetDeletionTimestamp() != nil:
-		return r.takeDown(ctx, one.definition, object)
+		return r.takeDown(ctx, one.leftovers, object)
 	case one.definition == nil || !r.tenants.IsKnown():
 		return reconcile.Result{}, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -32,10 +33,8 @@ const ReasonDeletionOverdue = "DeletionOverdue"
 const deletionTime = 15 * time.Minute
 
 // takeDown removes the release of an application, then what it left behind, and lets the application go when that is gone. Its
-// definition may be gone already, and is nil then: the labels of HelmReleases say whose they are, and leftovers stay.
-func (r *reconciler) takeDown(
-	ctx context.Context, of *definition.ApplicationDefinition, object *unstructured.Unstructured,
-) (reconcile.Result, error) {
+// definition may be gone already: the labels of HelmReleases say whose they are.
+func (r *reconciler) takeDown(ctx context.Context, leftovers []definition.Leftover, object *unstructured.Unstructured) (reconcile.Result, error) {
 	if !controllerutil.ContainsFinalizer(object, Finalizer) {
 		return reconcile.Result{}, nil
 	}
@@ -45,9 +44,18 @@ func (r *reconciler) takeDown(
 		return reconcile.Result{}, err
 	}
 
+	stays, err := r.dataThatStays(ctx, leftovers, object)
+	if err != nil {
+		return reconcile.Result{}, errors.Join(err, r.sayDeleting(ctx, object, application.ReasonDeleting, err.Error()))
+	}
+
 	if len(releases) == 0 {
-		if err := r.removeLeftovers(ctx, of, object); err != nil {
+		if err := r.removeLeftovers(ctx, leftovers, object); err != nil {
 			return reconcile.Result{}, errors.Join(err, r.sayDeleting(ctx, object, application.ReasonDeleting, err.Error()))
+		}
+
+		if stays != "" {
+			r.event(object, corev1.EventTypeWarning, ReasonDataStays, "Delete", stays)
 		}
 
 		r.log.InfoContext(ctx, "removed an application", "kind", object.GetKind(), "application", client.ObjectKeyFromObject(object).String())
@@ -61,7 +69,7 @@ func (r *reconciler) takeDown(
 		}
 	}
 
-	return r.sayWhatRemains(ctx, object, &releases[0])
+	return r.sayWhatRemains(ctx, object, &releases[0], stays)
 }
 
 // releases are the HelmReleases of an application, asked for past the cache before it counts as gone: the cache may not show
@@ -119,8 +127,9 @@ func (r *reconciler) remove(ctx context.Context, release *unstructured.Unstructu
 	return nil
 }
 
-// sayWhatRemains tells in the status what an application that is being deleted waits for, and looks again when it is overdue.
-func (r *reconciler) sayWhatRemains(ctx context.Context, object, release *unstructured.Unstructured) (reconcile.Result, error) {
+// sayWhatRemains tells in the status what an application that is being deleted waits for, and what of it will stay, while that can
+// be changed still. It looks again when the deletion is overdue.
+func (r *reconciler) sayWhatRemains(ctx context.Context, object, release *unstructured.Unstructured, stays string) (reconcile.Result, error) {
 	left := object.GetDeletionTimestamp().Add(deletionTime).Sub(r.now())
 	reason := application.ReasonDeleting
 	message := fmt.Sprintf("waiting for HelmRelease %s to be removed", release.GetName())
@@ -133,6 +142,10 @@ func (r *reconciler) sayWhatRemains(ctx context.Context, object, release *unstru
 
 	if said := whatItSays(release); said != "" {
 		message += ": " + said
+	}
+
+	if stays != "" {
+		message += fmt.Sprintf("; %s; to delete that too, annotate it with %s=%s", stays, v1alpha1.AnnotationAcceptDataLoss, object.GetName())
 	}
 
 	return reconcile.Result{RequeueAfter: max(left, 0)}, r.sayDeleting(ctx, object, reason, message)

@@ -198,7 +198,8 @@ type Credential struct {
 	Description string `json:"description,omitempty"`
 }
 
-// Leftover selects objects in the tenant's namespace. The controller needs the right to deletecollection of them.
+// Leftover selects objects in the tenant's namespace. The controller needs the right to deletecollection of them, and to list
+// those that hold data, to name those that stay.
 type Leftover struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
