@@ -62,10 +62,11 @@ func (w *world) networkIsIsolated(t *testing.T) {
 	}, func() string { return "policies of a service that is gone stay" })
 
 	w.deleteAll(t, "tenant-walled", []string{"inner"})
+	w.await(t, func() bool { return w.get(t, "tenant-root", "walled").Status.Children == 0 }, func() string { return "a child that went is counted" })
 	w.deleteAll(t, "tenant-root", []string{"walled"})
 }
 
-// editedPoliciesComeBack: policies are not watched, so that happens the next time that the tenant is looked at.
+// editedPoliciesComeBack: nobody but whoever edits them touches the tenant.
 func (w *world) editedPoliciesComeBack(t *testing.T, before map[string]networkingv1.NetworkPolicy) {
 	t.Helper()
 
@@ -74,7 +75,6 @@ func (w *world) editedPoliciesComeBack(t *testing.T, before map[string]networkin
 	out, err = w.kubectl(t, "delete", "networkpolicy", "tenant-within", "--namespace", "tenant-walled-inner")
 	require.NoError(t, err, out)
 
-	w.annotate(t, "tenant-walled", "inner", map[string]string{"test": "look again"})
 	w.await(t, func() bool {
 		after := w.isolated(t, "tenant-walled-inner")
 
