@@ -142,7 +142,9 @@ func hostsOfAllBundles() (map[string]string, error) {
 		for _, layer := range set.Layers {
 			for _, member := range layer.Packages {
 				if p, ok := catalog.Package(member.Name); ok {
-					every.Packages = append(every.Packages, *p)
+					one := *p
+					one.Images = bundles.ImagesWith(p.Images, "v0.0.0") // no site says which: the registry is that of all
+					every.Packages = append(every.Packages, one)
 				}
 			}
 		}

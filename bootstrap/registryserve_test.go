@@ -25,7 +25,13 @@ func TestTheRegistryServesUntilItIsInterrupted(t *testing.T) {
 		said, ended := make(chan string, 1), make(chan error, 1)
 		options := RegistryOptions{Store: filepath.Join(t.TempDir(), "store"), Listen: "127.0.0.1:0", PullThrough: through}
 		go func() { ended <- ServeRegistry(ctx, options, func(line string) { said <- line }) }()
-		at := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(<-said)
+		var line string
+		select {
+		case line = <-said:
+		case err := <-ended:
+			require.NoError(t, err, "it ended before it served")
+		}
+		at := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(line)
 		answer, err := http.Get("http://" + at + "/v2/nowhere.example.org/x/manifests/v1")
 		require.NoError(t, err)
 		body, err := io.ReadAll(answer.Body)

@@ -21,14 +21,19 @@ func imagesIn(p *Package, selected map[string]bool, facts Facts, found *Problems
 			out = append(out, p.With[other].Images...)
 		}
 	}
-	for i, image := range out {
-		if !strings.Contains(image, kubernetesVersion) {
-			continue
-		}
-		version, ok := facts[FactKubernetesVersion].(string)
-		if !ok {
+	version, ok := facts[FactKubernetesVersion].(string)
+	for _, image := range out {
+		if !ok && strings.Contains(image, kubernetesVersion) {
 			found.add(packageFile(p.Name), "images", image, "the site does not say which version of Kubernetes it has")
 		}
+	}
+	return ImagesWith(out, version)
+}
+
+// ImagesWith are images as package files name them, beside a Kubernetes of that version, such as v1.34.4.
+func ImagesWith(images []string, version string) []string {
+	out := make([]string, len(images))
+	for i, image := range images {
 		out[i] = strings.ReplaceAll(image, kubernetesVersion, version)
 	}
 	return out
