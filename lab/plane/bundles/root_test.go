@@ -3,6 +3,8 @@
 package bundles
 
 import (
+	"crypto/tls"
+	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -24,7 +26,8 @@ func TestUpEndsWithATenantRootThatAnswers(t *testing.T) {
 	w := newRootWorld(t)
 	ok := t.Run("without operators it ends in time and names who is not ready", w.failsWithoutOperators) &&
 		t.Run("an operator that fails is quoted", w.quotesAnOperatorThatFails) &&
-		t.Run("operators that are late and in disorder are waited for", w.endsWithOperators)
+		t.Run("operators that are late and in disorder are waited for", w.endsWithOperators) &&
+		t.Run("whoever answers in the ingress's place is named", w.failsWhereSomebodyElseAnswers)
 	require.True(t, ok, "the parts after the failed one were not run")
 }
 
@@ -57,7 +60,7 @@ func (w *rootWorld) quotesAnOperatorThatFails(t *testing.T) {
 }
 
 func (w *rootWorld) endsWithOperators(t *testing.T) {
-	w.serve(t)
+	defer w.serve(t, w.site.TLS, w.site.Config.Handler)()
 	stop := w.operate(t, operatorsim.Simulation{
 		Delay: time.Second, Slow: map[string]time.Duration{"EtcdCluster": 2 * time.Second, "VLCluster": time.Second}, Disorder: true,
 		Certificate: w.site.Certificate,
@@ -80,6 +83,38 @@ func (w *rootWorld) endsWithOperators(t *testing.T) {
 		status, err = bootstrap.Look(t.Context(), w.options)
 		return err == nil && status.Healthy && status.Root.Ready
 	}, patience, time.Second, "%+v %v", &status, &err)
+}
+
+// failsWhereSomebodyElseAnswers runs the phase again with services that are ready.
+func (w *rootWorld) failsWhereSomebodyElseAnswers(t *testing.T) {
+	other, err := operatorsim.NewSite("example.org", nil)
+	require.NoError(t, err)
+	defer other.Close()
+	page := w.site.Config.Handler
+	nobody := func(*testing.T, *tls.Config, http.Handler) func() { return func() {} }
+	for _, c := range []struct {
+		name, want  string
+		serve       func(*testing.T, *tls.Config, http.Handler) func()
+		certificate *tls.Config
+		answer      http.Handler
+		authority   []byte // that the site file names
+	}{
+		{"nobody", "connection refused", nobody, nil, nil, w.site.Authority},
+		{"another's certificate", "not the one in Secret tenant-root/ingress-tls", w.serve, other.TLS, page, w.site.Authority},
+		{"another issuer", "signed by unknown authority", w.serve, w.site.TLS, page, other.Authority},
+		{"another body", "answers 404 Not Found, and not with the ingress's own page", w.serve, w.site.TLS, http.NotFoundHandler(), w.site.Authority},
+	} {
+		require.NoError(t, os.WriteFile(w.options.Site.File("authority.pem"), c.authority, 0o600))
+		stop := c.serve(t, c.certificate, c.answer)
+		out, err := w.up(t, "tenant-root", 5*time.Second)
+		stop()
+		unreached := (*bootstrap.UnreachedRootError)(nil)
+		require.ErrorAs(t, err, &unreached, c.name)
+		require.ErrorContains(t, err, c.want)
+		require.Equal(t, []string{"tenant-root"}, phaseIDs(out))
+		require.False(t, out.Complete, c.name)
+		require.Empty(t, out.Root.URL, "nothing is offered that does not answer")
+	}
 }
 
 // givesAccess uses what was given to the first administrator.

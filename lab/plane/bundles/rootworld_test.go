@@ -138,12 +138,12 @@ func (w *rootWorld) address(t *testing.T) string {
 	return ""
 }
 
-// serve lets the site's server answer there too, until the test ends.
-func (w *rootWorld) serve(t *testing.T) {
+// serve lets somebody answer there until the returned function is called.
+func (w *rootWorld) serve(t *testing.T, certificate *tls.Config, answer http.Handler) (stop func()) {
 	t.Helper()
-	listener, err := tls.Listen("tcp", w.address(t), w.site.TLS)
+	listener, err := tls.Listen("tcp", w.address(t), certificate)
 	require.NoError(t, err)
-	server := &http.Server{Handler: w.site.Config.Handler, ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: answer, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }() // ends with Close
-	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	return func() { require.NoError(t, server.Close()) }
 }

@@ -33,6 +33,7 @@ metadata:
   name: {{ .Release.Name }}
 data:
   host: {{ .Release.Name }}.{{ .Values._tenant.host }}
+  etcd: {{ .Values._tenant.services.etcd | quote }}
   size: {{ .Values.size | quote }}
   options: {{ .Values.options | toJson | quote }}
 ---
@@ -78,7 +79,7 @@ spec:
 const parts = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
-metadata: {name: shelves-of-releases, labels: {rbac.cozystack.io/aggregate-to-tenant-releases: "true"}}
+metadata: {name: shelves-of-releases, labels: {rbac.cozystack.io/aggregate-to-tenant-releases: "true", rbac.cozystack.io/aggregate-to-tenant-services: "true"}}
 rules: [{apiGroups: [lab.example.org], resources: [shelves], verbs: [get, list, watch, create, update, patch, delete]}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1

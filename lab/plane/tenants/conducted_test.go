@@ -72,7 +72,7 @@ func (w *world) applicationsBehaveAsKubernetesDoes(t *testing.T) {
 		works: func(t *testing.T, name string) {
 			t.Helper()
 			w.awaitDepot(t, name, "Unhealthy")
-			w.setPhase(t, name, "Ready")
+			w.setPhase(t, "tenant-alpha", "depot-"+name, "Ready")
 		},
 		explained: map[string]string{
 			"": "is a kind of application", ".spec.size": "Default: 1", ".status.release": "Name of the Helm release",

@@ -48,6 +48,7 @@ func TestApplications(t *testing.T) {
 		t.Run("restart writes nothing to applications", w.restartLeavesDepots) &&
 		t.Run("delete leaves nothing", w.deleteLeavesNothing) &&
 		t.Run("a kind goes with its last object", w.kindGoes) &&
+		t.Run("a cluster stays on the etcd that it was made on", func(t *testing.T) { w.clustersStayOnTheirEtcd(t, version) }) &&
 		t.Run("rights that are for applications are used", w.applicationsUseTheirRights)
 	require.True(t, ok, "the parts after the failed one were not run")
 
@@ -95,17 +96,17 @@ func (w *world) objectIsReleased(t *testing.T) {
 		return err == nil
 	}, func() string { return out })
 	require.Contains(t, w.awaitDepot(t, "one", "Unhealthy"), "Shelf depot-one")
-	w.setPhase(t, "one", "Broken")
+	w.setPhase(t, "tenant-alpha", "depot-one", "Broken")
 	w.awaitFor(t, patience, func() bool {
 		_, message := conditionOf(w.depotNamed(t, "one"), "Ready")
 
 		return message == "Shelf depot-one has failed"
 	}, func() string { return "a broken shelf is not noticed" })
-	w.setPhase(t, "one", "Ready")
+	w.setPhase(t, "tenant-alpha", "depot-one", "Ready")
 	w.awaitDepot(t, "one", "Ready")
 
 	require.Equal(t, map[string]string{
-		"host": "depot-one.alpha.example.org", "size": "3", "options": `{"fast":true,"safe":true}`,
+		"host": "depot-one.alpha.example.org", "etcd": "", "size": "3", "options": `{"fast":true,"safe":true}`,
 	}, w.depotSays(t, "one"))
 
 	found := w.depotNamed(t, "one")
@@ -117,23 +118,29 @@ func (w *world) objectIsReleased(t *testing.T) {
 	require.Equal(t, []any{map[string]any{"secret": "depot-one-password", "description": "password of one"}}, status["credentials"])
 }
 
-// setPhase is what the operator would do.
-func (w *world) setPhase(t *testing.T, name, phase string) {
+// setPhase is what the operator would do with the shelf that a release has made.
+func (w *world) setPhase(t *testing.T, namespace, release, phase string) {
 	t.Helper()
 
-	shelf := w.find(t, "lab.example.org/v1", "Shelf", "tenant-alpha", "depot-"+name)
+	shelf := w.find(t, "lab.example.org/v1", "Shelf", namespace, release)
 	require.NotNil(t, shelf)
 	require.NoError(t, unstructured.SetNestedField(shelf.Object, phase, "status", "phase"))
 	require.NoError(t, w.client.Status().Update(t.Context(), shelf))
 }
 
-// depotSays is what the chart made of its values.
 func (w *world) depotSays(t *testing.T, name string) map[string]string {
+	t.Helper()
+
+	return w.chartSays(t, "depot-"+name)
+}
+
+// chartSays is what the chart of a release in tenant-alpha made of its values.
+func (w *world) chartSays(t *testing.T, release string) map[string]string {
 	t.Helper()
 
 	var found corev1.ConfigMap
 
-	err := w.client.Get(t.Context(), client.ObjectKey{Namespace: "tenant-alpha", Name: "depot-" + name}, &found)
+	err := w.client.Get(t.Context(), client.ObjectKey{Namespace: "tenant-alpha", Name: release}, &found)
 	require.NoError(t, client.IgnoreNotFound(err))
 
 	return found.Data
