@@ -40,15 +40,7 @@ func untold() map[int]string {
 }
 
 func TestNetworkPoliciesAreJudgedAsTheTableDoesButForTheirGaps(t *testing.T) {
-	resolved := resolve(t)
-	engine := startEngine(t)
-
-	for name, all := range onNodes(peers(resolved)) {
-		given := engine.ask(t, ask(resolved, all, networkPolicies(resolved)))
-		require.Empty(t, given.Problem, name)
-
-		compare(all, expectedButForGaps(t, all), given).report(t)
-	}
+	requireJudged(t, networkPolicies, expectedButForGaps)
 }
 
 // expectedButForGaps is the table, and the gaps for flows of their rows, each of which they must change.

@@ -56,14 +56,23 @@ func TestBothSidesTogetherAreThoseOfTheTable(t *testing.T) {
 }
 
 func TestCiliumJudgesAsTheTableDoes(t *testing.T) {
+	requireJudged(t, ciliumPolicies, expected)
+}
+
+// requireJudged has the engine judge every flow by policies, and wants what the table or another list of flows has.
+func requireJudged(
+	t *testing.T, policies func(map[string]tenant.Resolved) []any, want func(*testing.T, []peer) map[flow]line,
+) {
+	t.Helper()
+
 	resolved := resolve(t)
 	engine := startEngine(t)
 
 	for name, all := range onNodes(peers(resolved)) {
-		given := engine.ask(t, ask(resolved, all, ciliumPolicies(resolved)))
+		given := engine.ask(t, ask(resolved, all, policies(resolved)))
 		require.Empty(t, given.Problem, name)
 
-		compare(all, expected(t, all), given).report(t)
+		compare(all, want(t, all), given).report(t)
 	}
 }
 

@@ -50,12 +50,7 @@ func volumeClaim() *metav1.PartialObjectMetadata {
 
 // tenantAround is the tenant in whose namespace an object is.
 func (t *tree) tenantAround(_ context.Context, object client.Object) []reconcile.Request {
-	var requests []reconcile.Request
-	for _, key := range t.tenantWith(object.GetNamespace()) {
-		requests = append(requests, reconcile.Request{NamespacedName: key})
-	}
-
-	return requests
+	return requests(t.tenantWith(object.GetNamespace()))
 }
 
 // leftVolumes says which volumes of a service that is gone are still there, and deletes them where their loss is accepted.

@@ -9,7 +9,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -70,13 +69,9 @@ func (t *tree) tenantKept(object client.Object) []reconcile.Request {
 		namespace = tenant.RootNamespace
 	}
 
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-
-	key, isKnown := t.namespaces[namespace]
-	if !isKnown || t.entries[key].isDeleting {
+	if _, isDeleting := t.deleting(namespace); isDeleting {
 		return nil
 	}
 
-	return requests([]types.NamespacedName{key})
+	return requests(t.tenantWith(namespace))
 }

@@ -5,8 +5,9 @@
 // status tells.
 //
 // Two reconcilers share the work: one for definitions, and one for the objects of all kinds, whose watches come and go with
-// what is published. Beside them are kept what the levels of tenants may do with the kinds, and who reads credentials. Nothing is polled: definitions wait for CustomResourceDefinitions by a watch of their metadata; objects
-// are woken by their HelmRelease and one that has its name, by what the release made, by the cluster services they use, and by the tenant tree.
+// what is published. Beside them are kept what the levels of tenants may do with the kinds, and who reads credentials. Nothing is
+// polled: definitions wait for CustomResourceDefinitions by a watch of their metadata; objects are woken by their HelmRelease and
+// one that has its name, by what the release made, by the cluster services they use, and by the tenant tree.
 //
 // What the rules are is the business of packages tenant and tenant/application. Here is no chart archive and no Helm.
 package application
