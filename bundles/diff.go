@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -58,7 +59,8 @@ func (c *Cluster) Diff(ctx context.Context, plan *Plan, shelf *Shelf, statuses [
 		case len(fields) > 0 || reason != "":
 			out = append(out, PackageDiff{Package: p.Name, Change: DiffChange, Reason: reason, Fields: fields})
 		case status.State != StateReady:
-			out = append(out, PackageDiff{Package: p.Name, Change: DiffRepair, Reason: fmt.Sprintf("%s: %s", status.State, status.why())})
+			reason := strings.TrimSuffix(fmt.Sprintf("%s: %s", status.State, status.why()), ": ")
+			out = append(out, PackageDiff{Package: p.Name, Change: DiffRepair, Reason: reason})
 		}
 	}
 	for _, one := range installed {

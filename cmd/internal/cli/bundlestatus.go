@@ -102,6 +102,9 @@ func newBundleDiffCommand(streams Streams) *cobra.Command {
 }
 
 func bundleDiffText(diffs []bundles.PackageDiff) string {
+	if len(diffs) == 0 {
+		return "nothing differs: all packages are as the site file has them\n"
+	}
 	var b strings.Builder
 	for _, d := range diffs {
 		b.WriteString(d.Change + " " + d.Package)

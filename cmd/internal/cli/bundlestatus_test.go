@@ -58,6 +58,7 @@ func TestBundleDiffIsReadable(t *testing.T) {
 		{Package: "c", Change: bundles.DiffRepair, Reason: "failed: no such image"},
 	}
 	require.Equal(t, "add a\nchange b\n      values.x: 1 -> 2\nrepair c: failed: no such image\n", bundleDiffText(diffs))
+	require.Equal(t, "nothing differs: all packages are as the site file has them\n", bundleDiffText(nil))
 	require.NoError(t, bootstrap.DifferentPackages(nil))
 	var different *bootstrap.DifferentPackagesError
 	require.ErrorAs(t, bootstrap.DifferentPackages(diffs), &different)

@@ -5,7 +5,9 @@ package bundles
 import (
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cozystack/cozy-install/bundles"
@@ -24,7 +26,13 @@ func (w *world) differencesAreShown(t *testing.T) {
 		require.NoError(t, err)
 		return out
 	}
-	w.quietly(t, func() { require.Empty(t, diff(w.with(t, fade, fadeOptional()...))) })
+	// Flux looks at releases again seconds after they are ready, and until it has, they are not: see writtenByOthers.
+	finally := func(plan *bundles.Plan, want ...bundles.PackageDiff) {
+		w.quietly(t, func() {
+			require.EventuallyWithT(t, func(c *assert.CollectT) { assert.ElementsMatch(c, want, diff(plan)) }, patience, time.Second)
+		})
+	}
+	finally(w.with(t, fade, fadeOptional()...))
 	plan := w.with(t, fade, "fade-one", "fade-two", "fade-store", "fade-kind", "fade-lone")
 	for i, p := range plan.Packages {
 		if p.Name == "fade-relic" || p.Name == "fade-two" {
@@ -40,14 +48,14 @@ func (w *world) differencesAreShown(t *testing.T) {
 	plan.Packages = append(plan.Packages, bundles.Package{Name: "fresh", Chart: bundles.Chart{Version: "1"}})
 	changed := []bundles.Field{{Path: "values.password", New: "(redacted)"}, {Path: "values.word", New: `"new"`}}
 	patched := bundles.Field{Path: "objects.Deployment/fade-relic.spec.template.spec.hostNetwork", New: "true"}
-	want := []bundles.PackageDiff{
-		{
+	finally(
+		plan,
+		bundles.PackageDiff{
 			Package: "fade-relic", Change: bundles.DiffChange, Reason: "what is patched into it changes",
 			Fields: append(slices.Clone(changed), patched),
 		},
-		{Package: "fade-two", Change: bundles.DiffChange, Fields: changed},
-		{Package: "fresh", Change: bundles.DiffAdd},
-		{Package: "fade-three", Change: bundles.DiffRemove},
-	}
-	w.quietly(t, func() { require.ElementsMatch(t, want, diff(plan)) })
+		bundles.PackageDiff{Package: "fade-two", Change: bundles.DiffChange, Fields: changed},
+		bundles.PackageDiff{Package: "fresh", Change: bundles.DiffAdd},
+		bundles.PackageDiff{Package: "fade-three", Change: bundles.DiffRemove},
+	)
 }

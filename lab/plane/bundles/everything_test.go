@@ -5,6 +5,7 @@ package bundles
 import (
 	"context"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,14 +89,15 @@ func installsWithStandIns(t *testing.T, bundle string, choices bundles.Choices) 
 	return w.applicationsAreAccepted(t, plan), plan
 }
 
-// staysReady waits for releases that were ready: Flux looks at each again when what it depends on has changed.
-func (w *world) staysReady(t *testing.T, plan *bundles.Plan) {
+// staysReady waits for releases that were ready: Flux looks at each again when what it depends on has changed. Without names,
+// for all of the plan.
+func (w *world) staysReady(t *testing.T, plan *bundles.Plan, names ...string) {
 	t.Helper()
 	var unready []string
 	require.Eventually(t, func() bool {
 		unready = nil
 		for name, state := range w.restStates(t, plan) {
-			if state != bundles.StateReady {
+			if state != bundles.StateReady && (len(names) == 0 || slices.Contains(names, name)) {
 				unready = append(unready, name)
 			}
 		}

@@ -101,16 +101,7 @@ func (w *world) requireConverged(t *testing.T, plan *bundles.Plan, mayHave func(
 	for name, state := range w.coreStates(t, plan) {
 		require.Contains(t, []bundles.State{bundles.StateReady, bundles.StatePresent}, state, name)
 	}
-	var unready []string
-	require.Eventually(t, func() bool { // Flux looks at a release again when what it depends on has changed
-		unready = nil
-		for name, state := range w.restStates(t, plan) {
-			if state != bundles.StateReady {
-				unready = append(unready, name)
-			}
-		}
-		return len(unready) == 0
-	}, patience, tick, "not ready: %v", &unready)
+	w.staysReady(t, plan)
 }
 
 // claims are the UIDs of all volume claims: the data of releases.

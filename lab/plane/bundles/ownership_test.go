@@ -152,7 +152,7 @@ func (w *world) objectsOfOthersStay(t *testing.T) {
 	require.EqualError(t, err, "packages are not ready: own-guest is stalled (ConfigMap cozy-owned/own-guest-more is there already, and belongs to no Helm release)")
 	require.Contains(t, unfinished.Hint(), "adopt: [own-guest]")
 	require.Equal(t, "somebody else", w.configMap(t, ownedNamespace, "own-guest-more").Data["of"])
-	require.Equal(t, bundles.StateReady, w.restStates(t, w.plan(t, owned, nil))["own-alone"], "what nothing stands in the way of is installed")
+	w.staysReady(t, w.plan(t, owned, nil), "own-alone") // what nothing stands in the way of is installed
 }
 
 func (w *world) adoptedPackagesTakeOver(t *testing.T) {

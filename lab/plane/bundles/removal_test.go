@@ -45,6 +45,7 @@ func (w *world) fadeInstalled(t *testing.T) {
 	plan := w.with(t, fade, fadeOptional()...)
 	w.installCore(t, plan)
 	w.installRest(t, plan)
+	w.staysReady(t, plan)
 	installed, err := w.cluster(t).Installed(t.Context())
 	require.NoError(t, err)
 	var names []string

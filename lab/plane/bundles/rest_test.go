@@ -76,7 +76,7 @@ func (w *world) mendedPlanConverges(t *testing.T) {
 	heard := w.installRest(t, plan)
 	for _, name := range []string{"first", "second", "third", "side", "top", "far"} {
 		require.Equal(t, bundles.StateReady, heard.last(name).State, name)
-		require.Equal(t, bundles.StateReady, w.restStates(t, plan)[name], name)
+		w.staysReady(t, plan, name)
 		require.NotContains(t, slices.Collect(maps.Values(w.history(t, trialNamespace, name))), "uninstalled", name)
 	}
 	told.requireOrder(t, "second ready", "third ADDED", "third ready")
