@@ -16,10 +16,11 @@ import (
 	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
-// Without any one policy, any one rule and any one of several peers, ports and values in it, some flow goes otherwise than the
-// table has it; of the clusterwide policy no part at all can be left out, unless Cilium refuses what is left. So nothing in
-// the policies is there for nothing, and nothing that could be lost would be missed by the table. What narrows the one end of a
-// flow within tenants narrows the other too, and may be lost at one of them: only the clusterwide policy stands alone.
+// Without any one policy, any one rule, also where it is the only one of its direction, and any one of several peers, ports and
+// values in it, some flow goes otherwise than the table has it; of the clusterwide policy no part at all can be left out. What is left
+// may also be refused by Cilium, as a rule of neither direction is. So nothing in the policies is there for nothing, and nothing that
+// could be lost would be missed by the table. What narrows the one end of a flow within tenants narrows the other too, and may be
+// lost at one of them: only the clusterwide policy stands alone.
 func TestNothingCanBeLeftOutOfThePolicies(t *testing.T) {
 	resolved := resolve(t)
 
@@ -114,6 +115,10 @@ func cuts(policies []any) []cut {
 		}
 
 		for path, left := range without(object[rules], object["kind"] == policy.KindCiliumClusterwide) {
+			if spec, isSpec := left.(map[string]any); isSpec {
+				left = asKubernetesReads(spec)
+			}
+
 			mutilated := maps.Clone(object)
 			mutilated[rules] = left
 			changed := slices.Clone(policies)
@@ -126,7 +131,7 @@ func cuts(policies []any) []cut {
 }
 
 // without yields each value that is left when one part of a value is taken out, with the path of that part: everything, or
-// only what is one of several in a list. Descriptions stay, and policyTypes, which say once more what directions have rules.
+// only what is one of several in a list, and the only rule of a direction. Descriptions stay.
 func without(value any, everything bool) iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
 		switch value := value.(type) {
@@ -140,18 +145,18 @@ func without(value any, everything bool) iter.Seq2[string, any] {
 
 func withoutKey(value map[string]any, everything bool, yield func(string, any) bool) {
 	for _, key := range slices.Sorted(maps.Keys(value)) {
-		if key == "description" || key == "policyTypes" {
+		if key == "description" {
 			continue
 		}
 
 		left := maps.Clone(value)
 		delete(left, key)
 
-		if everything && !yield("."+key, left) {
+		if (everything || isDirection(key)) && !yield("."+key, left) {
 			return
 		}
 
-		for path, part := range without(value[key], everything) {
+		for path, part := range parts(key, value[key], everything) {
 			changed := maps.Clone(value)
 			changed[key] = part
 
@@ -159,6 +164,20 @@ func withoutKey(value map[string]any, everything bool, yield func(string, any) b
 				return
 			}
 		}
+	}
+}
+
+func isDirection(key string) bool { return key == "ingress" || key == "egress" }
+
+// parts yields what is left of a field. The only rule of a direction is emptied too: to Cilium it is nobody's then and still holds
+// its pods, to Kubernetes it is everybody's.
+func parts(key string, value any, everything bool) iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		if rules, isList := value.([]any); isList && len(rules) == 1 && isDirection(key) && !yield("[0] emptied", []any{map[string]any{}}) {
+			return
+		}
+
+		without(value, everything)(yield)
 	}
 }
 

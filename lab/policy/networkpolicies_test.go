@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/cozystack/cozy-install/tenant"
@@ -91,6 +92,48 @@ func TestWhatNetworkPoliciesGetWrongIsNamedInTheirGaps(t *testing.T) {
 	}
 
 	require.Equal(t, slices.Compact(wrong), named)
+}
+
+// What a policy has no types for follows from its rules, or closes a direction to pods that are closed already. So each type but the
+// only one of a policy is among the cuts.
+func TestTypesOfNetworkPoliciesFollowFromTheirRules(t *testing.T) {
+	requireJudged(t, func(resolved map[string]tenant.Resolved) []any {
+		policies := plain(t, networkPolicies(resolved))
+		for _, one := range policies {
+			object := one.(map[string]any)
+			spec := object["spec"].(map[string]any)
+			require.NotEmpty(t, spec["policyTypes"])
+			delete(spec, "policyTypes")
+			object["spec"] = asKubernetesReads(spec)
+		}
+
+		return policies
+	}, expectedButForGaps)
+}
+
+// asKubernetesReads is what becomes of a NetworkPolicy's spec without Cilium (API reference, policyTypes of NetworkPolicySpec): where
+// there are no types the API server fills in Ingress, and Egress where it has rules; rules of a direction that is not among the types
+// hold for nobody. Cilium goes by the rules where there are some, whatever the types.
+func asKubernetesReads(spec map[string]any) map[string]any {
+	read := maps.Clone(spec)
+	types, _ := spec["policyTypes"].([]any)
+
+	if len(types) == 0 {
+		types = append(types, string(networkingv1.PolicyTypeIngress))
+		if egress, _ := spec["egress"].([]any); len(egress) > 0 {
+			types = append(types, string(networkingv1.PolicyTypeEgress))
+		}
+	}
+
+	read["policyTypes"] = types
+
+	for key, kind := range map[string]networkingv1.PolicyType{"ingress": networkingv1.PolicyTypeIngress, "egress": networkingv1.PolicyTypeEgress} {
+		if !slices.Contains(types, any(string(kind))) {
+			delete(read, key)
+		}
+	}
+
+	return read
 }
 
 // networkPolicies are those of all tenants, as Kubernetes knows them.
