@@ -33,7 +33,7 @@ func NewCore(config *rest.Config, shelf *Shelf, log *slog.Logger) (*Core, error)
 	helm := NewHelm(config, log)
 	helm.crds = made.dynamic
 	return &Core{
-		clients: made, helm: helm, shelf: shelf, inspect: newInspector(config, made.kube),
+		clients: made, helm: helm, shelf: shelf, inspect: newInspector(config, made),
 	}, nil
 }
 

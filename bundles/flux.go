@@ -46,7 +46,7 @@ func NewFlux(config *rest.Config, shelf *Shelf, chartsURL string) (*Flux, error)
 	}
 	return &Flux{
 		clients: made, shelf: shelf, chartsURL: chartsURL, now: time.Now,
-		inspect: newInspector(config, made.kube),
+		inspect: newInspector(config, made),
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 )
@@ -23,14 +24,15 @@ const (
 
 // inspector finds out what keeps a package from being ready. It changes nothing.
 type inspector struct {
-	helm *Helm
-	kube kubernetes.Interface
+	helm    *Helm
+	kube    kubernetes.Interface
+	dynamic dynamic.Interface
 }
 
-func newInspector(config *rest.Config, client kubernetes.Interface) *inspector {
+func newInspector(config *rest.Config, made clients) *inspector {
 	bounded := rest.CopyConfig(config)
 	bounded.Timeout = inspectionTimeout // the SDK's storage takes no context
-	return &inspector{helm: NewHelm(bounded, nil), kube: client}
+	return &inspector{helm: NewHelm(bounded, nil), kube: made.kube, dynamic: made.dynamic}
 }
 
 // suspect is a package to look at closely.
@@ -67,7 +69,7 @@ func (i *inspector) look(ctx context.Context, p suspect) finding {
 }
 
 // ask names the first object of the package that does not exist, or that is not ready and has a warning, or the first of
-// all that are not ready. A package whose
+// all that are not ready; of a package that has none of these, the repository that Flux can't get its chart from. A package whose
 // objects can't be asked for has none: its own message must do.
 func (i *inspector) ask(ctx context.Context, p suspect) finding {
 	out := finding{name: p.Name, unwell: p.unwell}
@@ -76,6 +78,7 @@ func (i *inspector) ask(ctx context.Context, p suspect) finding {
 		return out
 	}
 	if out.known = true; len(failing) == 0 && p.unwell == (FailingObject{}) {
+		out.object = i.unreadRepository(ctx, p.Package)
 		return out
 	}
 	if len(failing) == 0 { // then it is what the operator made of that object

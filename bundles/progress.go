@@ -49,7 +49,7 @@ func (p *progress) observe(releases map[string]*helmv2.HelmRelease) []Package {
 			if p.isUnhealthy(pkg, state) {
 				continue
 			}
-			if state != StateInstalling || !isLasting(p.status[pkg.Name].State) {
+			if !isNoNews(p.status[pkg.Name], state, message) {
 				p.set(pkg.Name, state, message)
 			}
 			if status := p.status[pkg.Name]; status.State == StateInstalling && p.isOverdue(pkg) {
@@ -87,6 +87,17 @@ func (p *progress) withoutMissing(ctx context.Context, startable []Package, crds
 		out = append(out, pkg)
 	}
 	return out, nil
+}
+
+// looksAgain is what Flux says of a HelmRelease whenever it begins to look at it: every few seconds while there is no chart.
+const looksAgain = "Fulfilling prerequisites"
+
+// isNoNews reports whether what Flux says of a package tells less than what is known of it.
+func isNoNews(known PackageStatus, state State, message string) bool {
+	if state != StateInstalling {
+		return false
+	}
+	return isLasting(known.State) || known.State == StateInstalling && known.Message != "" && message == looksAgain
 }
 
 // isLasting reports states that another attempt does not change before it has ended: Flux looks again at what is ready from

@@ -88,3 +88,21 @@ func TestAFailureIsToldWhileAnotherAttemptRuns(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []State{StateInstalling, StateFailed, StateReady}, heard.of("a"))
 }
+
+func TestThatFluxLooksAgainIsNoNews(t *testing.T) {
+	heard := &listener{}
+	p := newProgress(planOf(t, "z", pkg("z"), pkg("a")), heard.hear, time.Now)
+	r := &helmv2.HelmRelease{}
+	p.start("a", start{})
+	for range 3 { // as every five seconds, for as long as there is no chart
+		condition(r, meta.ReadyCondition, metav1.ConditionUnknown, meta.ProgressingReason, "Fulfilling prerequisites")
+		p.observe(map[string]*helmv2.HelmRelease{"a": r})
+		condition(r, meta.ReadyCondition, metav1.ConditionFalse, sourceNotReady, "no artifact available")
+		p.observe(map[string]*helmv2.HelmRelease{"a": r})
+	}
+	var messages []string
+	for _, status := range heard.all {
+		messages = append(messages, status.Message)
+	}
+	require.Equal(t, []string{"", "Fulfilling prerequisites", "no artifact available"}, messages)
+}

@@ -82,6 +82,6 @@ func hasChart(release *helmv2.HelmRelease) bool {
 // fetched, or another HelmRelease is not ready.
 func isFailure(reason string) bool {
 	return !slices.Contains([]string{
-		meta.ProgressingReason, meta.ProgressingWithRetryReason, meta.DependencyNotReadyReason, "SourceNotReady",
+		meta.ProgressingReason, meta.ProgressingWithRetryReason, meta.DependencyNotReadyReason, sourceNotReady,
 	}, reason)
 }
