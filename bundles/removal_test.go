@@ -3,9 +3,11 @@
 package bundles
 
 import (
+	"context"
 	"testing"
 
 	helmv2 "github.com/fluxcd/helm-controller/api/v2"
+	"github.com/fluxcd/pkg/apis/meta"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -76,9 +78,38 @@ func TestUpRemovesOnlyWhatTheSiteFileTurnedOff(t *testing.T) {
 
 func TestNamespacesAreEmptiedByTheLastPackage(t *testing.T) {
 	plan := &Plan{Packages: []Package{{Namespace: "planned"}}}
-	gone := []Leaving{{Name: "a", Namespace: "x"}, {Name: "b", Namespace: "x"}, {Name: "c", Namespace: "shared"}, {Name: "d", Namespace: "planned"}}
+	gone := []Leaving{
+		{Name: "a", Namespace: "x"},
+		{Name: "b", Namespace: "x"},
+		{Name: "c", Namespace: "shared"},
+		{Name: "d", Namespace: "planned"},
+		{Name: "multus", Namespace: "kube-system"}, // which was there before us, and stays
+	}
 	installed := []Installed{{Name: "a", Namespace: "x"}, {Name: "e", Namespace: "shared"}}
-	require.Equal(t, []string{"x"}, emptied(gone, installed, plan))
+	ours := map[string]bool{"x": true, "shared": true, "planned": true}
+	require.Equal(t, []string{"x"}, emptied(gone, installed, plan, ours))
+}
+
+func TestAnAttemptThatStillRunsIsToldOfARemoval(t *testing.T) {
+	r := &helmv2.HelmRelease{}
+	condition(r, meta.ReadyCondition, metav1.ConditionTrue, helmv2.InstallSucceededReason, "ok")
+	require.Equal(t, "Flux uninstalls it", removalMessage(r))
+	condition(r, meta.ReadyCondition, metav1.ConditionUnknown, meta.ProgressingReason, "Running 'install' action with timeout of 10m0s")
+	require.Equal(t, "Flux uninstalls it when its last attempt has ended: Running 'install' action with timeout of 10m0s", removalMessage(r))
+	condition(r, meta.ReadyCondition, metav1.ConditionUnknown, meta.ProgressingReason, "Fulfilling prerequisites")
+	require.Equal(t, "Flux uninstalls it", removalMessage(r))
+	condition(r, helmv2.ReleasedCondition, metav1.ConditionFalse, helmv2.UninstallFailedReason, "held by a finalizer")
+	require.Equal(t, "held by a finalizer", removalMessage(r))
+}
+
+func TestAnInterruptedRemovalSaysWhatGoesOn(t *testing.T) {
+	err := error(&RemoveError{Package: "a", ByFlux: true, Left: []string{"b", "c"}, Err: context.Canceled})
+	require.ErrorIs(t, err, context.Canceled)
+	require.EqualError(t, err, "remove package a: context canceled")
+	var interrupted *RemoveError
+	require.ErrorAs(t, err, &interrupted)
+	require.Equal(t, "Flux goes on in the cluster with the removal of a\nnot begun: b, c\n"+goOn, interrupted.Interrupted())
+	require.Equal(t, "a may be half removed\n"+goOn, (&RemoveError{Package: "a", Err: context.Canceled}).Interrupted())
 }
 
 func TestObjectsMadeOfOthersDoNotCount(t *testing.T) {

@@ -52,7 +52,11 @@ func (c *Cluster) PlanRemoval(ctx context.Context, plan *Plan, wish RemovalWish)
 		}
 	}
 	out := decide(candidates, needed, wish)
-	out.Namespaces = emptied(out.Packages, installed, plan)
+	ours, err := c.ourNamespaces(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.Namespaces = emptied(out.Packages, installed, plan, ours)
 	return out, nil
 }
 
@@ -106,8 +110,8 @@ func (c *Cluster) needsOf(one Installed) []string {
 	return slices.Compact(out)
 }
 
-// emptied are the namespaces that neither the plan nor what stays on the cluster uses.
-func emptied(leaving []Leaving, installed []Installed, plan *Plan) []string {
+// emptied are those of our namespaces that neither the plan nor what stays on the cluster uses.
+func emptied(leaving []Leaving, installed []Installed, plan *Plan, ours map[string]bool) []string {
 	used := map[string]bool{ChartsNamespace: true}
 	for _, p := range plan.Packages {
 		used[p.Namespace] = true
@@ -119,7 +123,7 @@ func emptied(leaving []Leaving, installed []Installed, plan *Plan) []string {
 	}
 	var out []string
 	for _, one := range leaving {
-		if !used[one.Namespace] && !slices.Contains(out, one.Namespace) {
+		if ours[one.Namespace] && !used[one.Namespace] && !slices.Contains(out, one.Namespace) {
 			out = append(out, one.Namespace)
 		}
 	}
@@ -132,6 +136,11 @@ func removalMessage(r *helmv2.HelmRelease) string {
 		if c := apimeta.FindStatusCondition(r.Status.Conditions, kind); c != nil && c.Reason == helmv2.UninstallFailedReason {
 			return c.Message
 		}
+	}
+	// It does not break off an attempt whose package does not become ready: that may take the whole time of one.
+	ready := apimeta.FindStatusCondition(r.Status.Conditions, meta.ReadyCondition)
+	if ready != nil && ready.Reason == meta.ProgressingReason && ready.Message != looksAgain {
+		return "Flux uninstalls it when its last attempt has ended: " + ready.Message
 	}
 	return "Flux uninstalls it"
 }

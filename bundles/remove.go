@@ -30,7 +30,7 @@ func (e *ChangedError) Error() string {
 }
 
 // Remove takes the packages away in their order, each gone before the next begins, and then what they leave empty: chart
-// repositories, charts, and namespaces that we made. It may be interrupted: the same plan made again goes on. The error names
+// repositories, charts, and namespaces that we made. It may be interrupted: the same plan made again goes on. A *RemoveError names
 // the package, and what holds it.
 func (c *Cluster) Remove(ctx context.Context, plan *Plan, removal *Removal, await Await, report Report) error {
 	if err := c.rehearse(ctx, removal); err != nil {
@@ -40,7 +40,7 @@ func (c *Cluster) Remove(ctx context.Context, plan *Plan, removal *Removal, awai
 	for _, one := range removal.Packages {
 		losses.leaving = append(losses.leaving, one.installed)
 	}
-	for _, one := range removal.Packages {
+	for i, one := range removal.Packages {
 		err := c.checkUnchanged(ctx, losses, removal, one)
 		if err == nil {
 			report.say(one.Name, StateRemoving, "")
@@ -48,7 +48,7 @@ func (c *Cluster) Remove(ctx context.Context, plan *Plan, removal *Removal, awai
 		}
 		if err != nil {
 			report.say(one.Name, StateFailed, err.Error())
-			return fmt.Errorf("remove package %s: %w", one.Name, err)
+			return &RemoveError{Package: one.Name, ByFlux: one.installed.byFlux(), Left: leavingNames(removal.Packages[i+1:]), Err: err}
 		}
 		report.say(one.Name, StateRemoved, "")
 	}
@@ -106,7 +106,8 @@ func (c *Cluster) removeOne(ctx context.Context, one Installed, await Await) err
 		if err := persist(ctx, func(ctx context.Context) error { return c.deleteRelease(ctx, one, metav1.DeleteOptions{}) }); err != nil {
 			return err
 		}
-		err := await(ctx, "Flux to uninstall "+one.Name, timeout, func(ctx context.Context) error { return c.assertDeleted(ctx, one, left) })
+		// An attempt that still runs has its own time first.
+		err := await(ctx, "Flux to uninstall "+one.Name, 2*timeout, func(ctx context.Context) error { return c.assertDeleted(ctx, one, left) })
 		if err != nil {
 			return err
 		}
