@@ -17,10 +17,10 @@ import (
 )
 
 // Without any one policy, any one rule, also where it is the only one of its direction, and any one of several peers, ports and
-// values in it, some flow goes otherwise than the table has it; of the clusterwide policy no part at all can be left out. What is left
+// values in it, some flow goes otherwise than the table has it; of the policy of the cluster no part at all can be left out. What is left
 // may also be refused by Cilium, as a rule of neither direction is. So nothing in the policies is there for nothing, and nothing that
 // could be lost would be missed by the table. What narrows the one end of a flow within tenants narrows the other too, and may be
-// lost at one of them: only the clusterwide policy stands alone.
+// lost at one of them: only the policy of the cluster stands alone.
 func TestNothingCanBeLeftOutOfThePolicies(t *testing.T) {
 	resolved := resolve(t)
 
@@ -99,7 +99,7 @@ type cut struct {
 	policies []any
 }
 
-// cuts are each policy, and what is below its rules: everything of the clusterwide one, of others what is one of several.
+// cuts are each policy, and what is below its rules: everything of that of the cluster, of others what is one of several.
 func cuts(policies []any) []cut {
 	var all []cut
 
@@ -114,7 +114,7 @@ func cuts(policies []any) []cut {
 			rules = "spec"
 		}
 
-		for path, left := range without(object[rules], object["kind"] == policy.KindCiliumClusterwide) {
+		for path, left := range without(object[rules], metadata["name"] == policy.ClusterName) {
 			if spec, isSpec := left.(map[string]any); isSpec {
 				left = asKubernetesReads(spec)
 			}

@@ -99,6 +99,10 @@ func ciliumPolicies(resolved map[string]tenant.Resolved) []any {
 	policies := []any{site().CiliumCluster().Object}
 	for _, namespace := range slices.Sorted(maps.Keys(resolved)) {
 		policies = append(policies, policy.CiliumTenant(resolved[namespace]).Object)
+
+		if services, isNeeded := policy.CiliumServices(resolved[namespace]); isNeeded {
+			policies = append(policies, services.Object)
+		}
 	}
 
 	return policies

@@ -35,7 +35,7 @@ const table = `
 4  allow  beta/toetcd                      alpha/etcd,alpha/everything        2379
 4  allow  gamma/toetcd                     alpha/etcd,alpha/everything        2379
 4  allow  gamma/toetcd                     root/etcd                          2379
-4  allow  epsil/toetcd                     epsil/etcd                         2379
+4  allow  epsil/toetcd,zeta/toetcd         epsil/etcd                         2379
 4  allow  epsil/toetcd                     alpha/etcd,alpha/everything        2379
 4  allow  delta/toetcd,sigma/toetcd        delta/etcd                         2379
 
@@ -46,25 +46,27 @@ const table = `
 6  allow  beta/*                           beta/*                             *
 6  allow  gamma/*                          gamma/*                            *
 6  allow  epsil/*                          epsil/*                            *
+6  allow  zeta/*                           zeta/*                             *
 6  allow  delta/*                          delta/*                            *
 6  allow  sigma/*                          sigma/*                            *
 6  allow  omega/*                          omega/*                            *
 
-7  allow  root/*                           alpha/*,beta/*,gamma/*             *
+7  allow  root/*                           alpha/*,beta/*,gamma/*,zeta/*      *
 7  allow  root/*                           epsil/*,delta/*,sigma/*,omega/*    *
 7  allow  alpha/*                          beta/*,gamma/*,epsil/*             *
-7  allow  alpha/*                          delta/*,sigma/*                    *
-7  allow  beta/*                           gamma/*,epsil/*                    *
+7  allow  alpha/*                          zeta/*,delta/*,sigma/*             *
+7  allow  beta/*                           gamma/*,epsil/*,zeta/*             *
+7  allow  epsil/*                          zeta/*                             *
 7  allow  delta/*                          sigma/*                            *
 
 8  allow  alpha/*,delta/*,sigma/*,omega/*  root/ingress                       80,443
-8  allow  gamma/*,epsil/*                  beta/ingress                       80,443
+8  allow  gamma/*,epsil/*,zeta/*           beta/ingress                       80,443
 8  allow  alpha/*,delta/*,sigma/*,omega/*  root/vminsert                      8480
-8  allow  gamma/*,epsil/*                  beta/vminsert                      8480
+8  allow  gamma/*,epsil/*,zeta/*           beta/vminsert                      8480
 8  allow  alpha/*,delta/*,sigma/*,omega/*  root/vlinsert                      9481
-8  allow  gamma/*,epsil/*                  beta/vlinsert                      9481
+8  allow  gamma/*,epsil/*,zeta/*           beta/vlinsert                      9481
 8  allow  alpha/*,beta/*,gamma/*           root/seaweedfs                     8333
-8  allow  epsil/*,omega/*                  root/seaweedfs                     8333
+8  allow  epsil/*,zeta/*,omega/*           root/seaweedfs                     8333
 8  allow  sigma/*                          delta/seaweedfs                    8333
 
 9  deny   */*                              */*                                *

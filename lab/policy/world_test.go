@@ -15,7 +15,7 @@ import (
 	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
-// The tree, four levels deep, and who provides what:
+// The tree, four levels below the root, and who provides what:
 //
 //	            etcd     monitoring  ingress  seaweedfs
 //	root        root     root        root     root
@@ -23,6 +23,7 @@ import (
 //	    beta    alpha    beta        beta     root
 //	      gamma alpha    beta        beta     root
 //	      epsil epsil    beta        beta     root
+//	        zeta epsil   beta        beta     root
 //	    delta   delta    root        root     delta
 //	      sigma delta    root        root     delta
 //	  omega     root     root        root     root
@@ -52,6 +53,7 @@ func resolve(t *testing.T) map[string]tenant.Resolved {
 		{Namespace: "tenant-alpha", Name: "beta", Runs: runs(tenant.Monitoring, tenant.Ingress)},
 		{Namespace: "tenant-alpha-beta", Name: "gamma", Applications: stays("tenant-root")},
 		{Namespace: "tenant-alpha-beta", Name: "epsil", Runs: runs(tenant.Etcd), Applications: stays("tenant-alpha")},
+		{Namespace: "tenant-alpha-beta-epsil", Name: "zeta"},
 		{Namespace: "tenant-alpha", Name: "delta", Runs: runs(tenant.Etcd, tenant.SeaweedFS)},
 		{Namespace: "tenant-alpha-delta", Name: "sigma"},
 		{Namespace: "tenant-root", Name: "omega"},

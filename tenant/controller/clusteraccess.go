@@ -29,20 +29,26 @@ func (r *reconciler) ensureClusterAccess(ctx context.Context, resolved tenant.Re
 		return nil
 	}
 
-	namespace := &corev1.Namespace{}
-	if err := r.client.Get(ctx, client.ObjectKey{Name: resolved.Namespace}, namespace); err != nil {
-		return fmt.Errorf("get namespace %s: %w", resolved.Namespace, err)
+	owners, err := r.ownedByNamespace(ctx, resolved.Namespace)
+	if err != nil {
+		return err
 	}
 
 	return r.keep(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: clusterRole + ":" + resolved.Namespace,
-			// It goes with the namespace.
-			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Namespace", Name: namespace.Name, UID: namespace.UID}},
-		},
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole},
+		ObjectMeta: metav1.ObjectMeta{Name: clusterRole + ":" + resolved.Namespace, OwnerReferences: owners},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole},
 		Subjects: []rbacv1.Subject{{
 			Kind: rbacv1.ServiceAccountKind, Namespace: resolved.Namespace, Name: tenant.ServiceAccount,
 		}},
 	})
+}
+
+// ownedByNamespace has what is made for a tenant outside of its namespace go with that.
+func (r *reconciler) ownedByNamespace(ctx context.Context, name string) ([]metav1.OwnerReference, error) {
+	namespace := &corev1.Namespace{}
+	if err := r.client.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
+		return nil, fmt.Errorf("get namespace %s: %w", name, err)
+	}
+
+	return []metav1.OwnerReference{{APIVersion: "v1", Kind: kindNamespace, Name: namespace.Name, UID: namespace.UID}}, nil
 }

@@ -36,7 +36,11 @@ func TestEventsTellWhatChangedAndNothingTwice(t *testing.T) {
 
 	w.change("tenant-root", "root", func(spec *v1alpha1.TenantSpec) { spec.Etcd = true })
 	w.settle()
-	require.Contains(t, told(w.events), "Normal ServicesChanged etcd is of tenant-root, and was of nobody")
+	require.Equal(t, []string{"Normal ServicesChanged etcd is of tenant-root, and was of nobody"}, told(w.events), "by who runs it, once")
+
+	w.change("tenant-root", "root", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
+	w.settle()
+	require.Contains(t, told(w.events), "Normal ServicesChanged etcd is of nobody, and was of tenant-root")
 
 	w.change("tenant-root", "a", func(spec *v1alpha1.TenantSpec) { spec.Host = "org" })
 	w.settle()

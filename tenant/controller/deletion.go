@@ -5,12 +5,10 @@ package controller
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -96,14 +94,7 @@ func (r *reconciler) closeNamespace(ctx context.Context, namespace *corev1.Names
 		return nil
 	}
 
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"uid": namespace.UID, "labels": map[string]string{LabelDeleting: "true"},
-	}})
-	if err != nil {
-		return fmt.Errorf("write the patch of labels of namespace %s: %w", namespace.Name, err)
-	}
-
-	err = r.client.Patch(ctx, namespace.DeepCopy(), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager))
+	err := r.patchLabels(ctx, namespace, map[string]any{LabelDeleting: "true"})
 	if err = client.IgnoreNotFound(err); err != nil {
 		return fmt.Errorf("mark namespace %s as being deleted: %w", namespace.Name, err)
 	}

@@ -18,7 +18,9 @@ import (
 const maxNote = 1024
 
 // tell puts an event on a tenant for each thing that changed for those who use it: whether it is accepted, whether it is ready,
-// who provides its services, and what its deletion waits for. A status that says what it said before makes none.
+// whether it runs its services itself, and what its deletion waits for. A status that says what it said before makes none. Those
+// below, who now resolve to another provider, say so in their status: a thousand events would tell the same thing, and the
+// applications that use the service have one of their own (ServiceMoved).
 func (r *reconciler) tell(t *v1alpha1.Tenant, before, after v1alpha1.TenantStatus) {
 	if r.events == nil {
 		return
@@ -36,7 +38,7 @@ func (r *reconciler) tell(t *v1alpha1.Tenant, before, after v1alpha1.TenantStatu
 		r.event(t, corev1.EventTypeNormal, ready.Reason, "Bring", "the tenant can be used, in namespace "+after.Namespace)
 	}
 
-	if moves := movedServices(before.Services, after.Services); moves != "" {
+	if moves := movedServices(before.Services, after.Services, after.Namespace); moves != "" {
 		r.event(t, corev1.EventTypeNormal, "ServicesChanged", "Resolve", moves)
 	}
 }
@@ -58,8 +60,9 @@ func find(status v1alpha1.TenantStatus, kind string) metav1.Condition {
 	return metav1.Condition{}
 }
 
-// movedServices says which services another tenant provides than before. A tenant that had none yet, or has them no more, says nothing.
-func movedServices(before, after *v1alpha1.TenantServices) string {
+// movedServices says which services came to the tenant with a namespace, or went from it. Where nothing was known of them yet, or is
+// no more, nothing is said.
+func movedServices(before, after *v1alpha1.TenantServices, own string) string {
 	if before == nil || after == nil {
 		return ""
 	}
@@ -68,7 +71,7 @@ func movedServices(before, after *v1alpha1.TenantServices) string {
 
 	provided := maps.Collect(before.All())
 	for service, now := range after.All() {
-		if was := provided[service]; now.Namespace != was.Namespace {
+		if was := provided[service]; now.Namespace != was.Namespace && (now.Namespace == own || was.Namespace == own) {
 			moves = append(moves, fmt.Sprintf("%s is of %s, and was of %s", service, orNobody(now.Namespace), orNobody(was.Namespace)))
 		}
 	}

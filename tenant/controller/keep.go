@@ -78,6 +78,17 @@ func isAs(wanted, found *unstructured.Unstructured) bool {
 		(len(owners) == 0 || equality.Semantic.DeepEqual(owners, found.GetOwnerReferences()))
 }
 
+// holds says whether the labels include all that are wanted.
+func holds(found, wanted map[string]string) bool {
+	for key, value := range wanted {
+		if has, isThere := found[key]; !isThere || has != value {
+			return false
+		}
+	}
+
+	return true
+}
+
 // applied is the object as it is sent: with our labels, the digest, and without what a zero value of a Go type would set.
 func (r *reconciler) applied(wanted client.Object) (*unstructured.Unstructured, error) {
 	labels := ManagedLabels()

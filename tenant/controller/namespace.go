@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	corev1apply "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant"
@@ -105,45 +104,50 @@ func (r *reconciler) getOrCreateNamespace(
 	return namespace, false, nil
 }
 
-// label brings the namespace's labels to what they should be, and takes off those of ancestors, services and deletion that no
-// longer hold, whoever put them there: policies trust them.
-func (r *reconciler) label(ctx context.Context, namespace *corev1.Namespace, labels map[string]string) error {
-	found := namespace.Labels
-
-	if !holds(found, labels) {
-		// The UID makes this a conflict where the namespace was replaced since it was read.
-		wanted := corev1apply.Namespace(namespace.Name).WithUID(namespace.UID).WithLabels(labels)
-		if err := r.client.Apply(ctx, wanted, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
-			return fmt.Errorf("label namespace %s: %w", namespace.Name, err)
-		}
-
-		found = wanted.Labels
-	}
-
-	stray := map[string]any{}
-
-	for key := range found {
-		_, isWanted := labels[key]
-		if !isWanted && (isTrusted(key) || key == LabelDeleting) {
-			stray[key] = nil
-		}
-	}
-
-	if len(stray) == 0 {
+// label brings the namespace's labels to what they should be in one write, and takes off those of ancestors, services and deletion
+// that no longer hold, whoever put them there: policies trust them. The UID makes it a conflict where the namespace was replaced
+// since it was read.
+func (r *reconciler) label(ctx context.Context, namespace *corev1.Namespace, wanted map[string]string) error {
+	changes := labelChanges(namespace.Labels, wanted)
+	if len(changes) == 0 {
 		return nil
 	}
 
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": namespace.UID, "labels": stray}})
-	if err != nil {
-		return fmt.Errorf("write the patch of labels of namespace %s: %w", namespace.Name, err)
-	}
-
-	err = r.client.Patch(ctx, namespace.DeepCopy(), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager))
-	if err != nil {
-		return fmt.Errorf("take labels off namespace %s: %w", namespace.Name, err)
+	if err := r.patchLabels(ctx, namespace, changes); err != nil {
+		return fmt.Errorf("label namespace %s: %w", namespace.Name, err)
 	}
 
 	return nil
+}
+
+// patchLabels writes labels of this very namespace: nil takes one off (RFC 7386).
+func (r *reconciler) patchLabels(ctx context.Context, namespace *corev1.Namespace, changes map[string]any) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": namespace.UID, "labels": changes}})
+	if err != nil {
+		return err
+	}
+
+	return r.client.Patch(ctx, namespace.DeepCopy(), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager))
+}
+
+// labelChanges are the values of labels that are to be set, and nil for those to be taken off.
+func labelChanges(found, wanted map[string]string) map[string]any {
+	changes := map[string]any{}
+
+	for key, value := range wanted {
+		if has, isThere := found[key]; !isThere || has != value {
+			changes[key] = value
+		}
+	}
+
+	for key := range found {
+		_, isWanted := wanted[key]
+		if !isWanted && (isTrusted(key) || key == LabelDeleting) {
+			changes[key] = nil
+		}
+	}
+
+	return changes
 }
 
 // isTrusted says whether policies go by a label of a namespace.
@@ -155,17 +159,6 @@ func isTrusted(key string) bool {
 	}
 
 	return false
-}
-
-// holds says whether the labels include all that are wanted.
-func holds(found, wanted map[string]string) bool {
-	for key, value := range wanted {
-		if has, isThere := found[key]; !isThere || has != value {
-			return false
-		}
-	}
-
-	return true
 }
 
 // isMadeFor says whether the namespace carries the marks of this tenant.

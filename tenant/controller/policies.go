@@ -39,7 +39,7 @@ func (r *reconciler) ensurePolicies(ctx context.Context, _ *v1alpha1.Tenant, res
 	}, nil
 }
 
-// ensureCilium keeps the constant policy, whichever tenant's turn it is, and then the tenant's own.
+// ensureCilium keeps the constant policy, whichever tenant's turn it is, the tenant's own, and that of the services it runs.
 func (r *reconciler) ensureCilium(ctx context.Context, resolved tenant.Resolved) (step, error) {
 	if err := r.ciliums.learn(ctx); err != nil {
 		return step{}, err
@@ -59,7 +59,28 @@ func (r *reconciler) ensureCilium(ctx context.Context, resolved tenant.Resolved)
 		}
 	}
 
+	if err := r.ensureCiliumServices(ctx, resolved); err != nil {
+		return step{}, err
+	}
+
 	return step{isDone: true, reason: v1alpha1.ConditionPoliciesReady}, nil
+}
+
+// ensureCiliumServices keeps the policy of the services that the tenant runs, or drops it where it runs none any more.
+func (r *reconciler) ensureCiliumServices(ctx context.Context, resolved tenant.Resolved) error {
+	services, isNeeded := policy.CiliumServices(resolved)
+	if !isNeeded {
+		return r.drop(ctx, services)
+	}
+
+	owners, err := r.ownedByNamespace(ctx, resolved.Namespace)
+	if err != nil {
+		return err
+	}
+
+	services.SetOwnerReferences(owners)
+
+	return r.keep(ctx, services)
 }
 
 // ensureNetworkPolicies keeps the tenant's policies, drops those of services that it no longer has, and says what they lack.

@@ -75,12 +75,30 @@ func TestCiliumsPoliciesAreKept(t *testing.T) {
 	require.NoError(t, w.client.Delete(t.Context(), constant))
 	w.settle()
 	require.NotNil(t, w.cilium(policy.KindCiliumClusterwide, "", policy.ClusterName))
-	require.Len(t, w.cilium(policy.KindCilium, "tenant-foo-bar", policy.TenantName).Object["specs"], 3)
-
-	// A service that appears above moves the tenants below.
-	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
-	w.settle()
 	require.Len(t, w.cilium(policy.KindCilium, "tenant-foo-bar", policy.TenantName).Object["specs"], 2)
+}
+
+func TestTheServicesOfATenantHaveAPolicyWhileItRunsSome(t *testing.T) {
+	const ofFoo = "cozystack-services-tenant-foo"
+
+	w := isolatedWorld(t, policy.EnforcesCilium)
+	w.settle()
+
+	services := w.cilium(policy.KindCiliumClusterwide, "", ofFoo)
+	require.NotNil(t, services)
+	require.Len(t, services.GetOwnerReferences(), 1, "it goes with the namespace")
+	require.Equal(t, w.namespace("tenant-foo").UID, services.GetOwnerReferences()[0].UID)
+	require.Nil(t, w.cilium(policy.KindCiliumClusterwide, "", "cozystack-services-tenant-foo-bar"))
+
+	require.NoError(t, w.client.Delete(t.Context(), services))
+	w.settle()
+	require.NotNil(t, w.cilium(policy.KindCiliumClusterwide, "", ofFoo))
+
+	// One that goes changes no policy of those below, however many these are.
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
+
+	require.NotContains(t, w.settle(), "apply tenant-foo-bar/"+policy.TenantName)
+	require.Nil(t, w.cilium(policy.KindCiliumClusterwide, "", ofFoo))
 }
 
 func TestWithoutCiliumsKindsNothingElseStops(t *testing.T) {

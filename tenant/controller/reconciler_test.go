@@ -69,7 +69,7 @@ func TestNothingIsWrittenTwice(t *testing.T) {
 		"patch tenant-foo/bar", "create /tenant-foo-bar", "apply /tenant-services-cluster:tenant-foo-bar", "status tenant-foo/bar",
 		"patch tenant-root/foo", "create /tenant-foo", "status tenant-root/foo",
 		"status tenant-root/nohost",
-		"patch tenant-root/root", "apply /tenant-root", "status tenant-root/root",
+		"patch tenant-root/root", "patch /tenant-root", "status tenant-root/root",
 	}, ofTenants(w.settle()))
 	require.Empty(t, w.settle())
 

@@ -3,6 +3,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +20,8 @@ import (
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
+
+const kindNamespace = "Namespace"
 
 // keptKinds are those of objects in tenants' namespaces that the controller keeps as they are, but for Cilium's.
 func keptKinds() []client.Object {
@@ -62,11 +65,14 @@ func isTouched(was, is client.Object) bool {
 }
 
 // tenantKept is the tenant for which an object is kept: none that is being deleted, whose objects go with its namespace. What
-// has no namespace is kept with the root.
+// has no namespace is kept with the tenant whose namespace owns it; where none does, with the root.
 func (t *tree) tenantKept(object client.Object) []reconcile.Request {
-	namespace := object.GetNamespace()
-	if namespace == "" {
-		namespace = tenant.RootNamespace
+	namespace := cmp.Or(object.GetNamespace(), tenant.RootNamespace)
+
+	for _, owner := range object.GetOwnerReferences() {
+		if owner.Kind == kindNamespace {
+			namespace = owner.Name
+		}
 	}
 
 	if _, isDeleting := t.deleting(namespace); isDeleting {

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
@@ -81,12 +80,12 @@ func TestOnlyWhatOthersDoToAnObjectTouchesIt(t *testing.T) {
 
 func TestWhoeverTouchesAPolicyWakesItsTenant(t *testing.T) {
 	w := isolatedWorld(t, policy.EnforcesCilium)
-	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
 	w.settle()
 	asked(t, w.woken)
 
 	hearing := &hearing{tree: w.tree, tenants: w.woken, pass: &passes{}}
 	root := types.NamespacedName{Namespace: "tenant-root", Name: "root"}
+	foo := types.NamespacedName{Namespace: "tenant-root", Name: "foo"}
 	bar := types.NamespacedName{Namespace: "tenant-foo", Name: "bar"}
 
 	own := w.cilium(policy.KindCilium, "tenant-foo-bar", policy.TenantName)
@@ -104,6 +103,9 @@ func TestWhoeverTouchesAPolicyWakesItsTenant(t *testing.T) {
 
 	hearing.policy(w.cilium(policy.KindCiliumClusterwide, "", policy.ClusterName), nil)
 	require.Equal(t, requests([]types.NamespacedName{root}), asked(t, w.woken))
+
+	hearing.policy(w.cilium(policy.KindCiliumClusterwide, "", "cozystack-services-tenant-foo"), nil)
+	require.Equal(t, requests([]types.NamespacedName{foo}), asked(t, w.woken))
 
 	w.delete("tenant-foo", "bar")
 	_, err := w.resolver().Reconcile(t.Context(), wholeTree())

@@ -14,8 +14,8 @@ import (
 // TenantName is the name of a tenant's policy, in its namespace. Where there are several, they begin with it.
 const TenantName = "tenant"
 
-// CiliumTenant is what follows for a tenant's pods from its place in the tree. It names the tenant, its ancestors and who
-// provides its services, and nobody below or beside it: a new tenant changes no other's policy.
+// CiliumTenant is what follows for a tenant's pods from its place in the tree. It names the tenant and its ancestors, and nobody
+// below or beside it: a new tenant changes no other's policy, and neither does a service that another one runs.
 func CiliumTenant(t tenant.Resolved) *unstructured.Unstructured {
 	return ciliumPolicy(t.Namespace, TenantName, ciliumTenantRules(t))
 }
@@ -30,21 +30,12 @@ func ciliumTenantRules(t tenant.Resolved) []ciliumRule {
 			}}},
 		},
 		{
-			Description: "rows 6, 7 and 8: all pods reach the tenant and those below, and the services of those above",
+			Description: "rows 6 and 7: all pods reach the tenant and those below",
 			Of:          metav1.LabelSelector{},
-			Egress: append([]ciliumPeers{{ToPods: []metav1.LabelSelector{
+			Egress: []ciliumPeers{{ToPods: []metav1.LabelSelector{
 				where(metav1.LabelSelector{}, ciliumNamespaceLabels+tenant.AncestorLabel+t.Namespace, metav1.LabelSelectorOpExists),
-			}}}, ciliumToDoors(t)...),
+			}}},
 		},
-	}
-
-	if above := t.InheritedEtcds(); len(above) > 0 {
-		etcds := where(pods(LabelService, PartEtcd), ciliumNamespace, metav1.LabelSelectorOpIn, above...)
-		rules = append(rules, ciliumRule{
-			Description: "row 4: labelled pods reach the etcd above, and those on which applications stay",
-			Of:          pods(LabelAllowToEtcd, isTrue),
-			Egress:      []ciliumPeers{{ToPods: []metav1.LabelSelector{etcds}, Ports: tcp(etcdClient)}},
-		})
 	}
 
 	if t.HasEtcd() {
@@ -62,21 +53,6 @@ func ciliumPart(namespace, part string) metav1.LabelSelector {
 	return metav1.LabelSelector{MatchLabels: map[string]string{ciliumNamespace: namespace, LabelService: part}}
 }
 
-// ciliumToDoors lets pods out to the services that the tenant inherits. Its own are in its namespace, which is open to them.
-func ciliumToDoors(t tenant.Resolved) []ciliumPeers {
-	var peers []ciliumPeers
-
-	for _, door := range doors() {
-		if provision := t.Services[door.service]; provision.Source == tenant.Inherited {
-			peers = append(peers, ciliumPeers{
-				ToPods: []metav1.LabelSelector{ciliumPart(provision.Namespace, door.part)}, Ports: tcp(door.ports...),
-			})
-		}
-	}
-
-	return peers
-}
-
 // ciliumDoors opens the services that the tenant runs to all tenants that resolve to them.
 func ciliumDoors(t tenant.Resolved) []ciliumRule {
 	var rules []ciliumRule
@@ -87,7 +63,7 @@ func ciliumDoors(t tenant.Resolved) []ciliumRule {
 				Description: "row 8: who resolves to this " + door.service.String() + " reaches its " + door.part,
 				Of:          pods(LabelService, door.part),
 				Ingress: []ciliumPeers{{
-					FromPods: []metav1.LabelSelector{pods(ciliumNamespaceLabels+tenant.ServiceLabel+door.service.String(), t.Namespace)},
+					FromPods: []metav1.LabelSelector{ciliumClients(door.service, t.Namespace)},
 					Ports:    tcp(door.ports...),
 				}},
 			})
@@ -99,14 +75,12 @@ func ciliumDoors(t tenant.Resolved) []ciliumRule {
 
 // ciliumEtcd opens the etcd that the tenant runs to its own members, to labelled pods, and to the scraper.
 func ciliumEtcd(t tenant.Resolved) ciliumRule {
-	labelled := where(pods(LabelAllowToEtcd, isTrue), ciliumNamespaceLabels+tenant.EtcdLabel+t.Namespace, metav1.LabelSelectorOpExists)
-
 	rule := ciliumRule{
 		Description: "rows 1, 3 and 4: members of etcd, labelled pods of who uses it, and who scrapes it",
 		Of:          pods(LabelService, PartEtcd),
 		Ingress: []ciliumPeers{
 			{FromPods: []metav1.LabelSelector{ciliumPart(t.Namespace, PartEtcd)}, Ports: tcp(etcdClient, etcdPeer)},
-			{FromPods: []metav1.LabelSelector{labelled}, Ports: tcp(etcdClient)},
+			{FromPods: []metav1.LabelSelector{ciliumEtcdClients(t.Namespace)}, Ports: tcp(etcdClient)},
 		},
 	}
 

@@ -18,8 +18,11 @@ import (
 func TestPoliciesAreAsRecorded(t *testing.T) {
 	resolved := tree(t)
 
+	services, isNeeded := policy.CiliumServices(resolved["tenant-foo"])
+	require.True(t, isNeeded)
+
 	golden(t, "testdata/cilium.yaml", text(t,
-		site().CiliumCluster(), policy.CiliumTenant(resolved["tenant-foo"]), policy.CiliumTenant(resolved["tenant-foo-bar"]),
+		site().CiliumCluster(), services, policy.CiliumTenant(resolved["tenant-foo"]), policy.CiliumTenant(resolved["tenant-foo-bar"]),
 	))
 
 	var objects []any
@@ -51,7 +54,9 @@ func text(t *testing.T, objects ...any) string {
 func TestATenantsPoliciesNameNobodyBelowOrBeside(t *testing.T) {
 	resolved := tree(t)
 
-	objects := []any{policy.CiliumTenant(resolved["tenant-foo-qux"]), policy.CiliumTenant(resolved["tenant-foo"])}
+	services, _ := policy.CiliumServices(resolved["tenant-foo"])
+
+	objects := []any{policy.CiliumTenant(resolved["tenant-foo-qux"]), policy.CiliumTenant(resolved["tenant-foo"]), services}
 	for _, one := range site().Kubernetes(resolved["tenant-foo-qux"]) {
 		objects = append(objects, one)
 	}
@@ -63,6 +68,26 @@ func TestATenantsPoliciesNameNobodyBelowOrBeside(t *testing.T) {
 func TestCiliumsPoliciesAreCopiedAsJSON(t *testing.T) {
 	require.NotPanics(t, func() { _ = site().CiliumCluster().DeepCopy() })
 	require.NotPanics(t, func() { _ = policy.CiliumTenant(tree(t)["tenant-foo-bar"]).DeepCopy() })
+	require.NotPanics(t, func() {
+		services, _ := policy.CiliumServices(tree(t)["tenant-foo"])
+		_ = services.DeepCopy()
+	})
+}
+
+// However many tenants are below, nothing but the policy of who runs it is written when a service appears above them.
+func TestAServiceAboveChangesNoPolicyOfATenant(t *testing.T) {
+	before := tenant.Resolved{Namespace: "tenant-a", Ancestors: []string{"tenant-root"}}
+	after := before
+
+	for _, service := range tenant.Services() {
+		after.Services[service] = tenant.Provision{Source: tenant.Inherited, Namespace: "tenant-root"}
+	}
+
+	require.NotEqual(t, before.Services, after.Services)
+	require.Equal(t, policy.CiliumTenant(before), policy.CiliumTenant(after))
+
+	_, isNeeded := policy.CiliumServices(after)
+	require.False(t, isNeeded)
 }
 
 func TestEveryNameOfANetworkPolicyIsKnown(t *testing.T) {
@@ -95,7 +120,7 @@ func TestATenantCostsTheSameInAnyTree(t *testing.T) {
 	deep.Ancestors = []string{"tenant-root", "tenant-b", "tenant-b-c", "tenant-b-c-d"}
 
 	rules := func(r tenant.Resolved) int { return len(policy.CiliumTenant(r).Object["specs"].([]any)) }
-	require.Equal(t, 3, rules(plain))
+	require.Equal(t, 2, rules(plain))
 	require.Equal(t, rules(plain), rules(deep))
 	require.Len(t, site().Kubernetes(deep), 5)
 }

@@ -36,7 +36,7 @@ func (s Site) side(pod Peer, direction func(ciliumRule) []ciliumPeers, flow Flow
 	side := Side{IsHeld: true}
 	labels := pod.ciliumLabels()
 
-	for _, rule := range append(s.ciliumClusterRules(), ciliumTenantRules(*pod.Tenant)...) {
+	for _, rule := range slices.Concat(s.ciliumClusterRules(), ciliumTenantRules(*pod.Tenant), ciliumUsed(*pod.Tenant)) {
 		if selects(rule.Of, labels) && slices.ContainsFunc(direction(rule), func(p ciliumPeers) bool { return p.holds(flow, peer) }) {
 			side.IsOpen = true
 			side.Rules = append(side.Rules, rule.Description)

@@ -70,6 +70,7 @@ func unseen() map[right]string {
 		{"cilium.io", "ciliumclusterwidenetworkpolicies", "watch"}:  noCilium,
 		{"cilium.io", "ciliumclusterwidenetworkpolicies", "create"}: noCilium,
 		{"cilium.io", "ciliumclusterwidenetworkpolicies", "patch"}:  noCilium,
+		{"cilium.io", "ciliumclusterwidenetworkpolicies", "delete"}: noCilium,
 	}
 }
 
