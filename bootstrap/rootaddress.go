@@ -25,8 +25,14 @@ type published struct {
 	Port  int32
 }
 
-// first is what a probe dials.
-func (p published) first() string { return net.JoinHostPort(p.Hosts[0], strconv.Itoa(int(p.Port))) }
+// addresses are what a probe dials, in the order of Hosts.
+func (p published) addresses() []string {
+	out := make([]string, 0, len(p.Hosts))
+	for _, host := range p.Hosts {
+		out = append(out, net.JoinHostPort(host, strconv.Itoa(int(p.Port))))
+	}
+	return out
+}
 
 // publishedAt finds the Service of the ingress in tenant-root by whose it is, and where it leads to it.
 func publishedAt(ctx context.Context, client *kube.Client) (published, error) {

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/cozystack/cozy-install/bootstrap/kube"
@@ -76,6 +77,35 @@ func (p probe) ask(ctx context.Context) (answerOf, error) {
 		return out, fmt.Errorf("https://%s at %s answers %s with nothing in it", p.Host, p.Address, response.Status)
 	}
 	return out, nil
+}
+
+// asksAtOnce bounds how many addresses are asked side by side.
+const asksAtOnce = 8
+
+// askAll asks at every address. One that answers is enough: a node that restarts, or one that serves only what comes through a load
+// balancer, must not stop the others. It returns the first that answered, in their order, and why each of the others did not.
+func (p probe) askAll(ctx context.Context, addresses []string) (at string, answer answerOf, silent []error) {
+	answers, errs := make([]answerOf, len(addresses)), make([]error, len(addresses))
+	var group errgroup.Group
+	group.SetLimit(asksAtOnce)
+	for i, address := range addresses {
+		group.Go(func() error {
+			one := p
+			one.Address = address
+			answers[i], errs[i] = one.ask(ctx)
+			return nil
+		})
+	}
+	_ = group.Wait() // none returns an error
+	for i, address := range addresses {
+		switch {
+		case errs[i] != nil:
+			silent = append(silent, errs[i])
+		case at == "":
+			at, answer = address, answers[i]
+		}
+	}
+	return at, answer, silent
 }
 
 func (p probe) client() *http.Client {

@@ -11,7 +11,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
 
+	"github.com/cozystack/cozy-install/bootstrap/kube"
 	"github.com/cozystack/cozy-install/lab/operatorsim"
 )
 
@@ -97,6 +101,70 @@ func TestAnEndlessOrSilentAnswerEnds(t *testing.T) {
 	defer cancel()
 	_, err = asked.ask(ctx)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// As where a node is restarting whose address is published with those of the others.
+func TestOneAddressThatAnswersIsEnoughAndTheOthersAreNamed(t *testing.T) {
+	served, asked := answering(t, "example.org", nil)
+	other, _ := answering(t, "example.org", nil)
+	gone, _ := answering(t, "example.org", nil)
+	gone.Close()
+	right, wrong, closed := served.Listener.Addr().String(), other.Listener.Addr().String(), gone.Listener.Addr().String()
+
+	at, answer, silent := asked.askAll(t.Context(), []string{closed, right, wrong})
+	require.Equal(t, right, at)
+	require.True(t, answer.Empty)
+	require.Len(t, silent, 2)
+	require.ErrorContains(t, silent[0], closed)
+	require.ErrorContains(t, silent[1], "and not the one in Secret tenant-root/ingress-tls")
+
+	at, _, silent = asked.askAll(t.Context(), []string{closed})
+	require.Empty(t, at)
+	require.Len(t, silent, 1)
+}
+
+func TestAnIngressIsReachedWhereItsServiceIsPublished(t *testing.T) {
+	service := func(of corev1.ServiceType, external []string, balancers ...corev1.LoadBalancerIngress) *corev1.Service {
+		return &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "ingress", Labels: map[string]string{
+				"apps.cozystack.io/application.kind": "Ingress", "apps.cozystack.io/application.name": "ingress",
+			}},
+			Spec: corev1.ServiceSpec{
+				Type: of, ExternalIPs: external, Ports: []corev1.ServicePort{{Name: "http", Port: 80}, {Name: "https", Port: 443, NodePort: 30443}},
+			},
+			Status: corev1.ServiceStatus{LoadBalancer: corev1.LoadBalancerStatus{Ingress: balancers}},
+		}
+	}
+	node := func(name, address string, ready corev1.ConditionStatus) *corev1.Node {
+		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{
+			Addresses:  []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: address}},
+			Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}},
+		}}
+	}
+	for name, tt := range map[string]struct {
+		service *corev1.Service
+		want    []string
+	}{
+		"a load balancer's addresses and names": {
+			service(corev1.ServiceTypeLoadBalancer, nil, corev1.LoadBalancerIngress{IP: "192.0.2.7"}, corev1.LoadBalancerIngress{Hostname: "lb.example.net"}),
+			[]string{"192.0.2.7:443", "lb.example.net:443"},
+		},
+		"a load balancer that is not there yet": {service(corev1.ServiceTypeLoadBalancer, nil), nil},
+		"addresses of the site":                 {service(corev1.ServiceTypeClusterIP, []string{"192.0.2.8", "2001:db8::8"}), []string{"192.0.2.8:443", "[2001:db8::8]:443"}},
+		"nodes that are ready":                  {service(corev1.ServiceTypeNodePort, nil), []string{"10.0.0.1:30443"}},
+		"nowhere":                               {service(corev1.ServiceTypeClusterIP, nil), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := &kube.Client{Typed: fake.NewClientset(tt.service, node("a", "10.0.0.1", corev1.ConditionTrue), node("b", "10.0.0.2", corev1.ConditionFalse))}
+			at, err := publishedAt(t.Context(), client)
+			if tt.want == nil {
+				require.ErrorContains(t, err, "no address is published: Service tenant-root/ingress of type "+string(tt.service.Spec.Type)+" has none")
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tt.want, at.addresses())
+		})
+	}
 }
 
 func TestRecordsLeadTheHostAndAllBelowItToTheIngress(t *testing.T) {

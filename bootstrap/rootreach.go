@@ -4,6 +4,7 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -25,6 +26,8 @@ type Root struct {
 	Issuer  string `json:"issuer,omitempty"`
 	// Answer says who answered.
 	Answer string `json:"answer,omitempty"`
+	// Silent says, of each other published address that did not answer as it should, why. Empty: all did.
+	Silent []string `json:"silent,omitempty"`
 	// Records are those to create in the DNS of the domain. None where nothing is published.
 	Records []DNSRecord `json:"records,omitempty"`
 	// Unpublished says why nothing was asked for; empty: the URL answered.
@@ -93,7 +96,19 @@ func (e *UnreachedRootError) Hint() string {
 		strings.Join(records, "; ") + "; or " + look
 }
 
-// reachRoot asks for the host of tenant-root at the address that its ingress is published at.
+// answered is told where the host answered, and where not.
+func (r *Root) answered(address string, answer answerOf, silent []error) {
+	r.URL, r.Address, r.Issuer = "https://"+r.Host, address, answer.Issuer
+	r.Answer, r.Silent = fmt.Sprintf("HTTP status %d", answer.Status), nil
+	if answer.Empty {
+		r.Answer = "the ingress itself: nothing is published at the host itself so far"
+	}
+	for _, err := range silent {
+		r.Silent = append(r.Silent, err.Error())
+	}
+}
+
+// reachRoot asks for the host of tenant-root at the addresses that its ingress is published at.
 func (b *bringup) reachRoot(ctx context.Context, say phase.Say, client *kube.Client) error {
 	b.root = &Root{Host: b.site.Domain}
 	if !b.hasIngress() {
@@ -114,15 +129,11 @@ func (b *bringup) reachRoot(ctx context.Context, say phase.Say, client *kube.Cli
 		if err != nil {
 			return err
 		}
-		answer, err := probe{Host: b.site.Domain, Address: at.first(), Leaf: leaf, Roots: roots}.ask(ctx)
-		if err != nil {
-			return err
+		address, answer, silent := probe{Host: b.site.Domain, Leaf: leaf, Roots: roots}.askAll(ctx, at.addresses())
+		if address == "" {
+			return errors.Join(silent...)
 		}
-		b.root.URL, b.root.Address, b.root.Issuer = "https://"+b.site.Domain, at.first(), answer.Issuer
-		b.root.Answer = fmt.Sprintf("HTTP status %d", answer.Status)
-		if answer.Empty {
-			b.root.Answer = "the ingress itself: nothing is published at the host itself so far"
-		}
+		b.root.answered(address, answer, silent)
 		b.root.Records = recordsOf(b.site.Domain, at)
 		return nil
 	})

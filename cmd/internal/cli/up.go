@@ -128,6 +128,9 @@ func rootText(root *bootstrap.Root) string {
 	}
 	if root.URL != "" {
 		fmt.Fprintf(&b, "\n%s answers at %s: %s. Its certificate is by %s.\n", root.URL, root.Address, root.Answer, root.Issuer)
+		for _, why := range root.Silent {
+			fmt.Fprintf(&b, "Not at every published address: %s.\n", why)
+		}
 		b.WriteString("Create these DNS records:\n\n")
 		for _, record := range root.Records {
 			fmt.Fprintf(&b, "  %s\n", record)
