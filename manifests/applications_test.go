@@ -43,6 +43,10 @@ func applicationRenderings() []rendering {
 		{"seaweedfs-small", "seaweedfs", "tenant-alpha", ordered("seaweedfs", map[string]any{
 			"replicas": 1, "copies": 1, "masters": 1, "storageClass": "local", "s3": map[string]any{"replicas": 1, "issuer": "none"},
 		})},
+		withPools(map[string]any{
+			"ssd":     map[string]any{"diskType": "ssd", "size": "50Gi"},
+			"archive": map[string]any{"diskType": "hdd2", "replicas": 3, "storageClass": "slow"},
+		}),
 		{"tenant", "tenant", "tenant-alpha", map[string]any{
 			"host": "beta.example.org", "etcd": true, "resourceQuotas": map[string]any{"cpu": 8, "memory": "16Gi"},
 		}},

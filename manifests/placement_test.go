@@ -13,7 +13,7 @@ import (
 // podsOf are where a kind says what its pods are like: where their affinity stands beside. None: no pods come of it.
 func podsOf(kind string) []string {
 	switch kind {
-	case "Deployment", "StatefulSet", "Pooler":
+	case "Deployment", "Job", "Pooler", "StatefulSet":
 		return []string{"spec.template.spec"}
 	case "EtcdCluster", "VMAgent", "VMAlert", "VMAlertmanager":
 		return []string{"spec"}

@@ -4,6 +4,7 @@ package manifests
 
 import (
 	"encoding/base64"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,4 +30,16 @@ func decoded(t *testing.T, value any) string {
 	require.NoError(t, err)
 	require.NotEmpty(t, raw)
 	return string(raw)
+}
+
+// TestBucketsTakeOneVolumeFileEach: with SeaweedFS's own six or seven, the servers are full as of the first bucket. Tried with 4.31.
+func TestBucketsTakeOneVolumeFileEach(t *testing.T) {
+	for copies := 1; copies <= 3; copies++ {
+		r := rendering{"seaweedfs", "seaweedfs", "tenant-alpha", ordered("seaweedfs", map[string]any{"copies": copies, "replicas": 3})}
+		master := named(t, render(t, r), "StatefulSet", "seaweedfs-master")
+		containers := at(master, "spec", "template", "spec", "containers").([]any)
+		require.Contains(t, containers[0].(map[string]any)["env"], map[string]any{
+			"name": "WEED_MASTER_VOLUME_GROWTH_COPY_" + strconv.Itoa(copies), "value": "1",
+		})
+	}
 }

@@ -49,6 +49,7 @@ func TestApplications(t *testing.T) {
 		t.Run("delete leaves nothing", w.deleteLeavesNothing) &&
 		t.Run("a kind goes with its last object", w.kindGoes) &&
 		t.Run("a cluster stays on the etcd that it was made on", func(t *testing.T) { w.clustersStayOnTheirEtcd(t, version) }) &&
+		t.Run("object storage gets pools of disks", func(t *testing.T) { w.storageGetsPools(t, version) }) &&
 		t.Run("rights that are for applications are used", w.applicationsUseTheirRights)
 	require.True(t, ok, "the parts after the failed one were not run")
 

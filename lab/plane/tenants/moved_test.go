@@ -77,26 +77,39 @@ func (w *world) clustersStayOnTheirEtcd(t *testing.T, version string) {
 func (w *world) defineByDepot(t *testing.T, version string, names ...string) {
 	t.Helper()
 
+	for _, name := range names {
+		w.offer(t, definedByDepot(t, version, name))
+	}
+}
+
+// definedByDepot is a definition of tenant-applications, as ofDepot has it.
+func definedByDepot(t *testing.T, version, name string) *unstructured.Unstructured {
+	t.Helper()
+
 	repository, err := manifests.NewRepository(manifests.Charts())
 	require.NoError(t, err)
 
 	objects, err := owncharts.Objects(t.Context(), repository, "tenant-applications", systemNamespace)
 	require.NoError(t, err)
 
-	for _, name := range names {
-		found := slices.IndexFunc(objects, func(one *unstructured.Unstructured) bool {
-			return one.GetKind() == definition.ApplicationDefinitionKind && one.GetName() == name
-		})
-		require.GreaterOrEqual(t, found, 0, name)
+	found := slices.IndexFunc(objects, func(one *unstructured.Unstructured) bool {
+		return one.GetKind() == definition.ApplicationDefinitionKind && one.GetName() == name
+	})
+	require.GreaterOrEqual(t, found, 0, name)
 
-		var changes map[string]any
-		require.NoError(t, yaml.Unmarshal([]byte(ofDepot), &changes))
+	var changes map[string]any
+	require.NoError(t, yaml.Unmarshal([]byte(ofDepot), &changes))
 
-		spec := objects[found].Object["spec"].(map[string]any)
-		overlay(spec, changes)
-		require.NoError(t, unstructured.SetNestedField(spec, version, "release", "chart", "version"))
-		require.NoError(t, w.client.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(objects[found]), client.FieldOwner("test")))
-	}
+	spec := objects[found].Object["spec"].(map[string]any)
+	overlay(spec, changes)
+	require.NoError(t, unstructured.SetNestedField(spec, version, "release", "chart", "version"))
+
+	return objects[found]
+}
+
+func (w *world) offer(t *testing.T, of *unstructured.Unstructured) {
+	t.Helper()
+	require.NoError(t, w.client.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(of), client.FieldOwner("test")))
 }
 
 // overlay puts what is in changes over what is there, map by map.

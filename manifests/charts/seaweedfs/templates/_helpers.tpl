@@ -24,20 +24,22 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{ printf "00%d" (sub (int .Values.copies) 1) }}
 {{- end -}}
 
-{{- /* The name of a pod, and nothing that it must not do. Takes a list of the root context and the part. */ -}}
+{{- /*
+What each container has, and nothing that it must not do. The environment comes last: who has more of it goes on from there. Takes a
+list of the root context and what the container may use.
+*/ -}}
 {{- define "seaweedfs.container" -}}
 image: docker.io/chrislusf/seaweedfs:{{ (index . 0).Chart.AppVersion }}
-command: [/usr/bin/weed]
 workingDir: /data
-env:
-  - name: POD_NAME
-    valueFrom: {fieldRef: {fieldPath: metadata.name}}
 resources:
-  {{- include "resources" (list (index . 0) (index . 0).Values.resources) | nindent 2 }}
+  {{- include "resources" . | nindent 2 }}
 securityContext:
   allowPrivilegeEscalation: false
   capabilities:
     drop: [ALL]
+env:
+  - name: POD_NAME
+    valueFrom: {fieldRef: {fieldPath: metadata.name}}
 {{- end -}}
 
 {{- define "seaweedfs.pod" -}}
@@ -63,7 +65,7 @@ topologySpreadConstraints:
         {{- include "seaweedfs.selector" . | nindent 8 }}
 {{- end -}}
 
-{{- /* Takes a list of the root context and the size. */ -}}
+{{- /* Takes a list of the root context, the size, and the class, empty: the default one. */ -}}
 {{- define "seaweedfs.claims" -}}
 volumeClaimTemplates:
   - apiVersion: v1
@@ -74,7 +76,7 @@ volumeClaimTemplates:
         {{- include "application" (index . 0) | nindent 8 }}
     spec:
       accessModes: [ReadWriteOnce]
-      {{- with (index . 0).Values.storageClass }}
+      {{- with index . 2 }}
       storageClassName: {{ . | quote }}
       {{- end }}
       resources:
