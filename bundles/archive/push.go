@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/distribution/reference"
@@ -117,6 +118,9 @@ func (i *ControllerImage) destination(to string) (reference.NamedTagged, error) 
 	if err != nil {
 		return nil, &ReferenceError{to, err.Error()}
 	}
+	if !namesRegistry(to) {
+		return nil, &ReferenceError{to, "it names no registry, and would be Docker Hub's " + named.String()}
+	}
 	if _, ok := named.(reference.Digested); ok {
 		return nil, &ReferenceError{to, "the digest follows from the image"}
 	}
@@ -128,6 +132,13 @@ func (i *ControllerImage) destination(to string) (reference.NamedTagged, error) 
 		return nil, &ReferenceError{to, err.Error()}
 	}
 	return tagged, nil
+}
+
+// namesRegistry tells REGISTRY/REPOSITORY from the short names that go to a public registry, by Docker's rule: a registry's name has
+// a dot or a port, or is localhost. docker.io, written out, is one.
+func namesRegistry(to string) bool {
+	registry, _, more := strings.Cut(to, "/")
+	return more && (registry == "localhost" || strings.ContainsAny(registry, ".:"))
 }
 
 // ReferenceError says that a text names no place for an image.

@@ -116,12 +116,27 @@ func TestPushSpeaksPlainHTTPOnlyWhereItMay(t *testing.T) {
 func TestPlacesForAnImageAreChecked(t *testing.T) {
 	made := buildController(t, standIn{}, "amd64")
 
-	for _, to := range []string{"", "UPPER/case", "example.org/a@" + someDigest, "https://example.org/a"} {
-		_, err := made.Push(t.Context(), to, PushOptions{})
+	network := &http.Transport{DialContext: func(_ context.Context, _, at string) (net.Conn, error) {
+		t.Errorf("%s was asked", at)
+
+		return nil, net.ErrClosed
+	}}
+
+	for _, to := range []string{
+		"", "UPPER/case", "example.org/a@" + someDigest, "https://example.org/a",
+		"nonsense", "nonsense:5000", "team/controller", "team/controller:v1", // which would be Docker Hub's
+	} {
+		_, err := made.push(t.Context(), to, PushOptions{}, network)
 
 		var wrong *ReferenceError
 
 		require.ErrorAs(t, err, &wrong, to)
+		require.Contains(t, wrong.Hint(), "registry.example.org/", to)
+	}
+
+	for _, to := range []string{"localhost/a", "localhost:5000/a", "docker.io/me/a", "10.0.0.1:5000/a", "[::1]:5000/a", "registry:5000/a"} {
+		_, err := made.destination(to)
+		require.NoError(t, err, to)
 	}
 }
 
