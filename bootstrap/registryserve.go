@@ -136,6 +136,10 @@ func hostsOfAllBundles() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return hostsOfCatalog(catalog)
+}
+
+func hostsOfCatalog(catalog *bundles.Catalog) (map[string]string, error) {
 	every := &bundles.Plan{}
 	for _, name := range catalog.Bundles() {
 		set, _ := catalog.Bundle(name)
@@ -143,7 +147,7 @@ func hostsOfAllBundles() (map[string]string, error) {
 			for _, member := range layer.Packages {
 				if p, ok := catalog.Package(member.Name); ok {
 					one := *p
-					one.Images = bundles.ImagesWith(p.Images, "v0.0.0") // no site says which: the registry is that of all
+					one.Images = p.EveryImage("v0.0.0") // no site says which: the registry is that of all
 					every.Packages = append(every.Packages, one)
 				}
 			}

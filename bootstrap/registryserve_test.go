@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
@@ -42,6 +43,21 @@ func TestTheRegistryServesUntilItIsInterrupted(t *testing.T) {
 		cancel()
 		require.NoError(t, <-ended)
 	}
+}
+
+func TestARegistryWithoutASiteKnowsImagesThatPackagesAddForEachOther(t *testing.T) {
+	catalog, err := bundles.Load(fstest.MapFS{
+		"sets/b.yaml": {Data: []byte("name: b\ntitle: B\nplatform: generic\ncore: [other]\n" +
+			"layers: [{name: all, packages: [{name: other}, {name: one}]}]\n")},
+		"packages/other.yaml": {Data: []byte("name: other\ntitle: T\nnamespace: cozy-other\nchart: {embedded: other}\n")},
+		"packages/one.yaml": {Data: []byte("name: one\ntitle: T\nnamespace: cozy-one\nchart: {embedded: one}\n" +
+			"images: [one.example.org/a:v1]\nwith: {other: {images: [plugins.example.org/b:v1]}}\n")},
+	})
+	require.NoError(t, err)
+	hosts, err := hostsOfCatalog(catalog)
+	require.NoError(t, err)
+	require.Contains(t, hosts, "one.example.org")
+	require.Contains(t, hosts, "plugins.example.org")
 }
 
 func TestATakenPortOfTheRegistryIsSaid(t *testing.T) {

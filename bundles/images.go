@@ -27,11 +27,20 @@ func imagesIn(p *Package, selected map[string]bool, facts Facts, found *Problems
 			found.add(packageFile(p.Name), "images", image, "the site does not say which version of Kubernetes it has")
 		}
 	}
-	return ImagesWith(out, version)
+	return imagesWith(out, version)
 }
 
-// ImagesWith are images as package files name them, beside a Kubernetes of that version, such as v1.34.4.
-func ImagesWith(images []string, version string) []string {
+// EveryImage are the images that the package has beside whatever other ones, and a Kubernetes of that version.
+func (p *Package) EveryImage(kubernetes string) []string {
+	out := slices.Clone(p.Images)
+	for _, other := range sortedKeys(p.With) {
+		out = append(out, p.With[other].Images...)
+	}
+	return imagesWith(out, kubernetes)
+}
+
+// imagesWith are images as package files name them, beside a Kubernetes of that version, such as v1.34.4.
+func imagesWith(images []string, version string) []string {
 	out := make([]string, len(images))
 	for i, image := range images {
 		out[i] = strings.ReplaceAll(image, kubernetesVersion, version)

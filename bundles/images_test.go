@@ -23,6 +23,15 @@ func TestImagesAreThoseOfTheSiteAndOfWhatIsBeside(t *testing.T) {
 	require.ErrorContains(t, found.err(), `packages/p.yaml: images: "a:${kubernetesVersion}": the site does not say which version of Kubernetes it has`)
 }
 
+func TestEveryImageIsWhatAPackageHasBesideAnyOther(t *testing.T) {
+	p := &Package{
+		Images: []string{"a:${kubernetesVersion}", "b"},
+		With:   map[string]Addition{"y": {Images: []string{"d:${kubernetesVersion}"}}, "x": {Images: []string{"c"}}, "z": {}},
+	}
+	require.Equal(t, []string{"a:v1.34.4", "b", "c", "d:v1.34.4"}, p.EveryImage("v1.34.4"))
+	require.Equal(t, []string{"a:${kubernetesVersion}", "b"}, p.Images, "the catalog stays as it is")
+}
+
 // Nodes pull by whole names, and charts write short ones.
 func TestShortNamesOfImagesAreDockerHubs(t *testing.T) {
 	require.Equal(t, []string{"docker.io/library/busybox:latest", "docker.io/altinity/x:1", "quay.io/a/b:2@sha256:" + thirtyTwoBytes, "NOT A NAME"},
