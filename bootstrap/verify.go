@@ -36,7 +36,11 @@ func VerifyBundles(
 				return nil, err
 			}
 		}
-		out = append(out, bundles.Verify(ctx, shelf, plan, defaults.Kubernetes.Version)...)
+		verdicts, err := bundles.Verify(ctx, shelf, plan, defaults.Kubernetes.Version)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, verdicts...)
 	}
 	return out, ctx.Err()
 }

@@ -47,9 +47,9 @@ func TestCustomResourcesAloneNeedConditions(t *testing.T) {
 
 func TestVerifyHoldsPackagesOfCustomResourcesToIt(t *testing.T) {
 	plan := planWith(t, "linstor")
-	require.Empty(t, Verify(t.Context(), NewShelf(charts(t), nil), plan, "v1.34.4")[0].Problems)
+	require.Empty(t, verified(t, NewShelf(charts(t), nil), plan)[0].Problems)
 	plan.Packages[0].Health.Conditions = nil
-	verdict := Verify(t.Context(), NewShelf(charts(t), nil), plan, "v1.34.4")[0]
+	verdict := verified(t, NewShelf(charts(t), nil), plan)[0]
 	require.Equal(t, VerifiedWrong, verdict.State)
 	require.Contains(t, verdict.Problems[0], "brings only custom resources (Certificate, ")
 }

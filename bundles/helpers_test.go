@@ -86,3 +86,11 @@ func names(packages []Package) []string {
 	}
 	return out
 }
+
+// verified is what Verify finds of a plan for the version of Kubernetes that sites have by default.
+func verified(t *testing.T, shelf *Shelf, plan *Plan) []Verdict {
+	t.Helper()
+	out, err := Verify(t.Context(), shelf, plan, "v1.34.4")
+	require.NoError(t, err)
+	return out
+}

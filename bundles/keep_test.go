@@ -80,7 +80,7 @@ func TestManifestsAreKeptForAnOperatorAsTheyAre(t *testing.T) {
 	images, err := Images(t.Context(), p, archive, "v1.34.4")
 	require.NoError(t, err)
 	require.Equal(t, []string{"registry.example.org/provider:v1"}, images)
-	verdict := Verify(t.Context(), shelf, &Plan{Packages: []Package{p}}, "v1.34.4")[0]
+	verdict := verified(t, shelf, &Plan{Packages: []Package{p}})[0]
 	require.Equal(t, []string{"uses image registry.example.org/provider:v1, which the package does not list"}, verdict.Problems)
 	require.True(t, verdict.Unpinned)
 }

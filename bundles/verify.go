@@ -32,7 +32,11 @@ const (
 // Verify renders the chart of every package of a plan that can be had, and holds the objects against what the package says:
 // the CRDs it brings and needs, its images, whether its pods are privileged, and when it is healthy. What a plan proves by itself (closure, no
 // circle, who brings which kind) Load and Resolve have proven. The version of Kubernetes is that of the site: v1.34.4.
-func Verify(ctx context.Context, shelf *Shelf, plan *Plan, kubernetes string) []Verdict {
+func Verify(ctx context.Context, shelf *Shelf, plan *Plan, kubernetes string) ([]Verdict, error) {
+	checks, err := newPodChecks()
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Verdict, 0, len(plan.Packages))
 	for _, p := range plan.Packages {
 		v := Verdict{Bundle: plan.Bundle, Package: p.Name, State: VerifiedRendered, Unpinned: p.Chart.isUnpinned()}
@@ -46,14 +50,14 @@ func Verify(ctx context.Context, shelf *Shelf, plan *Plan, kubernetes string) []
 		if err != nil {
 			v.Problems = []string{err.Error()}
 		} else {
-			v.Problems = compare(p, plan, objects)
+			v.Problems = compare(p, plan, objects, checks)
 		}
 		if len(v.Problems) > 0 {
 			v.State = VerifiedWrong
 		}
 		out = append(out, v)
 	}
-	return out
+	return out, nil
 }
 
 func (c Chart) isUnpinned() bool {
@@ -64,7 +68,7 @@ func (c Chart) isUnpinned() bool {
 }
 
 // compare lists what differs between rendered objects and their package.
-func compare(p Package, plan *Plan, objects []*unstructured.Unstructured) []string {
+func compare(p Package, plan *Plan, objects []*unstructured.Unstructured, checks podChecks) []string {
 	var out []string
 	var brought []string
 	for _, object := range slices.Concat(objects, appliedByHooks(objects)) {
@@ -89,7 +93,7 @@ func compare(p Package, plan *Plan, objects []*unstructured.Unstructured) []stri
 		out = append(out, "uses image "+image+", which the package does not list")
 	}
 	if !isPrivileged(plan, p.Namespace) {
-		for _, reason := range beyondBaseline(running) {
+		for _, reason := range beyondBaseline(checks, running) {
 			out = append(out, fmt.Sprintf("%s, and namespace %s is not privileged: Pod Security would refuse its pods", reason, p.Namespace))
 		}
 	}

@@ -96,7 +96,7 @@ func TestVerifyHoldsWhatAChartRendersAgainstItsPackage(t *testing.T) {
 		p := right
 		p.Images = slices.Clone(right.Images)
 		test.change(&p)
-		verdicts := Verify(t.Context(), shelf, &Plan{Bundle: "b", Packages: []Package{p}}, "v1.34.4")
+		verdicts := verified(t, shelf, &Plan{Bundle: "b", Packages: []Package{p}})
 		require.Len(t, verdicts, 1, name)
 		require.Equal(t, test.state, verdicts[0].State, "%s: %v", name, verdicts[0].Problems)
 		require.True(t, verdicts[0].Unpinned, name)
@@ -112,11 +112,13 @@ func TestOurOwnChartsArePinned(t *testing.T) {
 	version, err := manifests.ChartVersion("priority-classes")
 	require.NoError(t, err)
 	p := Package{Name: "priority-classes", Release: "x", Namespace: "x", Chart: Chart{Embedded: "priority-classes", Version: version}}
-	verdicts := Verify(t.Context(), NewShelf(charts(t), nil), &Plan{Packages: []Package{p}}, "v1.34.4")
+	verdicts := verified(t, NewShelf(charts(t), nil), &Plan{Packages: []Package{p}})
 	require.Equal(t, []Verdict{{Package: "priority-classes", State: VerifiedRendered}}, verdicts)
 }
 
 func TestPodsAreJudgedAsAPIServersDo(t *testing.T) {
+	checks, err := newPodChecks()
+	require.NoError(t, err)
 	for spec, want := range map[string]string{
 		"{containers: [{name: c, securityContext: {capabilities: {drop: [ALL]}}}]}":                                   "",
 		"{containers: [{name: c, ports: [{containerPort: 80, hostPort: 80}]}]}":                                       "hostPort (",
@@ -132,7 +134,7 @@ func TestPodsAreJudgedAsAPIServersDo(t *testing.T) {
 		} {
 			objects, err := objectsOf(text)
 			require.NoError(t, err)
-			said := strings.Join(beyondBaseline(objects), "; ")
+			said := strings.Join(beyondBaseline(checks, objects), "; ")
 			if want == "" {
 				require.Empty(t, said, form)
 				continue

@@ -58,13 +58,20 @@ func containersOf(spec map[string]any) []map[string]any {
 	return out
 }
 
+// podChecks are those of Pod Security, for as many packages as there are.
+type podChecks struct{ podsecurity.Evaluator }
+
+func newPodChecks() (podChecks, error) {
+	out, err := podsecurity.NewEvaluator(podsecurity.DefaultChecks(), nil)
+	if err != nil {
+		return podChecks{}, fmt.Errorf("make the checks of Pod Security: %w", err)
+	}
+	return podChecks{out}, nil
+}
+
 // beyondBaseline says of each object why an API server would refuse its pods in a namespace of the level baseline, which is what
 // namespaces without a label have on Talos.
-func beyondBaseline(objects []*unstructured.Unstructured) []string {
-	evaluator, err := podsecurity.NewEvaluator(podsecurity.DefaultChecks(), nil)
-	if err != nil {
-		return []string{fmt.Sprintf("the checks of Pod Security: %v", err)}
-	}
+func beyondBaseline(checks podChecks, objects []*unstructured.Unstructured) []string {
 	var out []string
 	podTemplates(objects, func(object *unstructured.Unstructured, template map[string]any) {
 		what := object.GetKind() + " " + object.GetName()
@@ -73,7 +80,7 @@ func beyondBaseline(objects []*unstructured.Unstructured) []string {
 			out = append(out, fmt.Sprintf("%s has pods that can't be read (%v)", what, err))
 			return
 		}
-		judged := podsecurity.AggregateCheckResults(evaluator.EvaluatePod(
+		judged := podsecurity.AggregateCheckResults(checks.EvaluatePod(
 			api.LevelVersion{Level: api.LevelBaseline, Version: api.LatestVersion()}, &pod.ObjectMeta, &pod.Spec))
 		if !judged.Allowed {
 			out = append(out, fmt.Sprintf("%s: %s", what, judged.ForbiddenDetail()))
