@@ -4,6 +4,8 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/cozystack/cozy-install/bootstrap/site"
 	"github.com/cozystack/cozy-install/bootstrap/workdir"
@@ -36,10 +38,33 @@ func resolveBundle(s *site.Site, controllerImage string, charts bundles.Charts) 
 		Facts: facts, Said: saidBy(s), Charts: charts,
 	})
 	if err != nil {
-		return nil, err
+		return nil, refused(s, err)
 	}
 	nameControllerImage(plan)
 	return plan, nil
+}
+
+// refused is what is wrong with a site file's choices as a *site.Problems, with lines, where there is a file and nothing else is wrong.
+func refused(s *site.Site, err error) error {
+	var found *bundles.Problems
+	if !errors.As(err, &found) {
+		return err
+	}
+	var list []site.Problem
+	for _, one := range found.Problems {
+		if one.File != "" {
+			return err
+		}
+		problem := site.Problem{Path: one.Path, Rule: one.Rule}
+		if one.Value != nil {
+			problem.Value = fmt.Sprint(one.Value)
+		}
+		list = append(list, problem)
+	}
+	if out := s.Refuse(list); out != nil {
+		return out
+	}
+	return err
 }
 
 // takeChartSource has the plan's charts come from the chart source, where one is given, or else from the bastion's registry, where

@@ -46,7 +46,7 @@ func Load(path string) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.dir = filepath.Dir(path)
+	s.dir, s.file = filepath.Dir(path), path
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,7 +76,11 @@ func newBundleShowCommand(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return output.print(streams.Out, plan, func() string { return planDescription(plan) })
+			s, err := flags.site(args)
+			if err != nil {
+				return err
+			}
+			return output.print(streams.Out, plan, func() string { return planDescription(plan, s.Packages.Disable) })
 		},
 	}
 	flags.add(c)
@@ -83,7 +88,8 @@ func newBundleShowCommand(streams Streams) *cobra.Command {
 	return c
 }
 
-func planDescription(plan *bundles.Plan) string {
+// planDescription is a plan for people; disabled are the packages that the site file turns off.
+func planDescription(plan *bundles.Plan, disabled []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", plan.Bundle, plan.Title)
 	if plan.Missing != "" {
@@ -98,8 +104,19 @@ func planDescription(plan *bundles.Plan) string {
 		rows = append(rows, []string{p.Name, p.Namespace, p.Chart.ChartName() + " " + p.Chart.Version, by, strings.Join(p.DependsOn, ", ")})
 	}
 	b.WriteString("\n" + ui.Table([]string{"PACKAGE", "NAMESPACE", "CHART", "INSTALLED BY", "NEEDS"}, rows) + "\n")
-	if len(plan.Off) > 0 {
-		fmt.Fprintf(&b, "\nOptional, off by default: %s\n", strings.Join(plan.Off, ", "))
+	var turnedOff, optional []string
+	for _, name := range plan.Off {
+		if slices.Contains(disabled, name) {
+			turnedOff = append(turnedOff, name)
+		} else {
+			optional = append(optional, name)
+		}
+	}
+	if len(turnedOff) > 0 {
+		fmt.Fprintf(&b, "\nTurned off by the site file: %s\n", strings.Join(turnedOff, ", "))
+	}
+	if len(optional) > 0 {
+		fmt.Fprintf(&b, "\nOptional, off by default: %s\n", strings.Join(optional, ", "))
 	}
 	t := plan.Talos
 	fmt.Fprintf(&b, "\nAsks of Talos: CNI %s, %d extensions, %d kernel modules, %d sysctls, %d files\n",

@@ -28,6 +28,17 @@ func TestABundleIsDrawnInThreeForms(t *testing.T) {
 	}
 }
 
+func TestWhatASiteFileTurnsOffIsToldFromWhatIsOffByDefault(t *testing.T) {
+	code, text, said := run(t, "bundle", "show", "--file", "../../../examples/lab/site.yaml")
+	require.Zero(t, code, said)
+	require.Regexp(t, `(?m)^Turned off by the site file: metrics-server, .*\bgoldpinger\b`, text)
+	require.Regexp(t, `(?m)^Optional, off by default: nfs-driver, .*\bvelero\b`, text)
+	require.NotRegexp(t, `(?m)^Optional.*goldpinger`, text)
+	code, text, said = run(t, "bundle", "show", "paas-full")
+	require.Zero(t, code, said)
+	require.NotContains(t, text, "Turned off")
+}
+
 func TestImagesOfABundleNameTheirPackages(t *testing.T) {
 	code, out, said := run(t, "bundle", "images", "paas-full", "-o", "json")
 	require.Zero(t, code, said)

@@ -28,22 +28,26 @@ func (f *bundleFlags) add(c *cobra.Command) {
 
 // plan resolves the bundle of the arguments.
 func (f *bundleFlags) plan(args []string) (*bundles.Plan, error) {
-	if (len(args) == 1) == (f.file != "") {
-		return nil, &UsageError{Err: errors.New("name one BUNDLE, or a site file with --file")}
-	}
-	if f.file == "" {
-		s := exampleSite(args[0])
-		plan, err := bootstrap.ResolveBundle(s, releaseImage(f.controllerImage, f.published, s))
-		if err != nil {
-			return nil, &UsageError{Err: err}
-		}
-		return plan, nil
-	}
-	s, err := site.Load(f.file)
+	s, err := f.site(args)
 	if err != nil {
 		return nil, err
 	}
-	return bootstrap.ResolveBundle(s, releaseImage(f.controllerImage, f.published, s))
+	plan, err := bootstrap.ResolveBundle(s, releaseImage(f.controllerImage, f.published, s))
+	if err != nil && f.file == "" {
+		err = &UsageError{Err: err}
+	}
+	return plan, err
+}
+
+// site is the one that the arguments mean.
+func (f *bundleFlags) site(args []string) (*site.Site, error) {
+	if (len(args) == 1) == (f.file != "") {
+		return nil, &UsageError{Err: errors.New("name one BUNDLE, or a site file with --file, and not both")}
+	}
+	if f.file == "" {
+		return exampleSite(args[0]), nil
+	}
+	return site.Load(f.file)
 }
 
 func newBundleGraphCommand(streams Streams) *cobra.Command {

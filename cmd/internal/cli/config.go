@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cozystack/cozy-install/bootstrap"
 	"github.com/cozystack/cozy-install/bootstrap/site"
 )
 
@@ -77,11 +78,15 @@ func newConfigValidateCommand(streams Streams) *cobra.Command {
 	var output outputFlag
 	c := &cobra.Command{
 		Use: "validate", Short: "Say everything that is wrong with the site file",
-		Long: "Say everything that is wrong with the site file, each with its line. The exit code is 2 if anything is.",
+		Long: "Say everything that is wrong with the site file, each with its line, the choice of packages and their values included.\n" +
+			"The exit code is 2 if anything is.",
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			verdict := verdict{File: file, Problems: []site.Problem{}}
 			s, err := site.Load(file)
+			if err == nil {
+				_, err = bootstrap.ResolveBundle(s, releaseImage("", streams.Published, s))
+			}
 			if invalid := (*site.Problems)(nil); errors.As(err, &invalid) && output.form == "json" {
 				verdict.Problems = invalid.List
 				return errors.Join(err, output.print(streams.Out, verdict, nil))

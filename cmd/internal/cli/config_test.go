@@ -101,6 +101,27 @@ func TestConfigValidateRefuses(t *testing.T) {
 	require.Equal(t, exitUsage, ExitCode(err))
 }
 
+func TestConfigValidateLooksAtPackagesToo(t *testing.T) {
+	text, err := os.ReadFile(example)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "site.yaml")
+	lines := strings.Count(string(text), "\n")
+	require.NoError(t, os.WriteFile(file, []byte(string(text)+"    - cert-manager\n  values:\n    reloader: {reloader: {logFormt: json}}\n"), 0o600))
+
+	_, err = config(t, "validate", "-f", file)
+	require.Equal(t, exitUsage, ExitCode(err))
+	require.ErrorContains(t, err, fmt.Sprintf("%s:%d:7: packages.disable[", file, lines+1))
+	require.ErrorContains(t, err, `"cert-manager": is needed: cert-manager-issuers needs cert-manager`)
+
+	out, err := config(t, "validate", "-f", file, "-o", "json")
+	require.Equal(t, exitUsage, ExitCode(err))
+	var verdict verdict
+	require.NoError(t, json.Unmarshal([]byte(out), &verdict))
+	require.False(t, verdict.Valid)
+	require.Len(t, verdict.Problems, 1)
+	require.Equal(t, lines+1, verdict.Problems[0].Line)
+}
+
 func TestConfigShowPrintsASiteThatReadsBack(t *testing.T) {
 	out, err := config(t, "show", "-f", example)
 	require.NoError(t, err)
