@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 const (
@@ -72,7 +73,7 @@ func (r *reconciler) askThem(ctx context.Context, left []remainder) {
 			continue
 		}
 
-		if ready := conditionOf(now, v1alpha1.ConditionReady); ready != nil && ready.Message != "" {
+		if ready := watch.Condition(now, v1alpha1.ConditionReady); ready != nil && ready.Message != "" {
 			left[i].says = strings.TrimPrefix(left[i].says+"; it says: "+ready.Message, "; ")
 		}
 	}

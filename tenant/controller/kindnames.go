@@ -13,6 +13,7 @@ import (
 	"github.com/cozystack/cozy-install/tenant"
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
@@ -54,7 +55,7 @@ func serves(crd *unstructured.Unstructured, version string) bool {
 		return isMap && has["name"] == version && has["served"] == true
 	})
 
-	established := conditionOf(crd, "Established")
+	established := watch.Condition(crd, "Established")
 
 	return isServed && established != nil && established.Status == metav1.ConditionTrue
 }

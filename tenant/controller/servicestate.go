@@ -9,7 +9,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/cozystack/cozy-install/tenant"
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
@@ -31,7 +30,7 @@ type serviceState struct {
 // stateOf reads the condition Ready of an application. One that speaks of an older spec is not ready: nobody has looked at the
 // newer one.
 func stateOf(object *unstructured.Unstructured) serviceState {
-	ready := conditionOf(object, v1alpha1.ConditionReady)
+	ready := watch.Condition(object, v1alpha1.ConditionReady)
 
 	switch {
 	case !object.GetDeletionTimestamp().IsZero():
@@ -59,7 +58,7 @@ func publicationOf(object *unstructured.Unstructured, service tenant.Service) st
 	}
 
 	said := "ApplicationDefinition " + object.GetName() + " has not been looked at yet"
-	if published := conditionOf(object, definition.ConditionPublished); published != nil {
+	if published := watch.Condition(object, definition.ConditionPublished); published != nil {
 		said = application.Clip(cmp.Or(published.Message, published.Reason), maxWords)
 	}
 
@@ -88,31 +87,10 @@ func (r *reconciler) whyNotPublished(ctx context.Context, service tenant.Service
 
 // ownWords is what an object says that is being removed, to follow a clause.
 func ownWords(object *unstructured.Unstructured) string {
-	ready := conditionOf(object, v1alpha1.ConditionReady)
+	ready := watch.Condition(object, v1alpha1.ConditionReady)
 	if ready == nil || ready.Status == metav1.ConditionTrue || ready.Message == "" || object.GetDeletionTimestamp().IsZero() {
 		return ""
 	}
 
 	return " (" + application.Clip(ready.Message, maxWords) + ")"
-}
-
-// conditionOf is a condition in an object's status, nil where it has none of that type that can be read.
-func conditionOf(object *unstructured.Unstructured, kind string) *metav1.Condition {
-	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
-
-	for _, raw := range conditions {
-		fields, isMap := raw.(map[string]any)
-		if !isMap || fields["type"] != kind {
-			continue
-		}
-
-		condition := &metav1.Condition{}
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(fields, condition); err != nil {
-			return nil
-		}
-
-		return condition
-	}
-
-	return nil
 }

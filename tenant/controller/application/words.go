@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/cozystack/cozy-install/tenant/application"
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // maxMessage bounds what others' messages add to a status, in bytes.
@@ -16,31 +17,24 @@ const maxMessage = 1024
 // is not true, else what operators without conditions write into the status itself. Words about an older spec don't count. Empty: it
 // says nothing.
 func whatItSays(object *unstructured.Unstructured) string {
-	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
-	for _, raw := range conditions {
-		condition, isMap := raw.(map[string]any)
-		if !isMap || (condition["type"] != "Ready" && condition["type"] != "Available") || condition["status"] == string(metav1.ConditionTrue) {
-			continue
-		}
+	// What does not tell of which spec it speaks is of the present one.
+	isPresent := func(observed int64) bool { return observed == 0 || observed == object.GetGeneration() }
 
-		if message, _ := condition["message"].(string); message != "" && speaksOf(object, condition) {
-			return application.Clip(message, maxMessage)
+	for _, kind := range []string{"Ready", "Available"} {
+		said := watch.Condition(object, kind)
+		if said != nil && said.Status != metav1.ConditionTrue && said.Message != "" && isPresent(said.ObservedGeneration) {
+			return application.Clip(said.Message, maxMessage)
 		}
 	}
 
 	status, _, _ := unstructured.NestedMap(object.Object, "status")
+	observed, _ := status["observedGeneration"].(int64)
+
 	for _, field := range []string{"message", "reason", "lastMessage"} {
-		if message, _ := status[field].(string); message != "" && speaksOf(object, status) {
+		if message, _ := status[field].(string); message != "" && isPresent(observed) {
 			return application.Clip(message, maxMessage)
 		}
 	}
 
 	return ""
-}
-
-// speaksOf says whether a status or a condition is about the present spec. One that does not tell is.
-func speaksOf(object *unstructured.Unstructured, said map[string]any) bool {
-	observed, tells := said["observedGeneration"].(int64)
-
-	return !tells || observed == object.GetGeneration()
 }
