@@ -14,9 +14,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
+	"github.com/cozystack/cozy-install/tenant/controller/watch"
 	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
@@ -46,7 +48,12 @@ func (r *reconciler) keep(ctx context.Context, wanted client.Object) error {
 			return fmt.Errorf("convert %s %s: %w", apply.GetKind(), apply.GetName(), err)
 		}
 
-		if isAs(apply, &unstructured.Unstructured{Object: fields}) {
+		there := &unstructured.Unstructured{Object: fields}
+		if err := r.takeOff(ctx, apply, there); err != nil {
+			return err
+		}
+
+		if isAs(apply, there) {
 			return nil
 		}
 	}
@@ -54,6 +61,47 @@ func (r *reconciler) keep(ctx context.Context, wanted client.Object) error {
 	err = r.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(apply), client.FieldOwner(FieldManager), client.ForceOwnership)
 	if err != nil {
 		return fmt.Errorf("apply %s %s in %s: %w", apply.GetKind(), apply.GetName(), apply.GetNamespace(), err)
+	}
+
+	return nil
+}
+
+// takeOff removes what stands in a policy of Cilium beside what is wanted there: spec and specs are both enforced, and applying the one
+// leaves the other to whoever wrote it.
+func (r *reconciler) takeOff(ctx context.Context, wanted, found *unstructured.Unstructured) error {
+	kind := wanted.GroupVersionKind()
+	if kind.Group != policy.GroupVersionCilium().Group {
+		return nil
+	}
+
+	foreign := map[string]any{}
+
+	for key := range found.Object {
+		switch key {
+		case "apiVersion", "kind", "metadata", "status":
+		default:
+			if _, isWanted := wanted.Object[key]; !isWanted {
+				foreign[key] = nil
+			}
+		}
+	}
+
+	if len(foreign) == 0 {
+		return nil
+	}
+
+	patch, err := json.Marshal(foreign)
+	if err != nil {
+		return fmt.Errorf("write what goes from %s %s: %w", kind.Kind, wanted.GetName(), err)
+	}
+
+	object := watch.Object(kind)
+	object.SetNamespace(wanted.GetNamespace())
+	object.SetName(wanted.GetName())
+
+	err = r.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("take off %s %s in %s what somebody added: %w", kind.Kind, wanted.GetName(), wanted.GetNamespace(), err)
 	}
 
 	return nil

@@ -5,6 +5,7 @@ package controller
 import (
 	"cmp"
 	"context"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -23,10 +24,10 @@ import (
 
 const kindNamespace = "Namespace"
 
-// keptKinds are those of objects in tenants' namespaces that the controller keeps as they are, but for Cilium's.
+// keptKinds are those of objects that the controller keeps as they are for tenants, but for Cilium's.
 func keptKinds() []client.Object {
 	return []client.Object{
-		&corev1.ServiceAccount{}, &rbacv1.RoleBinding{}, &corev1.ResourceQuota{}, &corev1.LimitRange{}, &networkingv1.NetworkPolicy{},
+		&corev1.ServiceAccount{}, &rbacv1.RoleBinding{}, &rbacv1.ClusterRoleBinding{}, &corev1.ResourceQuota{}, &corev1.LimitRange{}, &networkingv1.NetworkPolicy{},
 		&v1alpha1.TenantLimits{},
 	}
 }
@@ -65,7 +66,8 @@ func isTouched(was, is client.Object) bool {
 }
 
 // tenantKept is the tenant for which an object is kept: none that is being deleted, whose objects go with its namespace. What
-// has no namespace is kept with the tenant whose namespace owns it; where none does, with the root.
+// has no namespace is kept with the tenant whose namespace owns it; where none does, with the root. What gives access to the cluster is
+// known by its name, as who edits it may take its owner away.
 func (t *tree) tenantKept(object client.Object) []reconcile.Request {
 	namespace := cmp.Or(object.GetNamespace(), tenant.RootNamespace)
 
@@ -73,6 +75,15 @@ func (t *tree) tenantKept(object client.Object) []reconcile.Request {
 		if owner.Kind == kindNamespace {
 			namespace = owner.Name
 		}
+	}
+
+	if _, isBinding := object.(*rbacv1.ClusterRoleBinding); isBinding {
+		owner, isAccess := strings.CutPrefix(object.GetName(), clusterAccess)
+		if !isAccess {
+			return nil
+		}
+
+		namespace = owner
 	}
 
 	if _, isDeleting := t.deleting(namespace); isDeleting {

@@ -41,6 +41,34 @@ func TestWhatSomebodyAddsToAnObjectIsTakenOff(t *testing.T) {
 	require.Equal(t, specs, w.cilium(policy.KindCilium, "tenant-foo", policy.TenantName).Object["specs"])
 }
 
+// Cilium enforces what is in spec as what is in specs, which is ours.
+func TestAnotherRuleBesideThoseOfAPolicyIsTakenOff(t *testing.T) {
+	w := isolatedWorld(t, policy.EnforcesCilium)
+	w.settle()
+
+	for kind, namespace := range map[string]string{policy.KindCilium: "tenant-foo", policy.KindCiliumClusterwide: ""} {
+		name := policy.TenantName
+		if namespace == "" {
+			name = policy.ClusterName
+		}
+
+		own := w.cilium(kind, namespace, name)
+		before := own.DeepCopy()
+		own.Object["spec"] = map[string]any{"endpointSelector": map[string]any{}, "ingress": []any{map[string]any{"fromEntities": []any{"world"}}}}
+		own.Object["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Valid", "status": "True"}}}
+		require.NoError(t, w.client.Update(t.Context(), own))
+
+		require.Equal(t, []string{"patch " + client.ObjectKeyFromObject(own).String()}, w.settle(), "the rest is as it was")
+
+		after := w.cilium(kind, namespace, name)
+		require.NotContains(t, after.Object, "spec")
+		require.Equal(t, before.Object["specs"], after.Object["specs"])
+		require.Contains(t, after.Object, "status", "what Cilium says of it is Cilium's")
+	}
+
+	require.Empty(t, w.settle())
+}
+
 func TestWhatOthersAddBesideStays(t *testing.T) {
 	w := newWorld(t, plainNamespace("tenant-root", nil), madeRoot())
 	w.settle()

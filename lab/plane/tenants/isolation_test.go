@@ -7,8 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
@@ -51,6 +53,7 @@ func (w *world) networkIsIsolated(t *testing.T) {
 	require.Contains(t, w.isolated(t, "tenant-walled"), "tenant-etcd")
 
 	w.editedPoliciesComeBack(t, before)
+	w.editedClusterAccessComesBack(t)
 
 	w.annotate(t, "tenant-root", "walled", map[string]string{v1alpha1.AnnotationForceDisable: "etcd"})
 	w.change(t, "tenant-root", "walled", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
@@ -83,6 +86,41 @@ func (w *world) editedPoliciesComeBack(t *testing.T, before map[string]networkin
 
 	after := w.isolated(t, "tenant-walled-inner")
 	require.Equal(t, before["tenant-exposed"].ResourceVersion, after["tenant-exposed"].ResourceVersion, "nobody writes what nobody changed")
+}
+
+// editedClusterAccessComesBack: what the account that runs services has outside of its namespace is nobody else's, and stays its own.
+func (w *world) editedClusterAccessComesBack(t *testing.T) {
+	t.Helper()
+
+	const name = "tenant-services-cluster:tenant-walled"
+
+	access := func() *rbacv1.ClusterRoleBinding {
+		var binding rbacv1.ClusterRoleBinding
+		if err := w.client.Get(t.Context(), client.ObjectKey{Name: name}, &binding); err != nil {
+			return nil
+		}
+
+		return &binding
+	}
+
+	before := access()
+	require.NotNil(t, before)
+
+	edited := before.DeepCopy()
+	edited.Subjects = append(edited.Subjects, rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "eve"})
+	require.NoError(t, w.client.Update(t.Context(), edited))
+	w.await(t, func() bool {
+		is := access()
+
+		return is != nil && apiequality.Semantic.DeepEqual(is.Subjects, before.Subjects)
+	}, func() string { return "somebody who was let in stays" })
+
+	require.NoError(t, w.client.Delete(t.Context(), before))
+	w.await(t, func() bool {
+		is := access()
+
+		return is != nil && is.UID != before.UID
+	}, func() string { return "what was taken away does not come back" })
 }
 
 func equal(a, b networkingv1.NetworkPolicy) bool {
