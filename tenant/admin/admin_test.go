@@ -119,7 +119,7 @@ func TestWhoHasNoRightToALevelIsToldWhatItTakes(t *testing.T) {
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "serviceaccounts"}, "tenant-admin", errors.New("no"))
 
 	_, err := admin.Kubeconfig(t.Context(), tokens(t, &account, &seconds, forbidden), &rest.Config{}, &alpha, tenant.Admin, time.Hour)
-	require.ErrorContains(t, err, "you need that level, or a higher one, there or in a tenant above")
+	require.ErrorContains(t, err, "you need the level admin in tenant-alpha, or in a tenant above")
 
 	_, err = admin.Kubeconfig(t.Context(), fake.NewClientset(), &rest.Config{}, &late, tenant.Admin, time.Hour)
 

@@ -17,7 +17,8 @@ import (
 
 // Create makes a tenant below another. The name is judged here as far as it can be, and by the API server's admission; whether
 // hosts and quotas fit, the controller says in the conditions of the answer's object a moment later. With dryRun nothing is
-// stored. The error is a *tenant.Refusal where the name can't be, and a *NotReadyError where the parent has no namespace.
+// stored. The error is a *tenant.Refusal where the name can't be, a *NotReadyError where the parent has no namespace, and a
+// *LevelError where the client may not.
 func Create(
 	ctx context.Context, client dynamic.Interface, parent *v1alpha1.Tenant, name string, spec v1alpha1.TenantSpec, dryRun bool,
 ) (*v1alpha1.Tenant, error) {
@@ -50,7 +51,7 @@ func Create(
 	made, err := client.Resource(v1alpha1.GroupVersion.WithResource(v1alpha1.TenantPlural)).Namespace(namespace).
 		Create(ctx, &unstructured.Unstructured{Object: fields}, options)
 	if err != nil {
-		return nil, fmt.Errorf("create tenant %s in namespace %s: %w", name, namespace, err)
+		return nil, needs(err, tenant.SuperAdmin, namespace, fmt.Sprintf("create tenant %s in namespace %s", name, namespace))
 	}
 
 	var t v1alpha1.Tenant

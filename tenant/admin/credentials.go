@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
@@ -46,7 +47,8 @@ func (e *NoCredentialsError) Hint() string {
 }
 
 // Credentials are those that an application names in its status, in the order of the status and of their keys. The kind may be
-// written as the kind or as its resource, in any case. The error is a *NoCredentialsError where there are none, or not all yet.
+// written as the kind or as its resource, in any case. The error is a *NoCredentialsError where there are none, or not all yet, and a
+// *LevelError where the client may not read them.
 func Credentials(
 	ctx context.Context, typed kubernetes.Interface, client dynamic.Interface, namespace, kind, name string,
 ) ([]Credential, error) {
@@ -57,7 +59,7 @@ func Credentials(
 
 	object, err := client.Resource(v1alpha1.GroupVersion.WithResource(resource.Name)).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("get %s %s in %s: %w", resource.Kind, name, namespace, err)
+		return nil, needsThere(err, tenant.Use, namespace, fmt.Sprintf("get %s %s in %s", resource.Kind, name, namespace))
 	}
 
 	none := &NoCredentialsError{
@@ -86,10 +88,8 @@ func Credentials(
 			none.Why = "the Secret " + secret + " is not there yet" + readyClause(object)
 
 			return nil, none
-		case apierrors.IsForbidden(err):
-			return nil, fmt.Errorf("get Secret %s in %s: you need the level use there, or a higher one: %w", secret, namespace, err)
 		case err != nil:
-			return nil, fmt.Errorf("get Secret %s in %s: %w", secret, namespace, err)
+			return nil, needs(err, tenant.Use, namespace, fmt.Sprintf("get Secret %s in %s", secret, namespace))
 		}
 
 		for _, key := range slices.Sorted(maps.Keys(found.Data)) {

@@ -151,7 +151,7 @@ func releaseOf(ctx context.Context, client dynamic.Interface, t *v1alpha1.Tenant
 }
 
 // Delete agrees to the deletion of a tenant with all below it, and begins it. It does both to this very tenant, and nothing to
-// another that has got its name meanwhile. One that is gone is no error.
+// another that has got its name meanwhile. One that is gone is no error. The error is a *LevelError where the client may not.
 func Delete(ctx context.Context, client dynamic.Interface, t *v1alpha1.Tenant) error {
 	tenants := client.Resource(v1alpha1.GroupVersion.WithResource(v1alpha1.TenantPlural)).Namespace(t.Namespace)
 
@@ -164,12 +164,12 @@ func Delete(ctx context.Context, client dynamic.Interface, t *v1alpha1.Tenant) e
 
 	_, err = tenants.Patch(ctx, t.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "cozy-install"})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("agree to delete tenant %s in namespace %s: %w", t.Name, t.Namespace, err)
+		return needs(err, tenant.SuperAdmin, t.Namespace, fmt.Sprintf("agree to delete tenant %s in namespace %s", t.Name, t.Namespace))
 	}
 
 	err = tenants.Delete(ctx, t.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &t.UID}})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("delete tenant %s in namespace %s: %w", t.Name, t.Namespace, err)
+		return needs(err, tenant.SuperAdmin, t.Namespace, fmt.Sprintf("delete tenant %s in namespace %s", t.Name, t.Namespace))
 	}
 
 	return nil

@@ -103,9 +103,8 @@ func Explain(
 	explained := Explanation{From: source.end(), To: destination.end()}
 
 	for _, one := range portsOf(destination.pod, port) {
-		explained.Flows = append(explained.Flows, judge(site, policy.Flow{
-			From: source.peer, To: destination.peer, Protocol: one.Protocol, Port: one.Number,
-		}, one))
+		flow := policy.Flow{From: source.peer, To: destination.peer, Protocol: one.Protocol, Port: one.Number}
+		explained.Flows = append(explained.Flows, source.doubtEtcd(judge(site, flow, one), site, flow, one))
 	}
 
 	explained.Notes = append(notesOf(site, missing, explained.Flows), look.notes(source, destination)...)

@@ -40,13 +40,15 @@ type looked struct {
 	// tenant is whose namespace the pod is in. Nil: no tenant's.
 	tenant *v1alpha1.Tenant
 	peer   policy.Peer
+	// isEtcdUnknown says that nobody told on which etcds the tenant's applications stay: its users may not read their namespace.
+	isEtcdUnknown bool
 }
 
 // at looks at a pod and its namespace. A pod on the host network has no tenant: its traffic is the node's.
 func (l looker) at(ctx context.Context, key types.NamespacedName) (*looked, error) {
 	pod, err := l.client.CoreV1().Pods(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("get pod %s: %w", key, err)
+		return nil, needsThere(err, tenant.View, key.Namespace, fmt.Sprintf("get pod %s", key))
 	}
 
 	one := &looked{pod: pod, peer: policy.Peer{Namespace: key.Namespace, Labels: pod.Labels}}
@@ -98,28 +100,6 @@ func (l looker) resolved(t *v1alpha1.Tenant) *tenant.Resolved {
 	}
 
 	return resolved
-}
-
-// findEtcds adds the etcds on which the tenant's applications stay. Only the labels of its namespace tell them, and only pods that
-// are let to etcd need them.
-func (l looker) findEtcds(ctx context.Context, one *looked) error {
-	if one.pod.Labels[policy.LabelAllowToEtcd] != "true" {
-		return nil
-	}
-
-	namespace, err := l.client.CoreV1().Namespaces().Get(ctx, one.pod.Namespace, metav1.GetOptions{})
-	if err != nil {
-		return fmt.Errorf("get namespace %s, to see which etcd its pods may reach: %w", one.pod.Namespace, err)
-	}
-
-	for _, key := range slices.Sorted(maps.Keys(namespace.Labels)) {
-		etcd, isEtcd := strings.CutPrefix(key, tenant.EtcdLabel)
-		if isEtcd && etcd != one.peer.Tenant.Services[tenant.Etcd].Namespace {
-			one.peer.Tenant.KeptEtcd = append(one.peer.Tenant.KeptEtcd, etcd)
-		}
-	}
-
-	return nil
 }
 
 // placeNodes says what pods on the host network count as: the node that the pod at the other end runs on, another one, or

@@ -62,7 +62,10 @@ type UnknownTenantError struct {
 }
 
 func (e *UnknownTenantError) Error() string {
-	if len(e.Namespaces) == 0 {
+	switch {
+	case len(e.Namespaces) == 0 && e.Below != "":
+		return fmt.Sprintf("no tenant that you may see is called %q, and none of them has this namespace", e.Word)
+	case len(e.Namespaces) == 0:
 		return fmt.Sprintf("no tenant is called %q, and none has this namespace", e.Word)
 	}
 
@@ -73,7 +76,7 @@ func (e *UnknownTenantError) Error() string {
 func (e *UnknownTenantError) Hint() string {
 	switch {
 	case len(e.Namespaces) == 0 && e.Below != "":
-		return "you see the tenants below " + e.Below + ", and name that one itself by its namespace"
+		return "you see the tenants below " + e.Below + ", and name that one itself by its namespace; for others it takes a level there or above"
 	case len(e.Namespaces) == 0:
 		return "look at the tenants with: cozy-install tenant tree"
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -72,7 +71,7 @@ func (e *NotReadyError) Hint() string {
 // least, and can't be taken back before that but by deleting the level's service account.
 //
 // The server and its certificate are those of the configuration, which is not changed. The error is a *NotReadyError where the
-// tenant has no namespace.
+// tenant has no namespace, and a *LevelError where the client may not.
 func Kubeconfig(
 	ctx context.Context, client kubernetes.Interface, cluster *rest.Config, t *v1alpha1.Tenant, level tenant.Level, ttl time.Duration,
 ) (Access, error) {
@@ -92,11 +91,8 @@ func Kubeconfig(
 		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}, metav1.CreateOptions{})
 
 	switch {
-	case apierrors.IsForbidden(err):
-		return Access{}, fmt.Errorf("ask for a token of level %s in tenant %s: you need that level, or a higher one, there or in a tenant above: %w",
-			level, t.Status.Namespace, err)
 	case err != nil:
-		return Access{}, fmt.Errorf("ask for a token of service account %s in namespace %s: %w", account, t.Status.Namespace, err)
+		return Access{}, needs(err, level, t.Status.Namespace, fmt.Sprintf("ask for a token of service account %s in namespace %s", account, t.Status.Namespace))
 	case answer.Status.Token == "":
 		return Access{}, errors.New("ask for a token: the API server gave none")
 	}

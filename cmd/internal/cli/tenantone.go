@@ -64,6 +64,10 @@ func newTenantCreateCommand(streams Streams) *cobra.Command {
 				return err
 			}
 			client, above, err := flags.place(cmd.Context(), parent)
+			unknown := (*admin.UnknownTenantError)(nil)
+			if errors.As(err, &unknown) && unknown.Below != "" && !cmd.Flags().Changed("parent") {
+				return &unseenRootError{name: args[0], err: unknown}
+			}
 			if err != nil {
 				return err
 			}
@@ -84,6 +88,20 @@ func newTenantCreateCommand(streams Streams) *cobra.Command {
 	c.Flags().StringVar(&parent, "parent", tenant.RootName, "the tenant above: its namespace, its path from the root, or its name")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "ask the API server whether it would take the tenant, and store nothing")
 	return c
+}
+
+// unseenRootError says that a tenant was to be made in the root, as no other was named, by who may not see the root.
+type unseenRootError struct {
+	name string
+	err  *admin.UnknownTenantError
+}
+
+func (e *unseenRootError) Error() string { return e.err.Error() }
+func (e *unseenRootError) Unwrap() error { return e.err }
+
+// Hint says what was left out.
+func (e *unseenRootError) Hint() string {
+	return fmt.Sprintf("name the tenant above it with --parent, such as: cozy-install tenant create %s --parent %s", e.name, e.err.Below)
 }
 
 func newTenantKubeconfigCommand(streams Streams) *cobra.Command {

@@ -70,7 +70,7 @@ func (w *world) tokensAreOfOnesLevel(t *testing.T) {
 			}
 
 			_, err = admin.Kubeconfig(t.Context(), holder, config, root, other, time.Hour)
-			require.ErrorContains(t, err, "you need that level")
+			require.ErrorContains(t, err, "you need the level "+string(other)+" in tenant-root")
 		}
 	}
 }

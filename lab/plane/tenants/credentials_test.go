@@ -67,6 +67,8 @@ func (w *world) credentialsReachUp(t *testing.T) {
 		}
 	}
 
+	w.usersAskForCredentials(t)
+
 	// A tenant takes its applications along.
 	w.delete(t, "tenant-alpha", "below")
 	w.delete(t, "tenant-root", "beside")

@@ -30,6 +30,7 @@ func TestTenants(t *testing.T) {
 		t.Run("children get namespaces, hosts and services", w.childrenAreResolved) &&
 		t.Run("kubectl prints what tenants are", w.kubectlPrints) &&
 		t.Run("tokens are given of one's own level and below", w.tokensAreOfOnesLevel) &&
+		t.Run("users run the commands of their level", w.usersRunCommands) &&
 		t.Run("quotas are made and hold", w.quotasHold) &&
 		t.Run("bad tenants are refused at the door", w.badTenantsAreRefused) &&
 		t.Run("tenants behave as Kubernetes does", w.tenantsBehaveAsKubernetesDoes) &&
