@@ -59,7 +59,7 @@ func TestServicesAreJudgedByWhatOperatorsSay(t *testing.T) {
 		for _, one := range service.Spec.Release.HealthCheckExprs {
 			kind, is := played[one.Kind]
 			if !is || kind.Ready == nil { // what says it of itself on a plane
-				require.Contains(t, []string{"Deployment", "StatefulSet", "Service"}, one.Kind, "nobody plays the operator of it")
+				require.Contains(t, []string{"Deployment", "StatefulSet", "Service", "Job"}, one.Kind, "nobody plays the operator of it")
 				continue
 			}
 			group, version := kind.Resource.GroupVersion().Group, kind.Resource.GroupVersion().Version
