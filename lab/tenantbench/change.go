@@ -58,7 +58,11 @@ func (r *rig) measureTree(ctx context.Context, size int) (point, error) {
 		made.changes = append(made.changes, one)
 	}
 
-	made.objects, err = r.objects(ctx)
+	if made.objects, err = r.objects(ctx); err != nil {
+		return point{}, err
+	}
+
+	made.floor, err = r.floor(ctx, forest{size})
 
 	return made, err
 }

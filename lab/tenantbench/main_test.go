@@ -49,7 +49,7 @@ func TestCostsThatGrowFasterThanTheTreeMissTheLimit(t *testing.T) {
 	}
 	changed := []change{{took: 7 * time.Second, cost: sample{passes: 1}}, {took: time.Second, cost: sample{passes: 1, peak: 499e6}}}
 	ten := point{size: 10, cost: costs(20, 200, 0.2), changes: changed}
-	linear := point{size: 1000, cost: costs(2000, 20_000, 20), changes: changed}
+	linear := point{size: 1000, cost: costs(2000, 20_000, 20), changes: changed, floor: time.Second}
 	require.NoError(t, curve{ten, linear}.missed())
 
 	more := linear
@@ -63,8 +63,9 @@ func TestCostsThatGrowFasterThanTheTreeMissTheLimit(t *testing.T) {
 	require.EqualError(t, curve{ten, more}.missed(), "CPU milliseconds of each tenant: 20.00 with 10 tenants, 50.00 with 1000: they grow faster than the tree")
 
 	more = linear
-	more.changes = []change{{took: 6 * time.Second, cost: sample{passes: 2}}, {took: 7 * time.Second, cost: sample{peak: 501e6}}}
-	require.EqualError(t, curve{ten, more}.missed(), "a change at the root took 6.00 s to reach 1000 tenants, the limit is 5s\n"+
+	more.changes = []change{{took: 6 * time.Second, cost: sample{passes: 2, passing: 5.5}}, {took: 7 * time.Second, cost: sample{peak: 501e6}}}
+	require.EqualError(t, curve{ten, more}.missed(), "a change at the root took 5.50 s to resolve 1000 tenants anew, the limit is 5s\n"+
+		"a change at the root took 6.00 times as long to reach 1000 tenants as its writes alone, the limit is 2\n"+
 		"a change at the root took 2 passes over 1000 tenants, the limit is 1\n"+
 		"with 1000 tenants the controller had 501 MB, the limit is 500")
 }
