@@ -43,7 +43,7 @@ type JudgedFlow struct {
 	Port string `json:"port"`
 	// Allowed is nil where nobody can tell.
 	Allowed *bool `json:"allowed"`
-	// Row is that of the rules of isolation that decides. 0: they say nothing of it.
+	// Row is that of the rules of isolation that decides. 0: they say nothing of it, or who asks may not see what decides.
 	Row int    `json:"row"`
 	Why string `json:"why"`
 	// Leaves says what lets the flow out of its source, Enters what lets it into its destination.
@@ -76,14 +76,15 @@ func (p Port) String() string {
 	return fmt.Sprintf("%d/%s", p.Number, p.Protocol)
 }
 
-// Explain judges connections from one pod to another, by the labels that both have now and by what the statuses of tenants say. A
-// nil port means those that the destination declares, and any other.
+// Explain judges connections from one pod to another, by the labels that both have now and by what the statuses of the tenants say
+// that are seen. A nil port means those that the destination declares, and any other.
 //
-// It goes by the rules and asks no node: where the rules are not enforced, a note says so.
+// Of the tenant whose own Tenant can't be seen it tells what holds whatever services that one runs; the rest is unknown. It goes by
+// the rules and asks no node: where the rules are not enforced, a note says so.
 func Explain(
-	ctx context.Context, client kubernetes.Interface, tenants []v1alpha1.Tenant, from, to types.NamespacedName, port *Port,
+	ctx context.Context, client kubernetes.Interface, seen Seen, from, to types.NamespacedName, port *Port,
 ) (Explanation, error) {
-	look := looker{client: client, tenants: tenants}
+	look := looker{client: client, tenants: seen.Tenants, below: seen.Below}
 
 	source, err := look.at(ctx, from)
 	if err != nil {
@@ -103,11 +104,14 @@ func Explain(
 	explained := Explanation{From: source.end(), To: destination.end()}
 
 	for _, one := range portsOf(destination.pod, port) {
-		flow := policy.Flow{From: source.peer, To: destination.peer, Protocol: one.Protocol, Port: one.Number}
-		explained.Flows = append(explained.Flows, source.doubtEtcd(judge(site, flow, one), site, flow, one))
+		explained.Flows = append(explained.Flows, judgeEnds(site, source, destination, one))
 	}
 
 	explained.Notes = append(notesOf(site, missing, explained.Flows), look.notes(source, destination)...)
+	if source.isUnseen || destination.isUnseen {
+		explained.Notes = append(explained.Notes, (&OwnTenantError{Namespace: seen.Below}).Error()+
+			": whether its policies are in force is not known here, nor which cluster services it runs")
+	}
 
 	return explained, nil
 }

@@ -123,7 +123,7 @@ func explain(t *testing.T, client *fake.Clientset, from, to string, port uint16)
 	destination, err := admin.ParsePod(to)
 	require.NoError(t, err)
 
-	explained, err := admin.Explain(t.Context(), client, family(), source, destination, asked)
+	explained, err := admin.Explain(t.Context(), client, admin.Seen{Tenants: family()}, source, destination, asked)
 	require.NoError(t, err, "%s to %s", from, to)
 
 	return explained
@@ -166,19 +166,22 @@ func TestAnExplanationNamesTheRowAndWhatOpensBothSides(t *testing.T) {
 }
 
 // Bar got an etcd of its own, and its applications stay on foo's.
+// Applications stay also where the tenant does not run etcd any more: no status tells that it is still there.
 func TestTheEtcdThatApplicationsStayOnIsOpen(t *testing.T) {
-	tenants := family()
-	tenants[1].Status.Services.Etcd = v1alpha1.TenantService{Source: "own", Namespace: "tenant-foo"}
-	tenants[2].Status.Services.Etcd = v1alpha1.TenantService{Source: "own", Namespace: "tenant-foo-bar"}
+	for _, ofFoo := range []v1alpha1.TenantService{{Source: "own", Namespace: "tenant-foo"}, {Source: "inherited", Namespace: "tenant-root"}} {
+		tenants := family()
+		tenants[1].Status.Services.Etcd = ofFoo
+		tenants[2].Status.Services.Etcd = v1alpha1.TenantService{Source: "own", Namespace: "tenant-foo-bar"}
 
-	explained, err := admin.Explain(t.Context(), cluster(siteMap(t, policy.EnforcesCilium)), tenants,
-		types.NamespacedName{Namespace: "tenant-foo-bar", Name: "plane"}, types.NamespacedName{Namespace: "tenant-foo", Name: "etcd"},
-		&admin.Port{Protocol: corev1.ProtocolTCP, Number: 2379})
-	require.NoError(t, err)
+		explained, err := admin.Explain(t.Context(), cluster(siteMap(t, policy.EnforcesCilium)), admin.Seen{Tenants: tenants},
+			types.NamespacedName{Namespace: "tenant-foo-bar", Name: "plane"}, types.NamespacedName{Namespace: "tenant-foo", Name: "etcd"},
+			&admin.Port{Protocol: corev1.ProtocolTCP, Number: 2379})
+		require.NoError(t, err)
 
-	got := explained.Flows[0]
-	require.Equal(t, []any{4, true, true, true}, []any{got.Row, *got.Allowed, *got.Leaves.Open, *got.Enters.Open}, "%+v", got)
-	require.Contains(t, got.Why, "on which applications of tenant-foo-bar stay")
+		got := explained.Flows[0]
+		require.Equal(t, []any{4, true, true, true}, []any{got.Row, *got.Allowed, *got.Leaves.Open, *got.Enters.Open}, "%+v", got)
+		require.Contains(t, got.Why, "on which applications of tenant-foo-bar stay")
+	}
 }
 
 func TestWithoutAPortThoseOfThePodAndAnyOtherAreJudged(t *testing.T) {
@@ -222,7 +225,7 @@ func TestWhatIsUnknownOrNotEnforcedIsSaid(t *testing.T) {
 		Type: v1alpha1.ConditionPoliciesReady, Status: metav1.ConditionFalse, Reason: "SiteUnknown", Message: "nothing isolates it",
 	}}
 	key := types.NamespacedName{Namespace: "tenant-foo", Name: "web"}
-	explained, err := admin.Explain(t.Context(), cluster(siteMap(t, policy.EnforcesCilium)), tenants, key, key, nil)
+	explained, err := admin.Explain(t.Context(), cluster(siteMap(t, policy.EnforcesCilium)), admin.Seen{Tenants: tenants}, key, key, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"tenant tenant-foo is not PoliciesReady (SiteUnknown): nothing isolates it"}, explained.Notes)
 }
@@ -233,7 +236,7 @@ func TestAPodThatIsNoneIsRefused(t *testing.T) {
 		require.ErrorContains(t, err, "not a pod as namespace/pod", word)
 	}
 
-	_, err := admin.Explain(t.Context(), cluster(), family(), types.NamespacedName{Namespace: "tenant-foo", Name: "web"},
+	_, err := admin.Explain(t.Context(), cluster(), admin.Seen{Tenants: family()}, types.NamespacedName{Namespace: "tenant-foo", Name: "web"},
 		types.NamespacedName{Namespace: "tenant-foo", Name: "gone"}, nil)
 	require.ErrorContains(t, err, "get pod tenant-foo/gone")
 }

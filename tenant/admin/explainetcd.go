@@ -42,26 +42,3 @@ func (l looker) findEtcds(ctx context.Context, one *looked) error {
 
 	return nil
 }
-
-// doubtEtcd takes back a verdict that hangs on whether an application of the source stays on the destination's etcd, where nobody told:
-// it is judged both ways.
-func (o *looked) doubtEtcd(judged JudgedFlow, site *policy.Site, flow policy.Flow, port Port) JudgedFlow {
-	if !o.isEtcdUnknown {
-		return judged
-	}
-
-	staying := *flow.From.Tenant
-	staying.KeptEtcd = append(slices.Clone(staying.KeptEtcd), flow.To.Namespace)
-	flow.From.Tenant = &staying
-
-	other := judge(site, flow, port)
-	if judged.Allowed == nil || other.Allowed == nil || *judged.Allowed == *other.Allowed {
-		return judged
-	}
-
-	judged.Allowed, judged.Why = nil, "it is allowed where an application of "+o.pod.Namespace+" stays on the etcd of "+flow.To.Namespace+
-		"; the labels of the namespace say so, which an administrator of the platform may read"
-	judged.Leaves.Open, judged.Enters.Open = nil, nil
-
-	return judged
-}

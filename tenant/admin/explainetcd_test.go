@@ -21,7 +21,7 @@ func TestWhoMayNotReadALabelledPodsNamespaceIsToldWhatNobodyCanTell(t *testing.T
 		require.Equal(t, isKnown, flow.Allowed != nil, "%s: %s", to, flow.Why)
 
 		if !isKnown {
-			require.Equal(t, []any{5, true, true}, []any{flow.Row, flow.Leaves.Open == nil, flow.Enters.Open == nil})
+			require.Equal(t, []any{0, true, true}, []any{flow.Row, flow.Leaves.Open == nil, flow.Enters.Open == nil})
 			require.Contains(t, flow.Why, "where an application of tenant-foo-bar stays on the etcd of tenant-foo")
 		}
 	}

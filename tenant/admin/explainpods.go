@@ -32,6 +32,8 @@ const (
 type looker struct {
 	client  kubernetes.Interface
 	tenants []v1alpha1.Tenant
+	// below is Seen.Below.
+	below string
 }
 
 // looked is one end, once looked at.
@@ -40,6 +42,8 @@ type looked struct {
 	// tenant is whose namespace the pod is in. Nil: no tenant's.
 	tenant *v1alpha1.Tenant
 	peer   policy.Peer
+	// isUnseen says that the tenant's own Tenant may not be read, so that nothing but its namespace is known.
+	isUnseen bool
 	// isEtcdUnknown says that nobody told on which etcds the tenant's applications stay: its users may not read their namespace.
 	isEtcdUnknown bool
 }
@@ -54,6 +58,14 @@ func (l looker) at(ctx context.Context, key types.NamespacedName) (*looked, erro
 	one := &looked{pod: pod, peer: policy.Peer{Namespace: key.Namespace, Labels: pod.Labels}}
 	if pod.Spec.HostNetwork {
 		return one, nil
+	}
+
+	if l.below != "" && key.Namespace == l.below {
+		one.tenant = &v1alpha1.Tenant{Status: v1alpha1.TenantStatus{Namespace: l.below}}
+		one.peer.Tenant = &tenant.Resolved{Namespace: l.below}
+		one.isUnseen = true
+
+		return one, l.findEtcds(ctx, one)
 	}
 
 	for i := range l.tenants {

@@ -22,6 +22,8 @@ func answerUserOfAlpha(w http.ResponseWriter, r *http.Request) {
 			"host": "beta.alpha.example.org", "parent": "tenant-alpha"}}]}`))
 	case r.Method == http.MethodGet && strings.HasSuffix(path, "/namespaces/tenant-alpha-beta/tenants"):
 		_, _ = w.Write([]byte(list + `]}`))
+	case strings.HasPrefix(path, "/api/v1/namespaces/tenant-alpha") && strings.Contains(path, "/pods/"):
+		answerPods(w, r)
 	case strings.HasSuffix(path, "/namespaces/tenant-alpha/serviceaccounts/tenant-use/token"):
 		answerTenants(w, r)
 	case r.Method == http.MethodPost && strings.HasSuffix(path, "/namespaces/tenant-alpha/tenants"):
@@ -54,7 +56,9 @@ func TestUsersOfATenantNeedNoRightsAboveIt(t *testing.T) {
 		{inAlpha, "create gamma --parent tenant-alpha-beta", exitFailed, "", "you need the level super-admin in tenant-alpha-beta, or in a tenant above"},
 		{inAlpha, "create gamma --parent root", exitFailed, "", "hint: you see the tenants below tenant-alpha"},
 		{inAlpha, "kubeconfig beta --level admin", exitFailed, "", "you need the level admin in tenant-alpha-beta"},
-		{inAlpha, "explain tenant-alpha/a tenant-alpha-beta/b", exitFailed, "", "which you may not read"},
+		{inAlpha, "explain tenant-alpha/a tenant-alpha-beta/b", 0, "tenant-alpha is an ancestor of tenant-alpha-beta", ""},
+		{inAlpha, "explain tenant-alpha/a tenant-alpha/b", 0, "both are of tenant-alpha", ""},
+		{inAlpha, "explain tenant-alpha/a tenant-root/b", exitFailed, "", "you need the level view in tenant-root, or in a tenant above"},
 		{nowhere, "kubeconfig tenant-alpha --level use", 0, "of-a-user", ""},
 		{nowhere, "kubeconfig root/alpha --level use", 0, "of-a-user", ""},
 		{nowhere, "kubeconfig alpha --level use", exitFailed, "", "hint: users of a tenant see what is below it"},

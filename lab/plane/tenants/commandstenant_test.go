@@ -23,6 +23,8 @@ func (w *world) usersRunCommands(t *testing.T) {
 
 	w.createPod(t, "tenant-beside", "one", nil)
 	w.createPod(t, "tenant-alpha", "one", nil)
+	w.createPod(t, "tenant-alpha", "let", map[string]string{"policy.cozystack.io/allow-to-etcd": "true"})
+	w.createPod(t, "tenant-alpha", "etcd", map[string]string{"cozystack.io/service": "etcd"})
 	w.createPod(t, "tenant-alpha-beta", "one", map[string]string{"policy.cozystack.io/allow-to-etcd": "true"})
 	w.createPod(t, "tenant-alpha-beta-gamma", "one", nil)
 	w.createPod(t, "tenant-alpha-beta-gamma", "etcd", map[string]string{"cozystack.io/service": "etcd"})
@@ -69,10 +71,14 @@ func (c commands) explainTraffic(t *testing.T) {
 	t.Helper()
 
 	c.does(t, "tenant explain tenant-alpha-beta/one tenant-alpha-beta-gamma/one", "allowed", "tenant-alpha-beta is an ancestor of tenant-alpha-beta-gamma")
-	c.does(t, "tenant explain tenant-alpha-beta/one tenant-alpha-beta-gamma/etcd --port 2379", "unknown",
-		"where an application of tenant-alpha-beta stays on the etcd of tenant-alpha-beta-gamma", "the site of cozy-controller is unknown")
+	c.does(t, "tenant explain tenant-alpha-beta/one tenant-alpha-beta-gamma/etcd --port 2379", "denied", "etcd is closed")
+	c.does(t, "tenant explain tenant-alpha-beta/one tenant-alpha/etcd --port 2379", "unknown",
+		"where an application of tenant-alpha-beta stays on the etcd of tenant-alpha", "the site of cozy-controller is unknown")
 	c.does(t, "tenant explain tenant-alpha-beta-gamma/one tenant-alpha-beta/one", "denied", "tenant-alpha-beta-gamma is no ancestor of tenant-alpha-beta")
-	c.fails(t, "tenant explain tenant-alpha/one tenant-alpha-beta/one", "in the namespace of the tenant above, which you may not read")
+	c.does(t, "tenant explain tenant-alpha/one tenant-alpha-beta/one", "allowed", "tenant-alpha is an ancestor of tenant-alpha-beta",
+		"in the namespace of the tenant above, which you may not read: whether its policies are in force is not known")
+	c.does(t, "tenant explain tenant-alpha/one tenant-alpha/etcd --port 2379", "denied", "etcd is closed")
+	c.does(t, "tenant explain tenant-alpha/let tenant-alpha/etcd --port 2379", "unknown", "it depends on which cluster services tenant-alpha runs")
 	c.fails(t, "tenant explain tenant-alpha-beta/one tenant-beside/one", "you need the level view in tenant-beside, or in a tenant above")
 	c.fails(t, "tenant explain tenant-alpha-beta/one kube-system/one", "if that is no tenant's namespace, nobody but the platform's administrators may")
 }
