@@ -9,7 +9,8 @@
 // all that did so within a moment, and hands the tenants whose answer changed to the other, which brings one tenant to its
 // state. So a change at the root reaches every tenant below in one pass, n tenants cost n reconciles, and few passes.
 //
-// What the rules are is package tenant's business, and that of tenant/policy. Here is no Helm, no polling.
+// What the rules are is package tenant's business, and that of tenant/policy. Here is no Helm, and no polling but for what is
+// left of a tenant that was lost.
 package controller
 
 import (

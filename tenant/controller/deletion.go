@@ -32,22 +32,32 @@ func (r *reconciler) takeDown(ctx context.Context, t *v1alpha1.Tenant, known ent
 		return reconcile.Result{}, r.letGo(ctx, t)
 	}
 
-	if err := r.closeNamespace(ctx, namespace); err != nil {
+	stage, left, err := r.clear(ctx, t, namespace)
+	if err != nil {
 		return reconcile.Result{}, err
 	}
 
-	for _, stage := range r.stages(t, namespace) {
-		left, err := stage.clear(ctx)
-		if err != nil {
-			return reconcile.Result{}, err
-		}
-
-		if len(left) > 0 {
-			return r.awaitStage(ctx, t, known, stage, left)
-		}
+	if len(left) > 0 {
+		return r.awaitStage(ctx, t, known, stage, left)
 	}
 
 	return reconcile.Result{}, r.letGo(ctx, t)
+}
+
+// clear takes the steps until one has something left, and says what. Nothing left: all is gone.
+func (r *reconciler) clear(ctx context.Context, t *v1alpha1.Tenant, namespace *corev1.Namespace) (stage, []remainder, error) {
+	if err := r.closeNamespace(ctx, namespace); err != nil {
+		return stage{}, nil, err
+	}
+
+	for _, one := range r.stages(t, namespace) {
+		left, err := one.clear(ctx)
+		if err != nil || len(left) > 0 {
+			return one, left, err
+		}
+	}
+
+	return stage{}, nil, nil
 }
 
 func (r *reconciler) letGo(ctx context.Context, t *v1alpha1.Tenant) error {

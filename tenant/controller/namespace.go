@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,6 +26,8 @@ const (
 	LabelTenantName      = "cozystack.io/tenant-name"
 	// LabelDeleting is on the namespace of a tenant that is being deleted. Admission lets nothing more be ordered there.
 	LabelDeleting  = "cozystack.io/deleting"
+	// LabelSettling is on the namespace of a tenant that was not seen again since the namespace was made: see takeDownLost.
+	LabelSettling  = "cozystack.io/settling"
 	labelManagedBy = "app.kubernetes.io/managed-by"
 )
 
@@ -46,9 +49,14 @@ func (r *reconciler) ensureNamespace(ctx context.Context, t *v1alpha1.Tenant, re
 	labels[LabelTenantNamespace] = t.Namespace
 	labels[LabelTenantName] = t.Name
 
-	namespace, isNew, err := r.getOrCreateNamespace(ctx, resolved.Namespace, labels)
+	namespace, isNew, err := r.getOrCreateNamespace(ctx, resolved.Namespace, settling(labels))
 	if err != nil {
 		return step{}, err
+	}
+
+	// What was found without it is from before this tenant, or settled.
+	if _, isSettling := namespace.Labels[LabelSettling]; isSettling && t.Status.Namespace == "" {
+		labels = settling(labels)
 	}
 
 	switch {
@@ -67,6 +75,14 @@ func (r *reconciler) ensureNamespace(ctx context.Context, t *v1alpha1.Tenant, re
 	}
 
 	return step{isDone: true, reason: "NamespaceReady"}, nil
+}
+
+// settling adds the label of a namespace whose tenant was not seen since it was made.
+func settling(labels map[string]string) map[string]string {
+	labels = maps.Clone(labels)
+	labels[LabelSettling] = "true"
+
+	return labels
 }
 
 // getOrCreateNamespace reads the namespace from the cache and creates it if it is not there. It is created, not applied:
@@ -104,8 +120,8 @@ func (r *reconciler) getOrCreateNamespace(
 	return namespace, false, nil
 }
 
-// label brings the namespace's labels to what they should be in one write, and takes off those of ancestors, services and deletion
-// that no longer hold, whoever put them there: policies trust them. The UID makes it a conflict where the namespace was replaced
+// label brings the namespace's labels to what they should be in one write, and takes off those of ancestors, services, deletion and
+// settling that no longer hold, whoever put them there: policies trust them. The UID makes it a conflict where the namespace was replaced
 // since it was read.
 func (r *reconciler) label(ctx context.Context, namespace *corev1.Namespace, wanted map[string]string) error {
 	changes := labelChanges(namespace.Labels, wanted)
@@ -142,7 +158,7 @@ func labelChanges(found, wanted map[string]string) map[string]any {
 
 	for key := range found {
 		_, isWanted := wanted[key]
-		if !isWanted && (isTrusted(key) || key == LabelDeleting) {
+		if !isWanted && (isTrusted(key) || key == LabelDeleting || key == LabelSettling) {
 			changes[key] = nil
 		}
 	}

@@ -52,7 +52,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		if apierrors.IsNotFound(err) {
 			r.metrics.forget(request.NamespacedName)
 
-			return reconcile.Result{}, r.ordered.forget(ctx, request.NamespacedName)
+			return r.takeDownLost(ctx, request.NamespacedName)
 		}
 
 		return reconcile.Result{}, err

@@ -127,9 +127,9 @@ func (f *forest) namespacesDiffer(t *testing.T, resolved map[string]tenant.Resol
 	return differences(want, got)
 }
 
-// trusted are the labels that policies go by, and that of deletion.
+// trusted are the labels that policies go by, and those of a namespace that comes or goes.
 func trusted(labels map[string]string) map[string]string {
-	prefixes := []string{tenant.AncestorLabel, tenant.ServiceLabel, tenant.EtcdLabel, controller.LabelDeleting}
+	prefixes := []string{tenant.AncestorLabel, tenant.ServiceLabel, tenant.EtcdLabel, controller.LabelDeleting, controller.LabelSettling}
 	trusted := maps.Clone(labels)
 	maps.DeleteFunc(trusted, func(key, _ string) bool {
 		return !slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(key, prefix) })

@@ -57,6 +57,7 @@ func TestControllerThatIsKilledGoesOn(t *testing.T) {
 	w.awaitControllerReady(t, w.charts) // no tenant is there to be known
 	w.rootIsAdopted(t)
 
+	require.True(t, t.Run("tenants are deleted as they are made", w.nothingIsLost))
 	require.True(t, t.Run("standby takes over", w.standbyTakesOver))
 
 	for left := *kills; left > 0; left -= killsPerForest {
