@@ -25,7 +25,7 @@ const (
 	LabelTenantNamespace = "cozystack.io/tenant-namespace"
 	LabelTenantName      = "cozystack.io/tenant-name"
 	// LabelDeleting is on the namespace of a tenant that is being deleted. Admission lets nothing more be ordered there.
-	LabelDeleting  = "cozystack.io/deleting"
+	LabelDeleting = "cozystack.io/deleting"
 	// LabelSettling is on the namespace of a tenant that was not seen again since the namespace was made: see takeDownLost.
 	LabelSettling  = "cozystack.io/settling"
 	labelManagedBy = "app.kubernetes.io/managed-by"
