@@ -63,5 +63,5 @@ func (r *reconciler) ownedByNamespace(ctx context.Context, name string) ([]metav
 		return nil, fmt.Errorf("get namespace %s: %w", name, err)
 	}
 
-	return []metav1.OwnerReference{{APIVersion: "v1", Kind: kindNamespace, Name: namespace.Name, UID: namespace.UID}}, nil
+	return []metav1.OwnerReference{{APIVersion: "v1", Kind: "Namespace", Name: namespace.Name, UID: namespace.UID}}, nil
 }

@@ -3,7 +3,6 @@
 package controller
 
 import (
-	"cmp"
 	"context"
 	"strings"
 
@@ -20,9 +19,8 @@ import (
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/policy"
 )
-
-const kindNamespace = "Namespace"
 
 // keptKinds are those of objects that the controller keeps as they are for tenants, but for Cilium's.
 func keptKinds() []client.Object {
@@ -65,30 +63,33 @@ func isTouched(was, is client.Object) bool {
 	return was.GetResourceVersion() != is.GetResourceVersion()
 }
 
-// tenantKept is the tenant for which an object is kept: none that is being deleted, whose objects go with its namespace. What
-// has no namespace is kept with the tenant whose namespace owns it; where none does, with the root. What gives access to the cluster is
-// known by its name, as who edits it may take its owner away.
+// tenantKept is the tenant for which an object is kept: none that is being deleted, whose objects go with its namespace.
 func (t *tree) tenantKept(object client.Object) []reconcile.Request {
-	namespace := cmp.Or(object.GetNamespace(), tenant.RootNamespace)
-
-	for _, owner := range object.GetOwnerReferences() {
-		if owner.Kind == kindNamespace {
-			namespace = owner.Name
-		}
-	}
-
-	if _, isBinding := object.(*rbacv1.ClusterRoleBinding); isBinding {
-		owner, isAccess := strings.CutPrefix(object.GetName(), clusterAccess)
-		if !isAccess {
-			return nil
-		}
-
-		namespace = owner
-	}
-
+	namespace := keptFor(object)
 	if _, isDeleting := t.deleting(namespace); isDeleting {
 		return nil
 	}
 
 	return requests(t.tenantWith(namespace))
+}
+
+// keptFor is the namespace of the tenant for which an object is kept; empty: for none. What has no namespace tells by its name: who
+// edits it may take its owner and its labels away.
+func keptFor(object client.Object) string {
+	name := object.GetName()
+	if namespace := object.GetNamespace(); namespace != "" {
+		return namespace
+	}
+
+	if name == policy.ClusterName { // for all, of whom any tenant may keep it
+		return tenant.RootNamespace
+	}
+
+	for _, prefix := range []string{clusterAccess, policy.ServicesPrefix} {
+		if namespace, isOf := strings.CutPrefix(name, prefix); isOf {
+			return namespace
+		}
+	}
+
+	return ""
 }

@@ -132,8 +132,23 @@ func TestWhoeverTouchesAPolicyWakesItsTenant(t *testing.T) {
 	hearing.policy(w.cilium(policy.KindCiliumClusterwide, "", policy.ClusterName), nil)
 	require.Equal(t, requests([]types.NamespacedName{root}), asked(t, w.woken))
 
-	hearing.policy(w.cilium(policy.KindCiliumClusterwide, "", "cozystack-services-tenant-foo"), nil)
+	services := w.cilium(policy.KindCiliumClusterwide, "", "cozystack-services-tenant-foo")
+	hearing.policy(services, nil)
 	require.Equal(t, requests([]types.NamespacedName{foo}), asked(t, w.woken))
+
+	disowned := services.DeepCopy()
+	disowned.SetOwnerReferences(nil)
+	disowned.SetResourceVersion("disowned")
+	hearing.policy(services, disowned)
+	require.Equal(t, requests([]types.NamespacedName{foo}), asked(t, w.woken))
+
+	hearing.policy(disowned, nil)
+	require.Equal(t, requests([]types.NamespacedName{foo}), asked(t, w.woken), "whose it is, is known without its owner")
+
+	other := services.DeepCopy()
+	other.SetName("somebodys")
+	hearing.policy(other, nil)
+	require.Empty(t, asked(t, w.woken), "it is kept for nobody")
 
 	w.delete("tenant-foo", "bar")
 	_, err := w.resolver().Reconcile(t.Context(), wholeTree())

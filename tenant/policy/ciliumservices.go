@@ -9,8 +9,8 @@ import (
 	"github.com/cozystack/cozy-install/tenant"
 )
 
-// servicesPrefix begins the names of policies of services. The name goes on with the namespace of who runs them.
-const servicesPrefix = "cozystack-services-"
+// ServicesPrefix begins the names of policies of services. The name goes on with the namespace of who runs them.
+const ServicesPrefix = "cozystack-services-"
 
 // CiliumServices lets pods out to the services that a tenant runs, those of all tenants that resolve to them: the labels of their
 // namespaces say which these are. It is clusterwide, since its pods are in other namespaces, and one for all of them: a service that
@@ -29,7 +29,7 @@ func CiliumServices(t tenant.Resolved) (policy *unstructured.Unstructured, isNee
 		rules = append(rules, ciliumToEtcd(t.Namespace))
 	}
 
-	return ciliumPolicy("", servicesPrefix+t.Namespace, rules), len(rules) > 0
+	return ciliumPolicy("", ServicesPrefix+t.Namespace, rules), len(rules) > 0
 }
 
 // ciliumUsed are the rules of those policies that hold for a tenant's pods.
