@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -54,14 +53,4 @@ func (r *reconciler) ensureClusterAccess(ctx context.Context, resolved tenant.Re
 			Kind: rbacv1.ServiceAccountKind, Namespace: resolved.Namespace, Name: tenant.ServiceAccount,
 		}},
 	})
-}
-
-// ownedByNamespace has what is made for a tenant outside of its namespace go with that.
-func (r *reconciler) ownedByNamespace(ctx context.Context, name string) ([]metav1.OwnerReference, error) {
-	namespace := &corev1.Namespace{}
-	if err := r.client.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
-		return nil, fmt.Errorf("get namespace %s: %w", name, err)
-	}
-
-	return []metav1.OwnerReference{{APIVersion: "v1", Kind: "Namespace", Name: namespace.Name, UID: namespace.UID}}, nil
 }

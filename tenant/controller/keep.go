@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"maps"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -77,12 +79,8 @@ func (r *reconciler) takeOff(ctx context.Context, wanted, found *unstructured.Un
 	foreign := map[string]any{}
 
 	for key := range found.Object {
-		switch key {
-		case "apiVersion", "kind", "metadata", "status":
-		default:
-			if _, isWanted := wanted.Object[key]; !isWanted {
-				foreign[key] = nil
-			}
+		if _, isWanted := wanted.Object[key]; !isWanted && isContent(key) {
+			foreign[key] = nil
 		}
 	}
 
@@ -111,12 +109,8 @@ func (r *reconciler) takeOff(ctx context.Context, wanted, found *unstructured.Un
 // as the secrets of a service account, but nothing within these: one subject more, or one rule, is another object.
 func isAs(wanted, found *unstructured.Unstructured) bool {
 	for key, value := range wanted.Object {
-		switch key {
-		case "apiVersion", "kind", "metadata":
-		default:
-			if !equality.Semantic.DeepEqual(value, found.Object[key]) {
-				return false
-			}
+		if isContent(key) && !equality.Semantic.DeepEqual(value, found.Object[key]) {
+			return false
 		}
 	}
 
@@ -124,6 +118,16 @@ func isAs(wanted, found *unstructured.Unstructured) bool {
 
 	return holds(found.GetLabels(), wanted.GetLabels()) && holds(found.GetAnnotations(), wanted.GetAnnotations()) &&
 		(len(owners) == 0 || equality.Semantic.DeepEqual(owners, found.GetOwnerReferences()))
+}
+
+// isContent says whether a field of an object is what it is kept for: neither what it is called, nor what others say of it.
+func isContent(key string) bool {
+	switch key {
+	case "apiVersion", "kind", "metadata", "status":
+		return false
+	}
+
+	return true
 }
 
 // holds says whether the labels include all that are wanted.
@@ -169,6 +173,16 @@ func (r *reconciler) applied(wanted client.Object) (*unstructured.Unstructured, 
 	apply.SetAnnotations(annotations)
 
 	return apply, nil
+}
+
+// ownedByNamespace has what is made for a tenant outside of its namespace go with that.
+func (r *reconciler) ownedByNamespace(ctx context.Context, name string) ([]metav1.OwnerReference, error) {
+	namespace := &corev1.Namespace{}
+	if err := r.client.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
+		return nil, fmt.Errorf("get namespace %s: %w", name, err)
+	}
+
+	return []metav1.OwnerReference{{APIVersion: "v1", Kind: "Namespace", Name: namespace.Name, UID: namespace.UID}}, nil
 }
 
 // found is the object as the cache has it, in the type in which it is wanted; nil if it is not there.
