@@ -46,7 +46,7 @@ func Load(path string) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.dir, s.file = filepath.Dir(path), path
+	s.dir, s.file, s.text = filepath.Dir(path), path, data
 	return s, nil
 }
 

@@ -26,8 +26,9 @@ func TestWhatOthersRefuseHasItsLine(t *testing.T) {
 		path+":11:7: packages.values.reloader.reloader.logFormt: no such value")
 	require.Nil(t, s.Refuse(nil))
 
-	require.NoError(t, os.Remove(path))
-	require.EqualError(t, s.Refuse(found[1:]), "1 problem in the site file\n"+path+": packages.disable[0]: \"flux\": belongs to the core")
+	require.NoError(t, os.WriteFile(path, []byte("# another one\n"+text), 0o600))
+	require.EqualError(t, s.Refuse(found[1:]), "1 problem in the site file\n"+path+":8:5: packages.disable[0]: \"flux\": belongs to the core",
+		"what was judged is what was loaded")
 
 	parsed, err := Parse(path, []byte(text))
 	require.NoError(t, err)

@@ -130,7 +130,7 @@ func TestExamplesAreValid(t *testing.T) {
 		require.NoError(t, err)
 		again, err := Parse(file, formatted)
 		require.NoError(t, err, string(formatted))
-		again.given, again.dir, again.file = s.given, s.dir, s.file
+		again.given, again.dir, again.file, again.text = s.given, s.dir, s.file, s.text
 		require.Equal(t, s, again, "formatting lost something")
 	}
 }

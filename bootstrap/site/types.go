@@ -64,6 +64,7 @@ type Site struct {
 	given []string // paths of the leaves the file holds, in its order; nil: not from a file
 	dir   string   // of the file; empty: the working directory
 	file  string   // its path; empty: not from a file
+	text  []byte   // what it held when it was loaded; nil: not from a file
 }
 
 // Metadata names the site.
