@@ -18,6 +18,8 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
+
+	kindwatch "github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
 // waitForCRD watches the CRD of that name until the API server serves its kind, and no longer than the timeout; zero is no
@@ -103,12 +105,7 @@ func isEstablished(object runtime.Object) bool {
 		return false
 	}
 
-	conditions, _, _ := unstructured.NestedSlice(crd.Object, "status", "conditions")
-	for _, raw := range conditions {
-		if condition, isMap := raw.(map[string]any); isMap && condition["type"] == "Established" {
-			return condition["status"] == string(metav1.ConditionTrue)
-		}
-	}
+	established := kindwatch.Condition(crd, "Established")
 
-	return false
+	return established != nil && established.Status == metav1.ConditionTrue
 }

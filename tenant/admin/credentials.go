@@ -10,8 +10,10 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 
@@ -159,16 +161,22 @@ func (e *UnknownKindError) Hint() string {
 
 // readyClause is what an application that is not ready says of itself, to follow a clause.
 func readyClause(object *unstructured.Unstructured) string {
-	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
-	for _, one := range conditions {
-		condition, isMap := one.(map[string]any)
-		if isMap && condition["type"] == "Ready" && condition["status"] != "True" {
-			return fmt.Sprintf("; it is not ready: %v: %v", condition["reason"], condition["message"])
-		}
+	var status struct {
+		Conditions []metav1.Condition `json:"conditions"`
 	}
 
-	if len(conditions) == 0 {
+	fields, _, _ := unstructured.NestedMap(object.Object, "status")
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(fields, &status); err != nil {
+		return "; its status can't be read: " + err.Error()
+	}
+
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+
+	switch {
+	case len(status.Conditions) == 0:
 		return "; its controller has not looked at it yet"
+	case ready != nil && ready.Status != metav1.ConditionTrue:
+		return fmt.Sprintf("; it is not ready: %s: %s", ready.Reason, ready.Message)
 	}
 
 	return ""
