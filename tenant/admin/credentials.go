@@ -48,8 +48,30 @@ func (e *NoCredentialsError) Hint() string {
 	return "look at what it waits for with: kubectl describe --namespace " + e.Namespace + " " + e.resource
 }
 
+// MissingApplicationError says that an application is not there.
+type MissingApplicationError struct {
+	Kind, Name, Namespace string
+	// Err is the API server's answer.
+	Err error
+	// resource is what the API server calls the kind.
+	resource string
+}
+
+func (e *MissingApplicationError) Error() string {
+	return fmt.Sprintf("get %s %s in %s: %v", e.Kind, e.Name, e.Namespace, e.Err)
+}
+
+func (e *MissingApplicationError) Unwrap() error { return e.Err }
+
+// Hint is the next step.
+func (e *MissingApplicationError) Hint() string {
+	return fmt.Sprintf("see which are there with: kubectl get --namespace %s %s.%s; one of another tenant takes --tenant with that one's name",
+		e.Namespace, e.resource, v1alpha1.GroupVersion.Group)
+}
+
 // Credentials are those that an application names in its status, in the order of the status and of their keys. The kind may be
-// written as the kind or as its resource, in any case. The error is a *NoCredentialsError where there are none, or not all yet, and a
+// written as the kind or as its resource, in any case. The error is an *UnknownKindError where there is no such kind, a
+// *MissingApplicationError where there is no such application, a *NoCredentialsError where it has none, or not all yet, and a
 // *LevelError where the client may not read them.
 func Credentials(
 	ctx context.Context, typed kubernetes.Interface, client dynamic.Interface, namespace, kind, name string,
@@ -60,7 +82,11 @@ func Credentials(
 	}
 
 	object, err := client.Resource(v1alpha1.GroupVersion.WithResource(resource.Name)).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
+
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, &MissingApplicationError{Kind: resource.Kind, Name: name, Namespace: namespace, Err: err, resource: resource.Name}
+	case err != nil:
 		return nil, needsThere(err, tenant.Use, namespace, fmt.Sprintf("get %s %s in %s", resource.Kind, name, namespace))
 	}
 

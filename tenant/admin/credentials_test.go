@@ -79,7 +79,14 @@ func TestCredentialsAreThoseThatTheStatusNames(t *testing.T) {
 		require.Contains(t, none.Hint(), "kubectl describe --namespace tenant-a postgreses.apps.cozystack.io "+name)
 	}
 
-	_, err := admin.Credentials(t.Context(), typed, client, "tenant-a", "mysql", "db")
+	_, err := admin.Credentials(t.Context(), typed, client, "tenant-a", "postgres", "gone")
+
+	var missing *admin.MissingApplicationError
+	require.ErrorAs(t, err, &missing)
+	require.ErrorContains(t, err, "get Postgres gone in tenant-a")
+	require.Contains(t, missing.Hint(), "kubectl get --namespace tenant-a postgreses.apps.cozystack.io;")
+
+	_, err = admin.Credentials(t.Context(), typed, client, "tenant-a", "mysql", "db")
 
 	var unknown *admin.UnknownKindError
 	require.ErrorAs(t, err, &unknown)

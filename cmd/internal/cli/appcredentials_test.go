@@ -82,4 +82,5 @@ func TestCredentialsNeedAnApplicationAndAPlace(t *testing.T) {
 	code, _, err = run(t, "app", "credentials", "kubernetes/gone", "-n", "tenant-alpha", "--kubeconfig", clusterOf(t, answerCredentials))
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, err, "get Kubernetes gone in tenant-alpha")
+	require.Contains(t, err, "hint: see which are there with: kubectl get --namespace tenant-alpha kuberneteses.apps.cozystack.io")
 }

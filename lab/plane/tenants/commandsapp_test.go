@@ -38,6 +38,7 @@ func (w *world) usersAskForCredentials(t *testing.T) {
 		}
 
 		user.fails(t, "app credentials depot/one --namespace tenant-beside", "you need the level use in tenant-beside, or in a tenant above")
+		user.fails(t, "app credentials depot/none --tenant below", "get Depot none in tenant-alpha-below", "kubectl get --namespace tenant-alpha-below depots.")
 		user.fails(t, "app credentials mysql/one", `no kind of application is called "mysql"`, "the kinds are Depot")
 		user.does(t, "tenant delete below --dry-run", "Depot deep")
 	}
