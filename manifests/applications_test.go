@@ -21,7 +21,7 @@ import (
 // applicationRenderings are those of the charts that tenants' applications are released from.
 func applicationRenderings() []rendering {
 	return []rendering{
-		{"tenant-applications", "tenant-applications", "cozy-system", map[string]any{"kamaji": true}},
+		{"tenant-applications", "tenant-applications", "cozy-system", map[string]any{"kamaji": true, "postgres": true}},
 		{"tenant-applications-hosted", "tenant-applications", "cozy-system", nil},
 		{"etcd", "etcd", "tenant-alpha", ordered("etcd", nil)},
 		{"etcd-hosted", "etcd", "tenant-alpha", ordered("etcd", map[string]any{
@@ -47,6 +47,12 @@ func applicationRenderings() []rendering {
 			"ssd":     map[string]any{"diskType": "ssd", "size": "50Gi"},
 			"archive": map[string]any{"diskType": "hdd2", "replicas": 3, "storageClass": "slow"},
 		}),
+		inZones(map[string]any{"volume": map[string]any{
+			"pools": map[string]any{"ssd": map[string]any{"diskType": "ssd", "size": "50Gi"}},
+			"zones": map[string]any{"a": map[string]any{}, "b": map[string]any{
+				"replicas": 3, "size": "100Gi", "storageClass": "local", "dataCenter": "north", "nodeSelector": map[string]any{"room": "north"},
+			}},
+		}}),
 		{"tenant", "tenant", "tenant-alpha", map[string]any{
 			"host": "beta.example.org", "etcd": true, "resourceQuotas": map[string]any{"cpu": 8, "memory": "16Gi"},
 		}},
@@ -60,6 +66,8 @@ func apisOf(rendering string) chartutil.VersionSet {
 		return chartutil.VersionSet{"kamaji.clastix.io/v1alpha1"}
 	case "postgres-all", "kubernetes-all":
 		return chartutil.VersionSet{"operator.victoriametrics.com/v1beta1/VMPodScrape"}
+	case "seaweedfs-zones":
+		return chartutil.VersionSet{"postgresql.cnpg.io/v1"}
 	}
 	return nil
 }

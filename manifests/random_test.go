@@ -60,7 +60,7 @@ func makesSecrets(chart string) bool {
 	return slices.Contains([]string{"postgres", "seaweedfs"}, chart)
 }
 
-// holding is a cluster that holds Secrets and ConfigMaps, as far as templates look at it.
+// holding is a cluster that holds Secrets, ConfigMaps and StatefulSets, as far as templates look at it.
 type holding struct{ client dynamic.Interface }
 
 func (h holding) GetClientFor(apiVersion, kind string) (dynamic.NamespaceableResourceInterface, bool, error) {
@@ -73,7 +73,8 @@ func renderOn(t *testing.T, r rendering, before string) string {
 	t.Helper()
 	var there []runtime.Object
 	for _, object := range objects(t, before) {
-		if object["kind"] == "Secret" || object["kind"] == "ConfigMap" {
+		switch object["kind"] {
+		case "Secret", "ConfigMap", "StatefulSet":
 			there = append(there, stored(object, r.namespace))
 		}
 	}
@@ -84,7 +85,9 @@ func renderOn(t *testing.T, r rendering, before string) string {
 	loaded, err := loader.LoadArchive(bytes.NewReader(archive))
 	require.NoError(t, err)
 	options := chartutil.ReleaseOptions{Name: r.chart, Namespace: r.namespace, IsUpgrade: true}
-	values, err := chartutil.ToRenderValues(loaded, r.values, options, chartutil.DefaultCapabilities)
+	cluster := chartutil.DefaultCapabilities.Copy()
+	cluster.APIVersions = append(cluster.APIVersions, apisOf(r.name)...)
+	values, err := chartutil.ToRenderValues(loaded, r.values, options, cluster)
 	require.NoError(t, err)
 	client := holding{fake.NewSimpleDynamicClient(runtime.NewScheme(), there...)}
 	files, err := engine.RenderWithClientProvider(loaded, values, client)
@@ -96,15 +99,18 @@ func renderOn(t *testing.T, r rendering, before string) string {
 	return strings.Join(out, "\n---\n")
 }
 
-// stored is a Secret as the API server keeps it.
-func stored(secret map[string]any, namespace string) *unstructured.Unstructured {
-	out := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(secret)}
+// stored is an object as the API server keeps it, of which a Secret has its text encoded.
+func stored(object map[string]any, namespace string) *unstructured.Unstructured {
+	out := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(object)}
 	out.SetNamespace(namespace)
+	if object["kind"] == "StatefulSet" {
+		return out
+	}
 	data, _ := out.Object["data"].(map[string]any)
 	if data == nil {
 		data = map[string]any{}
 	}
-	plain, _, _ := unstructured.NestedStringMap(secret, "stringData")
+	plain, _, _ := unstructured.NestedStringMap(object, "stringData")
 	for key, value := range plain {
 		data[key] = encoded(value)
 	}

@@ -28,11 +28,18 @@ func serviceLabels(service tenant.Service) map[string]string {
 // keptOf is an empty object of the kind that a service's chart leaves behind with the volumes, as its operator deletes them with it;
 // what it stands for runs on. Nil: the chart leaves none.
 func keptOf(service tenant.Service) *metav1.PartialObjectMetadata {
-	if service != tenant.Etcd {
+	var kind schema.GroupVersionKind
+
+	switch service {
+	case tenant.Etcd:
+		kind = schema.GroupVersionKind{Group: "etcd-operator.cozystack.io", Version: "v1alpha2", Kind: "EtcdCluster"}
+	case tenant.SeaweedFS: // the Postgres with the names of objects, where it is in several zones
+		kind = schema.GroupVersionKind{Group: "postgresql.cnpg.io", Version: "v1", Kind: "Cluster"}
+	case tenant.Monitoring, tenant.Ingress:
 		return nil
 	}
 
-	return watch.Metadata(schema.GroupVersionKind{Group: "etcd-operator.cozystack.io", Version: "v1alpha2", Kind: "EtcdCluster"})
+	return watch.Metadata(kind)
 }
 
 // keptObject is what a service's chart left behind, past the cache, as few tenants have it. Nil: there is none.

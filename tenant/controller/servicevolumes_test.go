@@ -91,6 +91,25 @@ func TestWhatRunsOnGoesWithTheVolumes(t *testing.T) {
 	require.Empty(t, w.volumes())
 }
 
+// TestTheNamesOfObjectsRunOnWithTheVolumes: the operator of Postgres deletes its volumes with its object.
+func TestTheNamesOfObjectsRunOnWithTheVolumes(t *testing.T) {
+	names := watch.Object(keptOf(tenant.SeaweedFS).GroupVersionKind())
+	names.SetNamespace("tenant-foo")
+	names.SetName("seaweedfs")
+	names.SetLabels(serviceLabels(tenant.SeaweedFS))
+	w := servedWorld(t, volume("data-seaweedfs-zone-a-0", "SeaweedFS", "seaweedfs"), volume("seaweedfs-1", "SeaweedFS", "seaweedfs"), names)
+	w.settle()
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.SeaweedFS = true })
+	w.settle()
+	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.SeaweedFS = false })
+	w.settle()
+	require.Contains(t, w.condition("tenant-root", "foo", "ServicesReady").Message, "seaweedfs-1 and Cluster seaweedfs runs on; to delete")
+
+	w.annotate("tenant-root", "foo", "cozystack.io/accept-data-loss", "seaweedfs")
+	require.Contains(t, w.settle(), "delete tenant-foo/seaweedfs")
+	require.Empty(t, w.volumes())
+}
+
 func TestVolumesOfAServiceThatRunsAreNotTouched(t *testing.T) {
 	w := servedWorld(t, volume("data-etcd-0", "Etcd", "etcd"))
 	w.annotate("tenant-root", "foo", "cozystack.io/accept-data-loss", "etcd")

@@ -68,9 +68,11 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		scheme.AddKnownTypeWithName(watch.List(serviceKind(service)).GroupVersionKind(), &unstructured.UnstructuredList{})
 	}
 
-	kept := keptOf(tenant.Etcd).GroupVersionKind()
-	scheme.AddKnownTypeWithName(kept, &unstructured.Unstructured{})
-	scheme.AddKnownTypeWithName(watch.List(kept).GroupVersionKind(), &unstructured.UnstructuredList{})
+	for _, service := range []tenant.Service{tenant.Etcd, tenant.SeaweedFS} {
+		kept := keptOf(service).GroupVersionKind()
+		scheme.AddKnownTypeWithName(kept, &unstructured.Unstructured{})
+		scheme.AddKnownTypeWithName(watch.List(kept).GroupVersionKind(), &unstructured.UnstructuredList{})
+	}
 
 	w := &world{
 		t: t, tree: &tree{}, kinds: &kinds{isKnown: true}, ciliums: &kinds{isKnown: true}, woken: &watch.Wakes[reconcile.Request]{},

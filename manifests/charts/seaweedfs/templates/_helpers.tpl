@@ -19,9 +19,23 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- join "," $masters }}
 {{- end -}}
 
-{{- /* How many more servers in the same rack have each object, in the last of three digits. */ -}}
+{{- /*
+How many more servers have each object: in other data centers, in the first of three digits, or in the same rack, in the last.
+*/ -}}
 {{- define "seaweedfs.replication" -}}
-{{ printf "00%d" (sub (int .Values.copies) 1) }}
+{{- $more := sub (int .Values.copies) 1 }}
+{{- if eq .Values.topology "MultiZone" }}{{ $more }}00{{ else }}00{{ $more }}{{ end }}
+{{- end -}}
+
+{{- /* Filers, as S3 is told of them. Where there are zones, there are some beside the one that has a volume. */ -}}
+{{- define "seaweedfs.filers" -}}
+{{- $filers := list (printf "seaweedfs-filer-0.seaweedfs-filer.%s:8888" .Release.Namespace) }}
+{{- if eq .Values.topology "MultiZone" }}
+{{- range $i := until (int .Values.filer.replicas) }}
+{{- $filers = append $filers (printf "seaweedfs-filer-zones-%d.seaweedfs-filer-zones.%s:8888" $i $.Release.Namespace) }}
+{{- end }}
+{{- end }}
+{{- join "," $filers }}
 {{- end -}}
 
 {{- /*
@@ -57,6 +71,15 @@ securityContext:
   seccompProfile:
     type: RuntimeDefault
 topologySpreadConstraints:
+  {{- if eq (index . 0).Values.topology "MultiZone" }}
+  # No demand: whose volume is in a zone can't leave it, and would be held off where the zones were chosen before.
+  - maxSkew: 1
+    topologyKey: topology.kubernetes.io/zone
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "seaweedfs.selector" . | nindent 8 }}
+  {{- end }}
   - maxSkew: 1
     topologyKey: kubernetes.io/hostname
     whenUnsatisfiable: ScheduleAnyway

@@ -1,6 +1,7 @@
 {{- /*
-Servers that store objects. Takes a list of the root context, the part, and {replicas, size, storageClass, diskType}; a server without
-the last is of the type hdd, as SeaweedFS has it.
+Servers that store objects. Takes a list of the root context, the part, and {replicas, size, storageClass, diskType, dataCenter,
+nodeSelector}. The last three may be missing: a server without a type is of hdd, as SeaweedFS has it, and one without a data center is
+in one for all such.
 */ -}}
 {{- define "seaweedfs.servers" -}}
 {{- $root := index . 0 }}
@@ -29,6 +30,10 @@ spec:
         {{- include "seaweedfs.selector" (list $root $part) | nindent 8 }}
     spec:
       {{- include "seaweedfs.pod" (list $root $part) | nindent 6 }}
+      {{- with $servers.nodeSelector }}
+      nodeSelector:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       containers:
         - name: volume
           {{- include "seaweedfs.container" (list $root $root.Values.resources) | nindent 10 }}
@@ -42,6 +47,9 @@ spec:
             - -dir=/data
             {{- with $servers.diskType }}
             - -disk={{ . }}
+            {{- end }}
+            {{- with $servers.dataCenter }}
+            - -dataCenter={{ . }}
             {{- end }}
             # As many files as there is room for.
             - -max=0
