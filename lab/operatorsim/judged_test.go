@@ -17,7 +17,7 @@ import (
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 )
 
-// services are the definitions of cluster services, as the platform has them where Kamaji is.
+// services are the definitions of cluster services, as the platform has them where Kamaji and CloudNativePG are.
 func services(t *testing.T) []*definition.ApplicationDefinition {
 	t.Helper()
 	own, err := manifests.NewRepository(manifests.Charts())
@@ -29,7 +29,7 @@ func services(t *testing.T) []*definition.ApplicationDefinition {
 	require.NoError(t, err)
 	objects, err := bundles.Render(t.Context(), bundles.Package{
 		Name: chart, Release: chart, Namespace: "cozy-system", Chart: bundles.Chart{Embedded: chart, Version: version},
-		Values: map[string]any{"kamaji": true},
+		Values: map[string]any{"kamaji": true, "postgres": true},
 	}, archive, "v1.34.4")
 	require.NoError(t, err)
 	var out []*definition.ApplicationDefinition
@@ -70,7 +70,8 @@ func TestServicesAreJudgedByWhatOperatorsSay(t *testing.T) {
 			require.NoError(t, err)
 			judge := func(status map[string]any) string {
 				object := &unstructured.Unstructured{Object: map[string]any{
-					"kind": one.Kind, "metadata": map[string]any{"name": "x", "generation": int64(generation)}, "status": status,
+					"kind": one.Kind, "metadata": map[string]any{"name": "x", "generation": int64(generation)},
+					"spec": map[string]any{"instances": int64(3)}, "status": status,
 				}}
 				result, err := evaluator.Evaluate(t.Context(), object)
 				if err != nil {

@@ -59,6 +59,21 @@ func Kinds() []Kind {
 			Unready: func(why string) map[string]any { return map[string]any{"stageStatus": "failed", "lastMessage": why} },
 		},
 		{
+			// Instances are counted, and no condition says of which generation it is: all that may be asked for are ready.
+			Name: "Cluster", Resource: at("postgresql.cnpg.io", "v1", "clusters"),
+			Ready: func(int64) map[string]any {
+				return map[string]any{
+					"phase": "Cluster in healthy state", "readyInstances": int64(9), "conditions": conditions("Ready", "True", "it runs"),
+				}
+			},
+			Unready: func(why string) map[string]any {
+				return map[string]any{"phase": "Setting up primary", "conditions": conditions("Ready", "False", why)}
+			},
+			Failed: func(_ int64, why string) map[string]any {
+				return map[string]any{"phase": "Cluster is unrecoverable and needs manual intervention", "conditions": conditions("Ready", "False", why)}
+			},
+		},
+		{
 			Name: certificate, Resource: at("cert-manager.io", "v1", "certificates"),
 			Ready: func(int64) map[string]any {
 				return map[string]any{"conditions": conditions("Ready", "True", "it is signed")}

@@ -27,6 +27,7 @@ func TestUpEndsWithATenantRootThatAnswers(t *testing.T) {
 	ok := t.Run("without operators it ends in time and names who is not ready", w.failsWithoutOperators) &&
 		t.Run("an operator that fails is quoted", w.quotesAnOperatorThatFails) &&
 		t.Run("operators that are late and in disorder are waited for", w.endsWithOperators) &&
+		t.Run("object storage is switched to zones while it runs", w.storageGetsZones) &&
 		t.Run("whoever answers in the ingress's place is named", w.failsWhereSomebodyElseAnswers)
 	require.True(t, ok, "the parts after the failed one were not run")
 }
