@@ -96,6 +96,8 @@ func (r *rig) objects(ctx context.Context, more ...schema.GroupVersionKind) (int
 		{rbacv1.SchemeGroupVersion.WithKind("ClusterRole"), ours},
 		{rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding"), ours},
 		{networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), ours},
+		{policy.GroupVersionCilium().WithKind(policy.KindCilium), ours},
+		{policy.GroupVersionCilium().WithKind(policy.KindCiliumClusterwide), ours},
 	}, countings(more)) {
 		count, err := r.count(ctx, one)
 		if err != nil {
