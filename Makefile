@@ -51,7 +51,7 @@ $(CONTROLLERS):
 	GOOS=linux GOARCH=$(@:bin/cozy-controller-linux-%=%) $(GO) build -ldflags '$(CONTROLLER_LDFLAGS)' -o $@ ./cmd/cozy-controller
 
 .PHONY: demo
-demo: ## Run the whole bring-up against three simulated machines; files in .demo/
+demo: build ## Run the whole bring-up against three simulated machines; files in .demo/
 	$(GO) run ./lab/demo up -dir .demo
 
 .PHONY: demo-down

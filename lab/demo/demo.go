@@ -29,9 +29,13 @@ const (
 )
 
 // demo is a demo in a directory.
-type demo struct{ root, dir string }
+type demo struct {
+	root, dir string
+	// bin is the directory of the product's programs, as `make build` names them.
+	bin string
+}
 
-func newDemo(dir string) (*demo, error) {
+func newDemo(dir, bin string) (*demo, error) {
 	root, err := build.FindRoot()
 	if err != nil {
 		return nil, err
@@ -40,7 +44,11 @@ func newDemo(dir string) (*demo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &demo{root: root, dir: abs}, nil
+	programs, err := filepath.Abs(bin)
+	if err != nil {
+		return nil, err
+	}
+	return &demo{root: root, dir: abs, bin: programs}, nil
 }
 
 func (d *demo) path(name string) string { return filepath.Join(d.dir, name) }

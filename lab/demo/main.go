@@ -3,7 +3,8 @@
 // Command demo shows the whole product on one machine: `demo up` starts a simulated site in the background and runs
 // `cozy-install up` on its bastion, exactly as an operator would; `demo down` stops it and removes its files.
 //
-// It only puts things together: what is simulated and how is said by lab/world. Everything it writes is in one directory.
+// It only puts things together: what is simulated and how is said by lab/world. The product's programs are those of `make build`.
+// Everything it writes is in one directory.
 package main
 
 import (
@@ -16,7 +17,7 @@ import (
 	"syscall"
 )
 
-const usage = `usage: demo up|down [-dir .demo]`
+const usage = `usage: demo up|down [-dir .demo] [-programs bin]`
 
 func main() { os.Exit(run()) }
 
@@ -47,10 +48,11 @@ func command(ctx context.Context, args []string) error {
 	}
 	flags := flag.NewFlagSet("demo "+args[0], flag.ContinueOnError)
 	dir := flags.String("dir", ".demo", "directory for everything the demo writes")
+	programs := flags.String("programs", "bin", "directory with the programs that make build makes")
 	if err := flags.Parse(args[1:]); err != nil || flags.NArg() > 0 {
 		return errUsage
 	}
-	d, err := newDemo(*dir)
+	d, err := newDemo(*dir, *programs)
 	if err != nil {
 		return err
 	}

@@ -37,8 +37,10 @@ func (d *demo) background(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	bin := filepath.Join(d.root, "bin")
-	programs := world.Programs{Install: filepath.Join(bin, "cozy-install"), Controller: filepath.Join(bin, "cozy-controller")}
+	programs, err := d.programs()
+	if err != nil {
+		return err
+	}
 	w, err := world.Start(ctx, world.Config{
 		Dir: d.path("site"), SiteFile: filepath.Join(d.root, siteFile), Programs: programs, Tools: tools, Speed: speed,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),

@@ -75,16 +75,30 @@ func (d *demo) startSite(ctx context.Context) error {
 	if err := d.clean(); err != nil {
 		return err
 	}
+	if _, err := d.programs(); err != nil {
+		return err
+	}
 	say := func(line string) { fmt.Fprintln(os.Stderr, "demo:", line) }
 	if _, err := build.Tools(ctx, build.Config{Root: d.root, Progress: say}); err != nil {
 		return err
 	}
-	say("building cozy-install and cozy-controller into bin/")
-	if _, err := world.BuildPrograms(ctx, d.root, filepath.Join(d.root, "bin")); err != nil {
-		return err
-	}
 	say("starting the simulated site: control plane, network, three machines")
 	return d.spawn(ctx)
+}
+
+// programs are the product's, as `make build` left them. The demo builds none of its own: those of other versions in the same
+// directory would not fit together (archive.BuildController).
+func (d *demo) programs() (world.Programs, error) {
+	out := world.Programs{
+		Install:    filepath.Join(d.bin, "cozy-install"),
+		Controller: filepath.Join(d.bin, "cozy-controller-linux-"+runtime.GOARCH),
+	}
+	for _, program := range []string{out.Install, out.Controller} {
+		if _, err := os.Stat(program); err != nil {
+			return world.Programs{}, fmt.Errorf("find the programs to show: %w; make build makes them", err)
+		}
+	}
+	return out, nil
 }
 
 func (d *demo) spawn(ctx context.Context) error {
@@ -98,7 +112,7 @@ func (d *demo) spawn(ctx context.Context) error {
 	}
 	defer log.Close()
 	// It outlives this process, in a session of its own so that no terminal ends it.
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, backgroundCommand, "-dir", d.dir)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, backgroundCommand, "-dir", d.dir, "-programs", d.bin)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, d.root
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
