@@ -14,7 +14,8 @@ import (
 )
 
 // VerifyBundles renders the charts of plans and holds them against their packages, see [bundles.Verify]. A source stands in
-// for all chart repositories; empty: each package's own. Follow is [Options.ChartFollow]. Offline nothing is downloaded.
+// for all chart repositories; empty: each package's own. Charts that it
+// lacks are unreachable, and the others are looked at. Follow is [Options.ChartFollow]. Offline nothing is downloaded.
 func VerifyBundles(
 	ctx context.Context, plans []*bundles.Plan, source string, follow []string, offline bool,
 ) ([]bundles.Verdict, error) {
@@ -32,7 +33,7 @@ func VerifyBundles(
 	out := []bundles.Verdict{}
 	for _, plan := range plans {
 		if source != "" {
-			if err := shelf.Redirect(ctx, plan, source); err != nil {
+			if err := shelf.RedirectAnyhow(ctx, plan, source); err != nil {
 				return nil, err
 			}
 		}

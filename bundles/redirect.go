@@ -32,25 +32,29 @@ func (s *Shelf) RedirectAll(ctx context.Context, plan *Plan, source string) erro
 	return s.redirect(ctx, plan, source, func(Package) bool { return true })
 }
 
-// redirect is Redirect; must says of a package that its chart has to be in the source.
-func (s *Shelf) redirect(ctx context.Context, plan *Plan, source string, must func(Package) bool) error {
-	if !isURL(source, "http", "https", "oci", "oci+http") {
-		return fmt.Errorf("chart source %q: not the http(s), oci or oci+http URL of a chart repository", source)
+// RedirectAnyhow is Redirect where a chart that the source lacks is no problem yet: its package leads there all the same, so that it is
+// Archive that says that it can't be had. A source that can't be asked at all is an error.
+func (s *Shelf) RedirectAnyhow(ctx context.Context, plan *Plan, source string) error {
+	there, err := s.chartsOf(ctx, plan, source)
+	if err != nil {
+		return err
 	}
-	if parsed, err := url.Parse(source); err != nil || parsed.User != nil {
-		return errors.New("chart source: a login in its URL would be in the cluster for everybody to read; name one that needs none")
-	}
-	client, find := s.web, findInIndex
-	if c := (Chart{Repository: source}); c.IsOCI() {
-		client, find = s.asking(c), findInRegistry
-	}
-	var charts []Chart
-	for _, p := range plan.Packages {
-		if p.Chart.Embedded == "" {
-			charts = append(charts, Chart{Repository: source, Name: p.Chart.Name, Version: p.Chart.Version})
+	for i, p := range plan.Packages {
+		at, has := there[p.Chart.Name+" "+p.Chart.Version]
+		switch {
+		case p.Chart.Embedded != "":
+		case has:
+			plan.Packages[i].Chart = at
+		case len(p.Chart.Manifests) == 0:
+			plan.Packages[i].Chart = Chart{Repository: source, Name: p.Chart.Name, Version: p.Chart.Version}
 		}
 	}
-	there, err := find(ctx, client, source, charts)
+	return nil
+}
+
+// redirect is Redirect; must says of a package that its chart has to be in the source.
+func (s *Shelf) redirect(ctx context.Context, plan *Plan, source string, must func(Package) bool) error {
+	there, err := s.chartsOf(ctx, plan, source)
 	if err != nil {
 		return err
 	}
@@ -75,6 +79,27 @@ func (s *Shelf) redirect(ctx context.Context, plan *Plan, source string, must fu
 		plan.Packages[i].Chart = chart
 	}
 	return nil
+}
+
+// chartsOf gives those charts of a plan that a source has, by name and version.
+func (s *Shelf) chartsOf(ctx context.Context, plan *Plan, source string) (map[string]Chart, error) {
+	if !isURL(source, "http", "https", "oci", "oci+http") {
+		return nil, fmt.Errorf("chart source %q: not the http(s), oci or oci+http URL of a chart repository", source)
+	}
+	if parsed, err := url.Parse(source); err != nil || parsed.User != nil {
+		return nil, errors.New("chart source: a login in its URL would be in the cluster for everybody to read; name one that needs none")
+	}
+	client, find := s.web, findInIndex
+	if c := (Chart{Repository: source}); c.IsOCI() {
+		client, find = s.asking(c), findInRegistry
+	}
+	var charts []Chart
+	for _, p := range plan.Packages {
+		if p.Chart.Embedded == "" {
+			charts = append(charts, Chart{Repository: source, Name: p.Chart.Name, Version: p.Chart.Version})
+		}
+	}
+	return find(ctx, client, source, charts)
 }
 
 // findInIndex gives the charts that an HTTP repository has, by name and version.

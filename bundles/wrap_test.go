@@ -142,6 +142,14 @@ func TestAChartSourceStandsInForAllOthers(t *testing.T) {
 	require.NoError(t, shelf.RedirectAll(t.Context(), strict, server.URL))
 	require.Equal(t, plan.Packages[:3], strict.Packages)
 
+	lacking := cilium
+	lacking.Chart.Version = "1.0.1"
+	loose := &Plan{Packages: []Package{ours, cilium, lacking, manifestPackage("http://x/y"), other}}
+	require.NoError(t, shelf.RedirectAnyhow(t.Context(), loose, server.URL))
+	require.Equal(t, []Package{plan.Packages[0], plan.Packages[1]}, loose.Packages[:2])
+	require.Equal(t, Chart{Repository: server.URL, Name: "cilium", Version: "1.0.1"}, loose.Packages[2].Chart, "it is never had from elsewhere")
+	require.Equal(t, plan.Packages[2:], loose.Packages[3:])
+
 	cilium.Chart.Version = "1.0.1"
 	err := shelf.Redirect(t.Context(), &Plan{Packages: []Package{cilium}}, server.URL)
 	require.ErrorContains(t, err, `packages/cilium.yaml: chart: "cilium 1.0.1": not in chart source`)

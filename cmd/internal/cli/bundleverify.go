@@ -15,8 +15,47 @@ import (
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
 )
 
-// errWrong ends a verification that found something wrong.
-var errWrong = errors.New("some packages are not what they say: see above")
+// unprovenError ends a verification after which not every package that was asked for is proven.
+type unprovenError struct{ wrong, unseen, of int }
+
+func (e *unprovenError) Error() string {
+	var parts []string
+	if e.wrong > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d packages are not what they say", e.wrong, e.of))
+	}
+	if e.unseen > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d packages were not looked at, as their charts can't be had", e.unseen, e.of))
+	}
+	return strings.Join(parts, "; ") + ": see above"
+}
+
+// Hint says how to look at less.
+func (e *unprovenError) Hint() string {
+	if e.unseen == 0 {
+		return ""
+	}
+	return "`cozy-install bundle verify --offline` looks at our own charts alone"
+}
+
+// proven is nil if every package is, but for those whose charts nobody asked for.
+func proven(verdicts []bundles.Verdict, offline bool) error {
+	e := &unprovenError{of: len(verdicts)}
+	for _, v := range verdicts {
+		switch v.State {
+		case bundles.VerifiedWrong:
+			e.wrong++
+		case bundles.VerifiedUnreachable:
+			e.unseen++
+		}
+	}
+	if offline {
+		e.unseen = 0
+	}
+	if e.wrong+e.unseen == 0 {
+		return nil
+	}
+	return e
+}
 
 func newBundleVerifyCommand(streams Streams) *cobra.Command {
 	var output outputFlag
@@ -27,7 +66,8 @@ func newBundleVerifyCommand(streams Streams) *cobra.Command {
 		Use: "verify [BUNDLE...]", Short: "Prove bundles, and render every chart that can be had", Args: usageArgs(cobra.ArbitraryArgs),
 		Long: "Prove bundles, all of them by default, with everything optional: that no dependency leaves them or goes round in a\n" +
 			"circle, that whoever needs a kind comes after who brings it, and that charts know their values. Then render every\n" +
-			"chart that can be had, and hold CRDs, images and privileges against what the package says.",
+			"chart that can be had, and hold CRDs, images and privileges against what the package says. One that can't be had is not\n" +
+			"wrong, but leaves its package unproven: the exit code is 1, unless --offline asked for no others than ours.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			plans, err := fullPlans(args, func(s *site.Site) string { return releaseImage(image, streams.Published, s) })
 			if err != nil {
@@ -38,12 +78,7 @@ func newBundleVerifyCommand(streams Streams) *cobra.Command {
 				return err
 			}
 			err = output.print(streams.Out, verdicts, func() string { return verdictTable(verdicts) })
-			for _, v := range verdicts {
-				if v.State == bundles.VerifiedWrong {
-					return errors.Join(err, errWrong)
-				}
-			}
-			return err
+			return errors.Join(err, proven(verdicts, offline))
 		},
 	}
 	output.add(c)
@@ -80,18 +115,22 @@ func fullPlans(names []string, controller func(*site.Site) string) ([]*bundles.P
 
 func verdictTable(verdicts []bundles.Verdict) string {
 	rows := make([][]string, 0, len(verdicts))
-	rendered, unpinned := 0, 0
+	rendered, unseen, unpinned := 0, 0, 0
 	for _, v := range verdicts {
 		pinned := "yes"
 		if v.Unpinned {
 			pinned = "no"
 			unpinned++
 		}
-		if v.State == bundles.VerifiedRendered {
+		switch v.State {
+		case bundles.VerifiedRendered:
 			rendered++
+		case bundles.VerifiedUnreachable:
+			unseen++
 		}
 		rows = append(rows, []string{v.Bundle, v.Package, v.State, pinned, strings.Join(v.Problems, "; ")})
 	}
 	return ui.Table([]string{"BUNDLE", "PACKAGE", "CHART", "PINNED", "PROBLEMS"}, rows) + fmt.Sprintf(
-		"\n\n%d of %d rendered, %d not pinned by a digest. Closure, order, kinds and values hold.\n", rendered, len(verdicts), unpinned)
+		"\n\n%d of %d rendered, %d not looked at, %d not pinned by a digest. Closure, order, kinds and values hold.\n",
+		rendered, len(verdicts), unseen, unpinned)
 }
