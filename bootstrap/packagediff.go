@@ -63,10 +63,21 @@ func DiffBundle(ctx context.Context, o Options) ([]bundles.PackageDiff, error) {
 }
 
 // DifferentPackagesError says which packages are not as the site file has them.
-type DifferentPackagesError struct{ Packages []string }
+type DifferentPackagesError struct {
+	Packages []string
+	Lossy    []string // those of them that an installation keeps for what may be lost with them
+}
 
 func (e *DifferentPackagesError) Error() string {
 	return "not as the site file has them: " + strings.Join(e.Packages, ", ")
+}
+
+// Hint says what takes away what an installation does not.
+func (e *DifferentPackagesError) Hint() string {
+	if len(e.Lossy) == 0 {
+		return ""
+	}
+	return removeLossy(e.Lossy)
 }
 
 // DifferentPackages is the error of a comparison; nil: all are as they should be.
@@ -77,6 +88,9 @@ func DifferentPackages(diffs []bundles.PackageDiff) error {
 	e := &DifferentPackagesError{}
 	for _, d := range diffs {
 		e.Packages = append(e.Packages, d.Package)
+		if len(d.Loses) > 0 {
+			e.Lossy = append(e.Lossy, d.Package)
+		}
 	}
 	return e
 }

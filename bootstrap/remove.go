@@ -177,10 +177,15 @@ func (e *KeptError) Hint() string {
 		needed = append(needed, one.NeededBy...)
 	}
 	if len(lost) > 0 {
-		return fmt.Sprintf("save what they hold; then, if that is what you want: cozy-install bundle remove %s --accept-risk %s",
-			strings.Join(lost, " "), RiskDataLoss)
+		return removeLossy(lost)
 	}
 	slices.Sort(needed)
 	return "bring the others to what the site file says first (cozy-install bundle install), or remove these with them: " +
 		strings.Join(slices.Compact(needed), ", ")
+}
+
+// removeLossy is how packages go for which something may be lost.
+func removeLossy(names []string) string {
+	return fmt.Sprintf("save what they hold; then, if that is what you want: cozy-install bundle remove %s --accept-risk %s",
+		strings.Join(names, " "), RiskDataLoss)
 }

@@ -18,18 +18,21 @@ const (
 	DiffChange = "change" // its chart, values or settings are others
 	DiffRepair = "repair" // it is as it was asked for, and not well
 	DiffRemove = "remove" // the plan does not have it
+	DiffKeep   = "keep"   // the plan does not have it, and an installation leaves it
 )
 
 // PackageDiff is how a package on the cluster differs from the plan.
 type PackageDiff struct {
 	Package string  `json:"package"`
 	Change  string  `json:"change"`
-	Reason  string  `json:"reason,omitempty"` // of a repair, or of a change that neither version nor values tell of
+	Reason  string  `json:"reason,omitempty"` // of a repair, of what is kept, or of a change that neither version nor values tell of
 	Fields  []Field `json:"fields,omitempty"` // of a change, by path
+	// Loses is what may be lost with a package that is kept for it, in words.
+	Loses []string `json:"loses,omitempty"`
 }
 
-// Diff compares what is on the cluster with the plan, in its order, and then what it does not have. What is equal is left out. A
-// HelmRelease is compared with what a dry run of its change gives. Of the core, chart versions and values are compared; where
+// Diff compares what is on the cluster with the plan, in its order, and then what it does not have, as an installation that accepts no
+// loss would remove or keep it. What is equal is left out. A HelmRelease is compared with what a dry run of its change gives. Of the core, chart versions and values are compared; where
 // those do not tell all, the objects that its release would have, made of the chart from shelf. Those of another version of a
 // chart are not shown. Nothing is changed.
 func (c *Cluster) Diff(ctx context.Context, plan *Plan, shelf *Shelf, statuses []PackageStatus) ([]PackageDiff, error) {
@@ -63,12 +66,26 @@ func (c *Cluster) Diff(ctx context.Context, plan *Plan, shelf *Shelf, statuses [
 			out = append(out, PackageDiff{Package: p.Name, Change: DiffRepair, Reason: reason})
 		}
 	}
-	for _, one := range installed {
-		if !plan.has(one) {
-			out = append(out, PackageDiff{Package: one.Name, Change: DiffRemove})
-		}
+	removal, err := c.PlanRemoval(ctx, plan, RemovalWish{Off: true})
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	return append(out, removal.diffs()...), nil
+}
+
+// diffs are the fates of what the plan does not have.
+func (r *Removal) diffs() []PackageDiff {
+	var out []PackageDiff
+	for _, one := range r.Packages {
+		out = append(out, PackageDiff{Package: one.Name, Change: DiffRemove})
+	}
+	for _, one := range r.Kept {
+		out = append(out, PackageDiff{Package: one.Name, Change: DiffKeep, Reason: one.Reason(), Loses: one.Loses})
+	}
+	for _, name := range r.Others {
+		out = append(out, PackageDiff{Package: name, Change: DiffKeep, Reason: "a change of the bundle or of this program left it: bundle remove takes it away"})
+	}
+	return out
 }
 
 // compare is empty where an installation would leave the release alone.

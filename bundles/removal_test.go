@@ -76,6 +76,21 @@ func TestUpRemovesOnlyWhatTheSiteFileTurnedOff(t *testing.T) {
 	}
 }
 
+func TestADifferenceSaysWhatAnInstallationWouldKeep(t *testing.T) {
+	removal := decide([]candidate{
+		{Installed: Installed{Name: "gone"}, asked: true},
+		{Installed: Installed{Name: "store"}, asked: true, loses: []string{"it holds data: a store"}, needs: []string{"driver"}},
+		{Installed: Installed{Name: "driver"}, asked: true},
+		{Installed: Installed{Name: "foreign"}},
+	}, nil, RemovalWish{Off: true})
+	require.Equal(t, []PackageDiff{
+		{Package: "gone", Change: DiffRemove},
+		{Package: "store", Change: DiffKeep, Reason: "it holds data: a store", Loses: []string{"it holds data: a store"}},
+		{Package: "driver", Change: DiffKeep, Reason: "needed by store"},
+		{Package: "foreign", Change: DiffKeep, Reason: "a change of the bundle or of this program left it: bundle remove takes it away"},
+	}, removal.diffs())
+}
+
 func TestNamespacesAreEmptiedByTheLastPackage(t *testing.T) {
 	plan := &Plan{Packages: []Package{{Namespace: "planned"}}}
 	gone := []Leaving{

@@ -77,9 +77,9 @@ func newBundleDiffCommand(streams Streams) *cobra.Command {
 	var output outputFlag
 	c := &cobra.Command{
 		Use: "diff", Short: "Show what bundle install would change on the cluster", Args: usageArgs(cobra.NoArgs),
-		Long: "Show what bundle install would add, change, repair and remove on the cluster, with values that look like secrets\n" +
-			"redacted. Nothing is changed. The exit code is 0 if all is as the site file has it, and 1 if anything differs or could\n" +
-			"not be compared.",
+		Long: "Show what bundle install would add, change, repair and remove on the cluster, and what the site file does not have\n" +
+			"and it would keep, with why; values that look like secrets are redacted. Nothing is changed. The exit code is 0 if all is\n" +
+			"as the site file has it, and 1 if anything differs or could not be compared.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := output.check(); err != nil {
 				return err

@@ -56,11 +56,16 @@ func TestBundleDiffIsReadable(t *testing.T) {
 		{Package: "a", Change: bundles.DiffAdd},
 		{Package: "b", Change: bundles.DiffChange, Fields: []bundles.Field{{Path: "values.x", Old: "1", New: "2"}}},
 		{Package: "c", Change: bundles.DiffRepair, Reason: "failed: no such image"},
+		{Package: "d", Change: bundles.DiffRemove},
+		{Package: "e", Change: bundles.DiffKeep, Reason: "it holds data: x", Loses: []string{"it holds data: x"}},
 	}
-	require.Equal(t, "add a\nchange b\n      values.x: 1 -> 2\nrepair c: failed: no such image\n", bundleDiffText(diffs))
+	require.Equal(t, "add a\nchange b\n      values.x: 1 -> 2\nrepair c: failed: no such image\n"+
+		"remove d\nkeep e: it holds data: x\n", bundleDiffText(diffs))
 	require.Equal(t, "nothing differs: all packages are as the site file has them\n", bundleDiffText(nil))
 	require.NoError(t, bootstrap.DifferentPackages(nil))
 	var different *bootstrap.DifferentPackagesError
 	require.ErrorAs(t, bootstrap.DifferentPackages(diffs), &different)
-	require.Equal(t, []string{"a", "b", "c"}, different.Packages)
+	require.Equal(t, []string{"a", "b", "c", "d", "e"}, different.Packages)
+	require.Contains(t, different.Hint(), "cozy-install bundle remove e --accept-risk data-loss")
+	require.Empty(t, (&bootstrap.DifferentPackagesError{Packages: []string{"d"}}).Hint())
 }

@@ -33,7 +33,7 @@ func (w *world) differencesAreShown(t *testing.T) {
 		})
 	}
 	finally(w.with(t, fade, fadeOptional()...))
-	plan := w.with(t, fade, "fade-one", "fade-two", "fade-store", "fade-kind", "fade-lone")
+	plan := w.with(t, fade, "fade-one", "fade-two", "fade-kind", "fade-lone")
 	for i, p := range plan.Packages {
 		if p.Name == "fade-relic" || p.Name == "fade-two" {
 			plan.Packages[i].Values = map[string]any{"word": "new", "password": "x"}
@@ -57,5 +57,8 @@ func (w *world) differencesAreShown(t *testing.T) {
 		bundles.PackageDiff{Package: "fade-two", Change: bundles.DiffChange, Fields: changed},
 		bundles.PackageDiff{Package: "fresh", Change: bundles.DiffAdd},
 		bundles.PackageDiff{Package: "fade-three", Change: bundles.DiffRemove},
+		bundles.PackageDiff{
+			Package: "fade-store", Change: bundles.DiffKeep, Reason: "it holds data: t", Loses: []string{"it holds data: t"},
+		},
 	)
 }
