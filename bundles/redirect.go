@@ -81,13 +81,22 @@ func (s *Shelf) redirect(ctx context.Context, plan *Plan, source string, must fu
 	return nil
 }
 
+// CheckChartSource reports what is wrong with the URL of a chart source, without asking it.
+func CheckChartSource(source string) error {
+	parsed, err := url.Parse(source)
+	switch {
+	case err == nil && parsed.User != nil:
+		return errors.New("chart source: a login in its URL would be in the cluster for everybody to read; name one that needs none")
+	case !isURL(source, "http", "https", "oci", "oci+http"):
+		return fmt.Errorf("chart source %q: not the http(s), oci or oci+http URL of a chart repository", source)
+	}
+	return nil
+}
+
 // chartsOf gives those charts of a plan that a source has, by name and version.
 func (s *Shelf) chartsOf(ctx context.Context, plan *Plan, source string) (map[string]Chart, error) {
-	if !isURL(source, "http", "https", "oci", "oci+http") {
-		return nil, fmt.Errorf("chart source %q: not the http(s), oci or oci+http URL of a chart repository", source)
-	}
-	if parsed, err := url.Parse(source); err != nil || parsed.User != nil {
-		return nil, errors.New("chart source: a login in its URL would be in the cluster for everybody to read; name one that needs none")
+	if err := CheckChartSource(source); err != nil {
+		return nil, err
 	}
 	client, find := s.web, findInIndex
 	if c := (Chart{Repository: source}); c.IsOCI() {

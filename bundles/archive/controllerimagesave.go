@@ -60,6 +60,9 @@ func (i *ControllerImage) Save(ctx context.Context, path, form, platform string)
 	default:
 		return "", &FormError{fmt.Sprintf("no archive has the form %q", form), "there are " + OCIArchive + " and " + DockerArchive}
 	}
+	if err := CheckTarget(path); err != nil {
+		return "", err
+	}
 	file, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
 	if err != nil {
 		return "", fmt.Errorf("save cozy-controller's image: %w", err)

@@ -6,11 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 
+	"github.com/dustin/go-humanize"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
 )
@@ -68,6 +71,9 @@ func Save(ctx context.Context, s Saving, file string) (Saved, error) {
 	if s.Say == nil {
 		s.Say = func(string) {}
 	}
+	if err := CheckTarget(file); err != nil {
+		return Saved{}, err
+	}
 	platforms, err := parsePlatforms(s.Contents.Platforms)
 	if err != nil {
 		return Saved{}, err
@@ -99,6 +105,25 @@ func Save(ctx context.Context, s Saving, file string) (Saved, error) {
 		return Saved{}, err
 	}
 	return w.write(ctx, file, s.Say)
+}
+
+// CheckTarget makes sure that there is a directory for an archive to be written to: *NoFolderError if not.
+func CheckTarget(file string) error {
+	dir := filepath.Dir(file)
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return &NoFolderError{File: file, Dir: dir}
+	}
+	if err != nil {
+		return fmt.Errorf("look for the directory of %s: %w", file, err)
+	}
+	return nil
+}
+
+// CheckPlatforms makes sure that archives are made for such platforms, of which there is one at least.
+func CheckPlatforms(names []string) error {
+	_, err := parsePlatforms(names)
+	return err
 }
 
 // parsePlatforms reads linux/amd64. Talos runs on two.
@@ -189,23 +214,24 @@ func fetchAll(ctx context.Context, from *puller, images []*found, w *writing, ta
 	return Incomplete(failed)
 }
 
-// teller says each tenth of what is fetched.
+// leastTold is how much is fetched, in bytes, between two lines about it: a tenth of little is not worth one.
+const leastTold = 8 << 20
+
+// teller says how much is fetched: each tenth, and all of it.
 type teller struct {
-	mu           sync.Mutex
-	done, tenths int64
-	total        int64
-	say          func(string)
+	mu          sync.Mutex
+	done, total int64 // bytes
+	told        int64 // of done, when it was last said
+	say         func(string)
 }
 
 func (t *teller) got(n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.done += n
-	if t.total <= 0 {
-		return
-	}
-	if tenths := t.done * 10 / t.total; tenths > t.tenths {
-		t.tenths = tenths
-		t.say(fmt.Sprintf("images: %d of %d MiB", t.done>>20, t.total>>20))
+	isWhole := t.done >= t.total && t.told < t.total
+	if isWhole || t.done-t.told >= max(t.total/10, leastTold) {
+		t.told = t.done
+		t.say(fmt.Sprintf("images: %s of %s", humanize.IBytes(uint64(t.done)), humanize.IBytes(uint64(t.total))))
 	}
 }

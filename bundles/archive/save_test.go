@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -180,6 +181,37 @@ func TestNothingIsWrittenWhereThereIsNoRoom(t *testing.T) {
 	var full *NoSpaceError
 	require.ErrorAs(t, err, &full)
 	require.Positive(t, full.Free)
+	require.Contains(t, full.Hint(), "--to")
+	require.Contains(t, full.Hint(), "--work-dir")
+	require.EqualError(t, &NoSpaceError{Dir: "/x", Need: 300 << 10, Free: 100}, "/x: 300 KiB are needed, 100 B are free")
+}
+
+func TestAnArchiveIsWrittenIntoADirectoryThatIsThere(t *testing.T) {
+	dir := t.TempDir()
+	_, err := Save(t.Context(), Saving{Contents: Contents{Platforms: []string{"linux/amd64"}}, Cache: dir}, filepath.Join(dir, "no", "a.tar"))
+	var missing *NoFolderError
+	require.ErrorAs(t, err, &missing)
+	require.Equal(t, filepath.Join(dir, "no"), missing.Dir)
+	require.Contains(t, missing.Hint(), "mkdir -p "+missing.Dir)
+	require.NoError(t, os.WriteFile(missing.Dir, nil, 0o600))
+	require.ErrorAs(t, CheckTarget(missing.File), &missing, "a file is no directory")
+	require.NoError(t, CheckTarget(missing.Dir))
+}
+
+func TestProgressIsToldInUnitsThatFit(t *testing.T) {
+	told := func(total int64, steps ...int64) []string {
+		var lines []string
+		tell := &teller{total: total, say: func(line string) { lines = append(lines, line) }}
+		for _, n := range steps {
+			tell.got(n)
+		}
+		return lines
+	}
+	require.Equal(t, []string{"images: 300 KiB of 300 KiB"}, told(300<<10, slices.Repeat([]int64{10 << 10}, 30)...))
+	require.Equal(t, []string{"images: 8.0 MiB of 20 MiB", "images: 16 MiB of 20 MiB", "images: 20 MiB of 20 MiB"},
+		told(20<<20, slices.Repeat([]int64{1 << 20}, 20)...))
+	require.Len(t, told(20<<30, slices.Repeat([]int64{1 << 28}, 80)...), 10, "each tenth of much")
+	require.Empty(t, told(0, 0))
 }
 
 // flipping changes a byte of every blob.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/dustin/go-humanize"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sys/unix"
 )
@@ -121,7 +122,13 @@ type NoSpaceError struct {
 }
 
 func (e *NoSpaceError) Error() string {
-	return fmt.Sprintf("%s: %d MiB are needed, %d MiB are free", e.Dir, e.Need>>20, e.Free>>20)
+	return fmt.Sprintf("%s: %s are needed, %s are free", e.Dir, humanize.IBytes(uint64(e.Need)), humanize.IBytes(uint64(e.Free)))
+}
+
+// Hint says what goes where.
+func (e *NoSpaceError) Hint() string {
+	return "make room there, or take another disk: the archive goes to --to FILE, and what is fetched for it, which the next run does " +
+		"not fetch again, to the work directory (--work-dir DIR)"
 }
 
 // spaceNeed is what is to be written below a directory, in bytes.

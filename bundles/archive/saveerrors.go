@@ -46,3 +46,15 @@ func (e *MissingError) Error() string {
 }
 
 func (e *MissingError) Unwrap() error { return e.Err }
+
+// NoFolderError says that there is no directory for a file that was to be written.
+type NoFolderError struct{ File, Dir string }
+
+func (e *NoFolderError) Error() string {
+	return fmt.Sprintf("write %s: there is no directory %s", e.File, e.Dir)
+}
+
+// Hint makes it.
+func (e *NoFolderError) Hint() string {
+	return "mkdir -p " + e.Dir + ", or name another place with --to"
+}

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/dustin/go-humanize"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
@@ -59,7 +60,7 @@ func (w *writing) write(ctx context.Context, file string, say func(string)) (out
 	if err != nil {
 		return Saved{}, err
 	}
-	say(fmt.Sprintf("writing %s: some %d MiB", file, w.size()>>20))
+	say(fmt.Sprintf("writing %s: some %s", file, humanize.IBytes(uint64(w.size()))))
 	part := file + ".part" // of a fixed name: what a killed run left is written over
 	to, err := os.Create(part)
 	if err != nil {

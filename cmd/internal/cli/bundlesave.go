@@ -34,7 +34,10 @@ func newBundleSaveCommand(streams Streams) *cobra.Command {
 			if options.File == "" {
 				return &UsageError{Err: errors.New("name the archive with --to FILE")}
 			}
-			var err error
+			err := checkSaving(options.File, options.Platforms)
+			if err != nil {
+				return err
+			}
 			if options.Options, err = flags.load(streams); err != nil {
 				return err
 			}
@@ -61,6 +64,16 @@ func newBundleSaveCommand(streams Streams) *cobra.Command {
 	c.Flags().StringVar(&key, "key", "", "an ed25519 key of OpenSSH to sign with (default: the archive is not signed)")
 	c.Flags().BoolVar(&makeKey, "make-key", false, "make the key if there is none")
 	return c
+}
+
+// checkSaving refuses what would fail at the end, after everything was fetched. No platforms are those of the site.
+func checkSaving(file string, platforms []string) error {
+	if len(platforms) > 0 {
+		if err := archive.CheckPlatforms(platforms); err != nil {
+			return &UsageError{Err: err}
+		}
+	}
+	return archive.CheckTarget(file)
 }
 
 // signingKey is nil where none is named.

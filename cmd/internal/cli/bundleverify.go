@@ -69,6 +69,9 @@ func newBundleVerifyCommand(streams Streams) *cobra.Command {
 			"chart that can be had, and hold CRDs, images and privileges against what the package says. One that can't be had is not\n" +
 			"wrong, but leaves its package unproven: the exit code is 1, unless --offline asked for no others than ours.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := errors.Join(output.check(), charts.check()); err != nil {
+				return err
+			}
 			plans, err := fullPlans(args, func(s *site.Site) string { return releaseImage(image, streams.Published, s) })
 			if err != nil {
 				return err

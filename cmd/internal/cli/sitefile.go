@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -70,7 +71,7 @@ func (f *siteFlags) addPackages(c *cobra.Command) {
 // load reads the site file and makes the options of a bring-up of it.
 func (f *siteFlags) load(streams Streams) (bootstrap.Options, error) {
 	ports, err := f.netbootPorts()
-	if err != nil {
+	if err := errors.Join(err, f.charts.check()); err != nil {
 		return bootstrap.Options{}, err
 	}
 	s, err := site.Load(f.file)
