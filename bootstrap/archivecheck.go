@@ -224,7 +224,7 @@ func platformsOf(s *site.Site) []string {
 
 // saveCommand makes an archive that this site can be brought up from.
 func (b *bringup) saveCommand(unknown *talos.UnknownImagesError) string {
-	command := "cozy-install bundle save -f site.yaml --to FILE"
+	command := "cozy-install bundle save --to FILE"
 	if a := b.opts.archived; a != nil && a.trust.Key != nil {
 		command += " --key KEY" // of which the public one is known: an archive without a signature would be refused
 	}

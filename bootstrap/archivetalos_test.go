@@ -192,7 +192,7 @@ func (a *archivedSite) refusesGaps(t *testing.T) {
 	} {
 		require.ErrorContains(t, err, want)
 	}
-	require.Contains(t, unfit.Hint(), "cozy-install bundle save -f site.yaml --to FILE --key KEY --controller-image example.org/mine:v1")
+	require.Contains(t, unfit.Hint(), "cozy-install bundle save --to FILE --key KEY --controller-image example.org/mine:v1")
 	require.NoFileExists(t, filepath.Join(o.WorkDir, workdir.ArchiveFile))
 	require.NoDirExists(t, filepath.Join(o.WorkDir, registryDir))
 	require.NoError(t, b.close())

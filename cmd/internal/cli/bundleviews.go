@@ -23,6 +23,7 @@ type bundleFlags struct {
 
 func (f *bundleFlags) add(c *cobra.Command) {
 	c.Flags().StringVarP(&f.file, "file", "f", "", "the site file whose bundle and choices are meant, instead of BUNDLE")
+	carry(c, "file")
 	addControllerImage(c, &f.controllerImage)
 }
 

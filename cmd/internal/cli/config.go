@@ -49,6 +49,7 @@ func newConfigInitCommand(streams Streams) *cobra.Command {
 	}
 	c.Flags().StringVar(&bundle, "bundle", site.PaaSFull, "what to install: "+strings.Join(site.Bundles(), ", "))
 	c.Flags().StringVarP(&file, "file", "f", "", "write it to this file instead, which must not exist yet")
+	carry(c, "file")
 	return c
 }
 
@@ -71,6 +72,7 @@ func writeNew(path string, data []byte) error {
 // siteFile is the flag of the commands that read a site file and nothing else.
 func siteFile(c *cobra.Command, file *string) {
 	c.Flags().StringVarP(file, "file", "f", "site.yaml", "the site file")
+	carry(c, "file")
 }
 
 func newConfigValidateCommand(streams Streams) *cobra.Command {

@@ -175,7 +175,7 @@ func TestExitCodes(t *testing.T) {
 func TestPrintErrorSaysTheNextStepOnce(t *testing.T) {
 	printed := func(err error) string {
 		var out bytes.Buffer
-		PrintError(&out, err)
+		PrintError(&out, nil, err)
 		return out.String()
 	}
 	require.Equal(t, "cozy-install: up: read the site file a.yaml: file does not exist\n"+

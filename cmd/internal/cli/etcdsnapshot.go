@@ -41,7 +41,7 @@ func newEtcdSnapshotCommand(streams Streams) *cobra.Command {
 				}
 				return file.print(streams, taken, func() string { return snapshotText(taken) })
 			}
-			plan.Told = func(taken bootstrap.TakenSnapshot, err error) { tellSnapshot(streams, &file, taken, err) }
+			plan.Told = func(taken bootstrap.TakenSnapshot, err error) { tellSnapshot(streams, cmd, &file, taken, err) }
 			return wrongSnapshot(bootstrap.KeepSnapshots(cmd.Context(), site, options, plan))
 		},
 	}
@@ -54,10 +54,10 @@ func newEtcdSnapshotCommand(streams Streams) *cobra.Command {
 }
 
 // tellSnapshot says what became of one snapshot of a schedule: good ones on stdout, failures on stderr.
-func tellSnapshot(streams Streams, file *fileFlags, taken bootstrap.TakenSnapshot, err error) {
+func tellSnapshot(streams Streams, said *cobra.Command, file *fileFlags, taken bootstrap.TakenSnapshot, err error) {
 	if err != nil {
 		fmt.Fprintf(streams.Err, "%s ", time.Now().UTC().Format(time.RFC3339))
-		PrintError(streams.Err, err)
+		PrintError(streams.Err, said, err)
 	}
 	if taken.Path == "" {
 		return

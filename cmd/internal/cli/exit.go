@@ -68,13 +68,14 @@ func ExitCode(err error) int {
 	return exitFailed
 }
 
-// PrintError tells a person what went wrong and, where the error knows, what to do next.
-func PrintError(w io.Writer, err error) {
+// PrintError tells a person what went wrong and, where the error knows, what to do next. Said is the command that went wrong, with its
+// flags; nil: it had none.
+func PrintError(w io.Writer, said *cobra.Command, err error) {
 	if ExitCode(err) == exitInterrupted {
 		fmt.Fprintln(w, "cozy-install: interrupted")
 		var going interface{ Interrupted() string } // says what goes on without us
 		if errors.As(err, &going) {
-			for line := range strings.Lines(ui.Printable(going.Interrupted())) {
+			for line := range strings.Lines(ui.Printable(copyable(said, going.Interrupted()))) {
 				fmt.Fprintf(w, "    %s\n", strings.TrimRight(line, "\n"))
 			}
 		}
@@ -83,6 +84,6 @@ func PrintError(w io.Writer, err error) {
 	fmt.Fprintf(w, "cozy-install: %s\n", ui.Printable(err.Error()))
 	var hinting interface{ Hint() string }
 	if errors.As(err, &hinting) && hinting.Hint() != "" {
-		fmt.Fprintf(w, "    hint: %s\n", ui.Printable(hinting.Hint()))
+		fmt.Fprintf(w, "    hint: %s\n", ui.Printable(copyable(said, hinting.Hint())))
 	}
 }

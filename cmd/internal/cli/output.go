@@ -13,9 +13,13 @@ import (
 )
 
 // outputFlag is the form of a command's answer: text for people or json for programs.
-type outputFlag struct{ form string }
+type outputFlag struct {
+	form string
+	of   *cobra.Command // whose flag it is
+}
 
 func (o *outputFlag) add(c *cobra.Command) {
+	o.of = c
 	c.Flags().StringVarP(&o.form, "output", "o", "text", "form of the answer: text or json")
 }
 
@@ -33,7 +37,7 @@ func (o *outputFlag) print(w io.Writer, value any, text func() string) error {
 		return err
 	}
 	if o.form == "text" {
-		_, err := io.WriteString(w, ui.Printable(text())) // much of it comes from the network
+		_, err := io.WriteString(w, ui.Printable(copyable(o.of, text()))) // much of it comes from the network
 		return err
 	}
 	encoder := json.NewEncoder(w)

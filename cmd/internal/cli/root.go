@@ -17,7 +17,7 @@ func Run(ctx context.Context, streams Streams, version string, args []string) in
 	streams.version = version
 	root := newRoot(streams, version)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	said, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
@@ -25,7 +25,7 @@ func Run(ctx context.Context, streams Streams, version string, args []string) in
 		// Only a signal ends this context, and not every library wraps what it makes of it.
 		err = errors.Join(context.Canceled, err)
 	}
-	PrintError(streams.Err, err)
+	PrintError(streams.Err, said, err)
 	return ExitCode(err)
 }
 

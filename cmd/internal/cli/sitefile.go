@@ -31,6 +31,7 @@ type siteFlags struct {
 func (f *siteFlags) add(c *cobra.Command) {
 	c.Flags().StringVarP(&f.file, "file", "f", "site.yaml", "the site file")
 	c.Flags().StringVar(&f.workDir, "work-dir", "", "where secrets and state are kept (default: .cozy-install/<site name> beside the site file)")
+	carry(c, "file", "work-dir")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log details to stderr")
 }
 

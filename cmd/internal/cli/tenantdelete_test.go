@@ -95,7 +95,7 @@ func TestTheRootIsNotDeleted(t *testing.T) {
 
 func TestAnInterruptedDeletionSaysThatItGoesOn(t *testing.T) {
 	var text bytes.Buffer
-	PrintError(&text, &unfollowedError{namespace: "tenant-alpha", err: context.Canceled})
+	PrintError(&text, nil, &unfollowedError{namespace: "tenant-alpha", err: context.Canceled})
 	require.Contains(t, text.String(), "interrupted")
 	require.Contains(t, text.String(), "goes on in the cluster. To follow it: cozy-install tenant delete tenant-alpha")
 }

@@ -23,6 +23,7 @@ type clusterFlags struct{ kubeconfig, context string }
 func (f *clusterFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster (default: where kubectl looks)")
 	c.Flags().StringVar(&f.context, "context", "", "context in the kubeconfig (default: the current one)")
+	carry(c, "kubeconfig", "context")
 }
 
 // see is a client, and the tenants that it may see: all, or those below the one whose namespace the kubeconfig's context has, or that

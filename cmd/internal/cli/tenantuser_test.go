@@ -52,7 +52,7 @@ func TestUsersOfATenantNeedNoRightsAboveIt(t *testing.T) {
 		{inAlpha, "kubeconfig alpha --level use", exitFailed, "", "below tenant-alpha, and name that one itself by its namespace"},
 		{inAlpha, "create gamma --parent tenant-alpha", 0, "tenant gamma created in tenant-alpha", ""},
 		{inAlpha, "create gamma", exitFailed, "", `no tenant that you may see is called "root"`},
-		{inAlpha, "create gamma", exitFailed, "", "hint: name the tenant above it with --parent, such as: cozy-install tenant create gamma --parent tenant-alpha"},
+		{inAlpha, "create gamma", exitFailed, "", "hint: name the tenant above it with --parent, such as: cozy-install tenant create --kubeconfig " + inAlpha + " gamma --parent tenant-alpha"},
 		{inAlpha, "create gamma --parent tenant-alpha-beta", exitFailed, "", "you need the level super-admin in tenant-alpha-beta, or in a tenant above"},
 		{inAlpha, "create gamma --parent root", exitFailed, "", "hint: you see the tenants below tenant-alpha"},
 		{inAlpha, "kubeconfig beta --level admin", exitFailed, "", "you need the level admin in tenant-alpha-beta"},
