@@ -125,7 +125,7 @@ func (c *Core) runHelm(ctx context.Context, p Package, archive []byte, report Re
 // StoppedError says that the installation of a core was interrupted. Nothing of it is left pending.
 type StoppedError struct {
 	Package string   // that was under way; empty: none was
-	Left    []string // that were not begun
+	Left    []string // that come after it
 	Err     error
 }
 
@@ -146,7 +146,7 @@ func (e *StoppedError) Interrupted() string {
 		out = append(out, e.Package+" is half installed: its Helm release is marked as failed, and what it made stays and may still become ready")
 	}
 	if len(e.Left) > 0 {
-		out = append(out, "not begun: "+strings.Join(e.Left, ", "))
+		out = append(out, "this run did not come to: "+strings.Join(e.Left, ", "))
 	}
 	return strings.Join(append(out, goOn), "\n")
 }

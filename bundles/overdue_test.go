@@ -110,9 +110,20 @@ func TestAnInterruptedRunSaysWhatGoesOn(t *testing.T) {
 		Waiting:  []string{"d"}, Cause: context.Canceled,
 	}
 	require.Equal(t, "Flux goes on in the cluster with: a, b\nnot begun: d, c\nrun the same command again: it goes on from here", e.Interrupted())
+	e.Before = []string{"d"}
+	require.Equal(t, "Flux goes on in the cluster with: a, b\nnot begun: c\nnot looked at yet, and as an earlier run left them: d\n"+goOn, e.Interrupted())
+
+	p := newProgress(planOf(t, "core", pkg("core"), pkg("a"), pkg("b", "dependsOn: [a]"), pkg("c", "dependsOn: [b]")), nil, time.Now)
+	p.observe(map[string]*helmv2.HelmRelease{"b": {}})
+	p.start("a", start{})
+	unfinished := &UnfinishedError{}
+	require.ErrorAs(t, p.unfinished(context.Canceled), &unfinished)
+	require.Equal(t, []string{"b", "c"}, unfinished.Waiting)
+	require.Equal(t, []string{"b"}, unfinished.Before, "it runs since before this run")
+
 	stopped := &StoppedError{Package: "a", Left: []string{"b"}, Err: context.Canceled}
 	require.Equal(t, "a is half installed: its Helm release is marked as failed, and what it made stays and may still become ready\n"+
-		"not begun: b\nrun the same command again: it goes on from here", stopped.Interrupted())
+		"this run did not come to: b\nrun the same command again: it goes on from here", stopped.Interrupted())
 	require.ErrorIs(t, stopped, context.Canceled)
 	require.EqualError(t, &StoppedError{Left: []string{"b"}, Err: context.Canceled}, "stopped before package b: context canceled")
 }

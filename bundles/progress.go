@@ -26,6 +26,7 @@ type progress struct {
 	unhealthy map[string]FailingObject // packages whose release is deployed, and what does not fulfil their health conditions
 	unwell    map[string]time.Time     // since when they are
 	looked    map[string]finding       // what a closer look at them said
+	there     map[string]bool          // packages that have a HelmRelease, whoever applied it
 }
 
 // attempts is how many full attempts of Flux at one package a run waits for. What fails thrice is not mended by waiting.
@@ -42,8 +43,9 @@ func newProgress(plan *Plan, report Report, now func() time.Time) *progress {
 // observe takes the HelmReleases as they are, by package, and returns the packages that can be applied now: all that are
 // not yet, and whose dependencies are ready. What changed is reported.
 func (p *progress) observe(releases map[string]*helmv2.HelmRelease) []Package {
-	p.waited, p.kindless = p.kindless, map[string]time.Time{}
+	p.waited, p.kindless, p.there = p.kindless, map[string]time.Time{}, map[string]bool{}
 	for _, pkg := range p.packages {
+		p.there[pkg.Name] = releases[pkg.Name] != nil
 		if begun, ok := p.started[pkg.Name]; ok {
 			state, message := stateOf(releases[pkg.Name], begun)
 			if p.isUnhealthy(pkg, state) {
@@ -134,6 +136,9 @@ func (p *progress) finished() (bool, error) {
 func (p *progress) unfinished(cause error) error {
 	e := &UnfinishedError{Cause: cause}
 	for _, pkg := range p.packages {
+		if _, begun := p.started[pkg.Name]; !begun && p.there[pkg.Name] {
+			e.Before = append(e.Before, pkg.Name)
+		}
 		switch status := p.status[pkg.Name]; {
 		case status.State == StateReady:
 		case status.State == StateWaiting && p.kindless[pkg.Name].IsZero():

@@ -4,6 +4,7 @@ package bundles
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	helmv2 "github.com/fluxcd/helm-controller/api/v2"
@@ -125,6 +126,22 @@ func TestAnInterruptedRemovalSaysWhatGoesOn(t *testing.T) {
 	require.ErrorAs(t, err, &interrupted)
 	require.Equal(t, "Flux goes on in the cluster with the removal of a\nnot begun: b, c\n"+goOn, interrupted.Interrupted())
 	require.Equal(t, "a may be half removed\n"+goOn, (&RemoveError{Package: "a", Err: context.Canceled}).Interrupted())
+}
+
+func TestOnlyAFailureOfARemovalIsToldAsOne(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	flux, core := Leaving{Name: "a", installed: Installed{release: &helmv2.HelmRelease{}}}, Leaving{Name: "c"}
+	told := func(ctx context.Context, one Leaving) (out PackageStatus) {
+		reportStop(ctx, func(s PackageStatus) { out = s }, one, errors.New("held"))
+		return out
+	}
+	require.Equal(t, PackageStatus{Name: "a", State: StateFailed, Message: "held"}, told(ctx, flux))
+	late, end := context.WithTimeout(ctx, 0)
+	defer end()
+	require.Equal(t, StateFailed, told(late, flux).State, "its time was over")
+	cancel()
+	require.Equal(t, PackageStatus{Name: "a", State: StateRemoving, Message: "interrupted; Flux goes on"}, told(ctx, flux))
+	require.Equal(t, PackageStatus{Name: "c", State: StateRemoving, Message: "interrupted; it may be half removed"}, told(ctx, core))
 }
 
 func TestObjectsMadeOfOthersDoNotCount(t *testing.T) {

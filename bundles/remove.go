@@ -47,12 +47,24 @@ func (c *Cluster) Remove(ctx context.Context, plan *Plan, removal *Removal, awai
 			err = c.removeOne(ctx, one.installed, await)
 		}
 		if err != nil {
-			report.say(one.Name, StateFailed, err.Error())
+			reportStop(ctx, report, one, err)
 			return &RemoveError{Package: one.Name, ByFlux: one.installed.byFlux(), Left: leavingNames(removal.Packages[i+1:]), Err: err}
 		}
 		report.say(one.Name, StateRemoved, "")
 	}
 	return c.tidy(ctx, plan, await, report)
+}
+
+// reportStop tells why the removal of a package ended before it was gone. An interruption is no failure: nobody knows of one.
+func reportStop(ctx context.Context, report Report, one Leaving, err error) {
+	switch {
+	case !errors.Is(ctx.Err(), context.Canceled):
+		report.say(one.Name, StateFailed, err.Error())
+	case one.installed.byFlux():
+		report.say(one.Name, StateRemoving, "interrupted; Flux goes on")
+	default:
+		report.say(one.Name, StateRemoving, "interrupted; it may be half removed")
+	}
 }
 
 // rehearse asks the API server whether it would let everything go.

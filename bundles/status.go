@@ -75,6 +75,7 @@ func (p *Package) timeout() time.Duration {
 type UnfinishedError struct {
 	Culprits []PackageStatus // failed, stalled or still installing: never those that only wait for others
 	Waiting  []string        // for the culprits
+	Before   []string        // those of them, and of the culprits, that a run before this one has begun
 	Cause    error           // what ended the waiting; nil: no culprit will be tried again
 }
 
@@ -113,11 +114,15 @@ func (e *UnfinishedError) Interrupted() string {
 			left = append(left, culprit.Name)
 		}
 	}
+	left = slices.DeleteFunc(left, func(name string) bool { return slices.Contains(e.Before, name) })
 	if len(going) > 0 {
 		out = append(out, "Flux goes on in the cluster with: "+strings.Join(going, ", "))
 	}
 	if len(left) > 0 {
 		out = append(out, "not begun: "+strings.Join(left, ", "))
+	}
+	if len(e.Before) > 0 {
+		out = append(out, "not looked at yet, and as an earlier run left them: "+strings.Join(e.Before, ", "))
 	}
 	return strings.Join(append(out, goOn), "\n")
 }

@@ -45,6 +45,7 @@ const (
 	Done    State = "done"
 	Skipped State = "skipped" // done already; a phase outside --from and --until is not reported at all
 	Failed  State = "failed"
+	Stopped State = "stopped" // interrupted: nothing went wrong
 )
 
 // Event is one step of progress. Its JSON keys are a public contract.

@@ -72,8 +72,9 @@ func TestAnInterruptedPhaseStillTidiesUp(t *testing.T) {
 			return nil
 		},
 	}
-	_, err := Runner{}.Run(ctx, []Phase{p})
+	results, err := Runner{}.Run(ctx, []Phase{p})
 	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, Stopped, results[0].State, "nothing went wrong")
 	require.True(t, undone, "undo must get a context that is still alive")
 }
 
@@ -81,8 +82,9 @@ func TestNothingStartsOnceTheContextHasEnded(t *testing.T) {
 	var calls []string
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := Runner{}.Run(ctx, []Phase{run(&calls, "a")})
+	results, err := Runner{}.Run(ctx, []Phase{run(&calls, "a")})
 	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, Stopped, results[0].State)
 	require.Empty(t, calls)
 }
 

@@ -37,6 +37,9 @@ func (r Runner) Run(ctx context.Context, phases []Phase) ([]Result, error) {
 func (r Runner) one(ctx context.Context, p Phase) (Result, error) {
 	start := r.now()
 	end := func(state State, err error) (Result, error) {
+		if state == Failed && errors.Is(ctx.Err(), context.Canceled) {
+			state = Stopped
+		}
 		elapsed := r.now().Sub(start)
 		e := Event{Phase: p.ID, Title: p.Title, State: state, Elapsed: elapsed}
 		if err != nil {

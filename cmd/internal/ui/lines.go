@@ -41,10 +41,15 @@ func (p *plain) write(e phase.Event) {
 	}
 	p.last, p.said = e, time.Now()
 	text := describe(e)
-	if e.State == phase.Done || e.State == phase.Failed {
+	if took(e) {
 		text += " (" + short(e.Elapsed) + ")"
 	}
 	fmt.Fprintf(p.out, "%s %-8s %s\n", e.Time.Format(time.TimeOnly), e.State, text)
+}
+
+// took reports whether an event ends what took time.
+func took(e phase.Event) bool {
+	return e.State == phase.Done || e.State == phase.Failed || e.State == phase.Stopped
 }
 
 // beat repeats the last event with the time of now.

@@ -88,7 +88,7 @@ func (t *terminal) draw(e phase.Event, running bool) (starts bool) {
 		return starts
 	}
 	t.erase()
-	if e.State == phase.Failed {
+	if e.State == phase.Failed || e.State == phase.Stopped {
 		left, items := t.rows.unready(time.Now())
 		for i, text := range left {
 			fmt.Fprintln(t.out, t.row(text, items[i]))
@@ -96,7 +96,7 @@ func (t *terminal) draw(e phase.Event, running bool) (starts bool) {
 	}
 	t.since, t.rows = time.Time{}, rows{}
 	text := describe(e)
-	if e.State == phase.Done || e.State == phase.Failed {
+	if took(e) {
 		text += "  " + short(e.Elapsed)
 	}
 	fmt.Fprintf(t.out, "%s%s\n", t.style(e.State).Width(9).Render(string(e.State)), text)
