@@ -103,6 +103,9 @@ func (h *Helm) installOrUpgrade(ctx context.Context, p Package, archive []byte, 
 	if err == nil {
 		err = carryOut(ctx, cfg)
 	}
+	if errors.Is(err, driver.ErrReleaseExists) { // the revision after the last: Helm numbers them
+		return true, &RacedError{Release: p.Namespace + "/" + p.Release, Err: err}
+	}
 	if err != nil {
 		return true, fmt.Errorf("helm release %s/%s: %w", p.Namespace, p.Release, occupiedBy(p, err))
 	}
