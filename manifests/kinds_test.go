@@ -53,6 +53,8 @@ func compileRules(t *testing.T, path string, s *schema.Structural, times uint64)
 	for _, result := range results {
 		require.Nil(t, result.Error, "%s: %v", path, result.Error)
 		require.LessOrEqual(t, result.MaxCost*times, uint64(maxRuleCost), path)
+		require.Nil(t, result.MessageExpressionError, "%s: %v", path, result.MessageExpressionError)
+		require.LessOrEqual(t, result.MessageExpressionMaxCost*times, uint64(maxRuleCost), path)
 	}
 	for name, property := range s.Properties {
 		count += compileRules(t, path+"."+name, &property, times)

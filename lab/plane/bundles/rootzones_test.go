@@ -34,15 +34,15 @@ func (w *rootWorld) storageGetsZones(t *testing.T) {
 	claims := w.storageClaims(t)
 
 	for text, says := range map[string]string{
-		`{"spec":{"topology":"MultiZone"}}`:                                         "spec.topology: Invalid value: \"object\": MultiZone needs as many volume.zones as there are copies",
-		`{"spec":{"topology":"MultiZone","volume":{"zones":{"a":{}}}}}`:             "MultiZone needs as many volume.zones",
-		`{"spec":{"volume":{"zones":{"a":{},"b":{}}}}}`:                             "volume.zones are of topology MultiZone, and this is Simple",
+		`{"spec":{"topology":"MultiZone"}}`:                                         "\"MultiZone\": needs as many volume.zones as there are copies",
+		`{"spec":{"topology":"MultiZone","volume":{"zones":{"a":{}}}}}`:             "\"MultiZone\": needs as many volume.zones",
+		`{"spec":{"volume":{"zones":{"a":{},"b":{}}}}}`:                             "\"Simple\": has no volume.zones",
 		`{"spec":{"topology":"MultiZone","volume":{"zones":{"a":{},"b--c":{}}}}}`:   "the name of a zone has at most 30",
 		`{"spec":{"topology":"MultiZone","volume":{"zones":{"a":{},"b":"north"}}}}`: "spec.volume.zones.b",
-		`{"spec":{"size":"20Gi"}}`:                                                  "spec.size: Invalid value: \"object\": volumes can't be made larger or smaller",
-		`{"spec":{"storageClass":"local"}}`:                                         "spec.storageClass: Invalid value: \"object\": the class of volumes can't be changed later",
-		`{"spec":{"masters":5}}`:                                                    "spec.masters: Invalid value: \"object\": the number of masters can't be changed later",
-		`{"spec":{"filer":{"size":"9Gi"}}}`:                                         "spec.filer.size: Invalid value: \"object\": the filer's volume can't be",
+		`{"spec":{"size":"20Gi"}}`:                                                  "\"20Gi\": volumes can't be made larger or smaller",
+		`{"spec":{"storageClass":"local"}}`:                                         "\"local\": the class of volumes can't be changed later",
+		`{"spec":{"masters":5}}`:                                                    "\"5\": the number of masters can't be changed later",
+		`{"spec":{"filer":{"size":"9Gi"}}}`:                                         "\"9Gi\": the filer's volume can't be",
 	} {
 		require.ErrorContains(t, w.tryPatch(t, "seaweedfses", "seaweedfs", text), says, text)
 	}
@@ -67,12 +67,12 @@ func (w *rootWorld) storageGetsZones(t *testing.T) {
 	w.specStaysItsUsers(t)
 
 	for text, says := range map[string]string{
-		`{"spec":{"topology":"Simple"}}`:                         "spec.topology: Invalid value: \"object\": MultiZone can't become Simple",
+		`{"spec":{"topology":"Simple"}}`:                         "\"Simple\": MultiZone can't become Simple",
 		`{"spec":{"topology":null}}`:                             "MultiZone can't become Simple",
 		`{"spec":{"volume":{"zones":{"b":{"size":"30Gi"}}}}}`:    "spec.volume.zones[b].size",
 		`{"spec":{"volume":{"zones":{"a":{"size":"30Gi"}}}}}`:    "volumes can't be made larger or smaller",
 		`{"spec":{"volume":{"zones":{"a":{"dataCenter":"c"}}}}}`: "copies were spread by it",
-		`{"spec":{"volume":{"zones":{"b":null}}}}`:               "MultiZone needs as many volume.zones",
+		`{"spec":{"volume":{"zones":{"b":null}}}}`:               "\"MultiZone\": needs as many volume.zones",
 	} {
 		require.ErrorContains(t, w.tryPatch(t, "seaweedfses", "seaweedfs", text), says, text)
 	}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package manifests
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+
+	"github.com/cozystack/cozy-install/tenant/application"
+)
+
+// TestChangesOfObjectStorageThatCantBeMadeAreRefused by the API server's own code, with field, value and reason.
+func TestChangesOfObjectStorageThatCantBeMadeAreRefused(t *testing.T) {
+	source, err := os.ReadFile("charts/seaweedfs/" + schemaFile)
+	require.NoError(t, err)
+	spec, err := application.Schema(source)
+	require.NoError(t, err)
+	var internal apiextensions.JSONSchemaProps
+	require.NoError(t, apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(spec, &internal, nil))
+	structural, err := schema.NewStructural(&internal)
+	require.NoError(t, err)
+	validator := cel.NewValidator(structural, false, celconfig.PerCallLimit)
+
+	zoned := map[string]any{"topology": "MultiZone", "volume": zones("a", "b")}
+	for name, c := range map[string]struct {
+		before, after map[string]any
+		says          string // empty: it is taken
+	}{
+		"size":            {map[string]any{}, map[string]any{"size": "20Gi"}, `spec.size: Invalid value: "20Gi": volumes can't be made larger or smaller`},
+		"size as it is":   {map[string]any{}, map[string]any{"size": "10Gi"}, ""},
+		"size by default": {map[string]any{"size": "20Gi"}, map[string]any{}, `"10Gi": volumes can't`},
+		"class":           {map[string]any{}, map[string]any{"storageClass": "local"}, `spec.storageClass: Invalid value: "local": the class`},
+		"masters":         {map[string]any{}, map[string]any{"masters": int64(5)}, `spec.masters: Invalid value: "5": the number of masters`},
+		"masters back":    {map[string]any{"masters": int64(1)}, map[string]any{}, `"3": the number of masters`},
+		"filer": {
+			map[string]any{},
+			map[string]any{"filer": map[string]any{"size": "9Gi"}},
+			`spec.filer.size: Invalid value: "9Gi": the filer's volume`,
+		},
+		"to zones":   {map[string]any{}, zoned, ""},
+		"and back":   {zoned, map[string]any{}, `spec.topology: Invalid value: "Simple": MultiZone can't become Simple`},
+		"few zones":  {map[string]any{}, map[string]any{"topology": "MultiZone", "volume": zones("a")}, `"MultiZone": needs as many volume.zones`},
+		"only zones": {map[string]any{}, map[string]any{"volume": zones("a", "b")}, `"Simple": has no volume.zones`},
+		"one more":   {zoned, map[string]any{"topology": "MultiZone", "volume": zones("a", "b", "c")}, ""},
+		"more copies than zones": {
+			zoned, map[string]any{"topology": "MultiZone", "copies": int64(3), "volume": zones("a", "b")}, `"MultiZone": needs as many volume.zones`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			errs, _ := validator.Validate(t.Context(), field.NewPath("spec"), structural, c.after, c.before, celconfig.RuntimeCELCostBudget)
+			if c.says == "" {
+				require.Empty(t, errs)
+				return
+			}
+			require.Len(t, errs, 1)
+			require.ErrorContains(t, errs[0], c.says)
+		})
+	}
+}
