@@ -34,6 +34,10 @@ func TestAVerdictNamesItsRowAndSaysWhy(t *testing.T) {
 
 		return peer
 	}
+	staying := part("tenant-foo-qux", "etcd")
+	stays := *staying.Tenant
+	stays.StayingEtcd = true
+	staying.Tenant = &stays
 	system := pod("cozy-monitoring")
 	system.IsSystem = true
 	dns := policy.Peer{Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-dns"}}
@@ -52,6 +56,9 @@ func TestAVerdictNamesItsRowAndSaysWhy(t *testing.T) {
 		why       string
 	}{
 		{part("tenant-foo-bar", "etcd"), part("tenant-foo-bar", "etcd"), 2380, 1, true, "members of one etcd"},
+		{staying, staying, 2380, 1, true, "members of one etcd"},
+		{part("tenant-foo-qux", "etcd"), part("tenant-foo-qux", "etcd"), 2380, 5, false, "etcd is closed"},
+		{part("tenant-foo", "vmagent"), staying, 2381, 3, true, "scrapes"},
 		{system, bar, 1, 2, true, "cozy-monitoring"},
 		{api, part("tenant-foo-bar", "etcd"), 1, 2, true, "the API server"},
 		{host, bar, 1, 2, true, "probe"},

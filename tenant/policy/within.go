@@ -32,8 +32,9 @@ func etcdMembers(_ Site, f Flow) (bool, string) {
 	return false, ""
 }
 
-// providesEtcd says whether a pod is of a tenant that runs etcd. In others the label makes nobody a member of anything.
-func providesEtcd(p Peer) bool { return p.provider(tenant.Etcd) == p.Namespace }
+// providesEtcd says whether a pod is of a tenant with an etcd of its own, be it one that stays though the tenant does not run it
+// any more. In others the label makes nobody a member of anything.
+func providesEtcd(p Peer) bool { return p.Tenant.HasEtcd() }
 
 func fromPlatform(_ Site, f Flow) (bool, string) {
 	switch {
