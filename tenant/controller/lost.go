@@ -5,6 +5,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,9 +26,10 @@ const lostPause = 10 * time.Second
 // takeDownLost removes what was made for a tenant that was lost while it was made: its finalizer was added, and it went all the
 // same. An API server that is asked to delete an object looks for finalizers first and deletes the object then, whatever has
 // come to it in between (Store.Delete of k8s.io/apiserver v0.37.0, with conditionalDelete). Nothing says that to who added the
-// finalizer. So the namespace carries LabelSettling until the tenant was seen with a status that tells of it.
+// finalizer. So the namespace carries LabelFresh until the tenant was seen with a status that tells of it.
 //
-// A settled namespace stays: somebody took the finalizer off to have what is in it outlive the tenant.
+// A namespace without it stays: somebody took the finalizer off to have what is in it outlive the tenant. So does one with tenants
+// in it that have namespaces: they came later, and nobody agreed to delete them.
 func (r *reconciler) takeDownLost(ctx context.Context, key types.NamespacedName) (reconcile.Result, error) {
 	lost := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{
 		Namespace: key.Namespace, Name: key.Name, Annotations: map[string]string{v1alpha1.AnnotationConfirmDelete: key.Name},
@@ -42,12 +44,17 @@ func (r *reconciler) takeDownLost(ctx context.Context, key types.NamespacedName)
 		return reconcile.Result{}, fmt.Errorf("get namespace %s: %w", name, err)
 	}
 
-	if err != nil || namespace.Labels[LabelSettling] == "" || !isMadeFor(namespace, lost) {
+	if err != nil || namespace.Labels[LabelFresh] == "" || !isMadeFor(namespace, lost) {
 		return reconcile.Result{}, r.ordered.forget(ctx, key)
 	}
 
 	// The same for a tenant that was made again.
 	if err := r.live.Get(ctx, key, &v1alpha1.Tenant{}); !apierrors.IsNotFound(err) {
+		return reconcile.Result{}, err
+	}
+
+	isUsed, err := r.hasGrown(ctx, name)
+	if err != nil || isUsed {
 		return reconcile.Result{}, err
 	}
 
@@ -63,4 +70,11 @@ func (r *reconciler) takeDownLost(ctx context.Context, key types.NamespacedName)
 	}
 
 	return reconcile.Result{}, r.ordered.forget(ctx, key)
+}
+
+// hasGrown says whether tenants in a namespace have namespaces themselves. One that slipped in after its parent was lost has none.
+func (r *reconciler) hasGrown(ctx context.Context, namespace string) (bool, error) {
+	children, err := r.children(ctx, namespace)
+
+	return slices.ContainsFunc(children, func(t v1alpha1.Tenant) bool { return t.Status.Namespace != "" }), err
 }

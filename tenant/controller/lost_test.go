@@ -66,22 +66,44 @@ func TestATenantThatIsMadeAgainKeepsTheNamespaceOfTheLostOne(t *testing.T) {
 	require.NoError(t, w.client.Create(t.Context(), again))
 	w.settle()
 	w.requireReason("tenant-root", "a", "NamespaceReady", "True", "NamespaceReady")
-	require.NotContains(t, w.namespace("tenant-a").Labels, LabelSettling)
+	require.NotContains(t, w.namespace("tenant-a").Labels, LabelFresh)
 }
 
-func TestASettledNamespaceOutlivesATenantWhoseFinalizerWasTakenOff(t *testing.T) {
+func TestANamespaceThatIsNotFreshOutlivesATenantWhoseFinalizerWasTakenOff(t *testing.T) {
 	w := newWorld(t, plainNamespace("tenant-root", nil), madeRoot(), made("tenant-root", "a", v1alpha1.TenantSpec{}))
 	w.settle()
-	require.NotContains(t, w.namespace("tenant-a").Labels, LabelSettling)
+	require.NotContains(t, w.namespace("tenant-a").Labels, LabelFresh)
 
 	w.lose("tenant-root", "a")
 	require.NoError(t, w.reconcile(types.NamespacedName{Namespace: "tenant-root", Name: "a"}))
 	require.NotNil(t, w.namespace("tenant-a"))
 
-	// Nor does it settle again with the next tenant of that name, who can be lost, too.
+	// Nor is it fresh again with the next tenant of that name, who can be lost, too.
 	again := made("tenant-root", "a", v1alpha1.TenantSpec{})
 	again.SetUID("again")
 	require.NoError(t, w.client.Create(t.Context(), again))
 	w.pass()
-	require.NotContains(t, w.namespace("tenant-a").Labels, LabelSettling)
+	require.NotContains(t, w.namespace("tenant-a").Labels, LabelFresh)
+}
+
+func TestATenantInTheNamespaceOfALostOneKeepsIt(t *testing.T) {
+	w := newWorld(t, plainNamespace("tenant-root", nil), madeRoot(), made("tenant-root", "a", v1alpha1.TenantSpec{}),
+		made("tenant-a", "b", v1alpha1.TenantSpec{}))
+	w.settle()
+
+	namespace := w.namespace("tenant-a")
+	namespace.Labels[LabelFresh] = "true" // as where the controller ended before it took that off
+	require.NoError(t, w.client.Update(t.Context(), namespace))
+	w.lose("tenant-root", "a")
+
+	key := types.NamespacedName{Namespace: "tenant-root", Name: "a"}
+	require.NoError(t, w.reconcile(key))
+	require.NotContains(t, w.namespace("tenant-a").Labels, LabelDeleting)
+	require.False(t, w.isGone("tenant-a", "b"))
+
+	b := w.tenant("tenant-a", "b")
+	b.Status.Namespace = ""
+	require.NoError(t, w.client.Status().Update(t.Context(), b))
+	require.NoError(t, w.reconcile(key))
+	require.NotZero(t, w.tenant("tenant-a", "b").DeletionTimestamp, "nothing was made for it")
 }

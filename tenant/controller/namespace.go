@@ -26,8 +26,8 @@ const (
 	LabelTenantName      = "cozystack.io/tenant-name"
 	// LabelDeleting is on the namespace of a tenant that is being deleted. Admission lets nothing more be ordered there.
 	LabelDeleting = "cozystack.io/deleting"
-	// LabelSettling is on the namespace of a tenant that was not seen again since the namespace was made: see takeDownLost.
-	LabelSettling  = "cozystack.io/settling"
+	// LabelFresh is on the namespace of a tenant that was not seen again since the namespace was made: see takeDownLost.
+	LabelFresh     = "cozystack.io/fresh"
 	labelManagedBy = "app.kubernetes.io/managed-by"
 )
 
@@ -49,14 +49,14 @@ func (r *reconciler) ensureNamespace(ctx context.Context, t *v1alpha1.Tenant, re
 	labels[LabelTenantNamespace] = t.Namespace
 	labels[LabelTenantName] = t.Name
 
-	namespace, isNew, err := r.getOrCreateNamespace(ctx, resolved.Namespace, settling(labels))
+	namespace, isNew, err := r.getOrCreateNamespace(ctx, resolved.Namespace, fresh(labels))
 	if err != nil {
 		return step{}, err
 	}
 
-	// What was found without it is from before this tenant, or settled.
-	if _, isSettling := namespace.Labels[LabelSettling]; isSettling && t.Status.Namespace == "" {
-		labels = settling(labels)
+	// What was found without it is from before this tenant, or was seen since.
+	if _, isFresh := namespace.Labels[LabelFresh]; isFresh && t.Status.Namespace == "" {
+		labels = fresh(labels)
 	}
 
 	switch {
@@ -77,10 +77,10 @@ func (r *reconciler) ensureNamespace(ctx context.Context, t *v1alpha1.Tenant, re
 	return step{isDone: true, reason: "NamespaceReady"}, nil
 }
 
-// settling adds the label of a namespace whose tenant was not seen since it was made.
-func settling(labels map[string]string) map[string]string {
+// fresh adds the label of a namespace whose tenant was not seen since it was made.
+func fresh(labels map[string]string) map[string]string {
 	labels = maps.Clone(labels)
-	labels[LabelSettling] = "true"
+	labels[LabelFresh] = "true"
 
 	return labels
 }
@@ -121,7 +121,7 @@ func (r *reconciler) getOrCreateNamespace(
 }
 
 // label brings the namespace's labels to what they should be in one write, and takes off those of ancestors, services, deletion and
-// settling that no longer hold, whoever put them there: policies trust them. The UID makes it a conflict where the namespace was replaced
+// freshness that no longer hold, whoever put them there: policies trust them. The UID makes it a conflict where the namespace was replaced
 // since it was read.
 func (r *reconciler) label(ctx context.Context, namespace *corev1.Namespace, wanted map[string]string) error {
 	changes := labelChanges(namespace.Labels, wanted)
@@ -158,7 +158,7 @@ func labelChanges(found, wanted map[string]string) map[string]any {
 
 	for key := range found {
 		_, isWanted := wanted[key]
-		if !isWanted && (isTrusted(key) || key == LabelDeleting || key == LabelSettling) {
+		if !isWanted && (isTrusted(key) || key == LabelDeleting || key == LabelFresh) {
 			changes[key] = nil
 		}
 	}

@@ -70,7 +70,7 @@ func TestNothingIsWrittenTwice(t *testing.T) {
 		"patch tenant-root/foo", "create /tenant-foo", "status tenant-root/foo",
 		"status tenant-root/nohost",
 		"patch tenant-root/root", "patch /tenant-root", "status tenant-root/root",
-		"patch /tenant-foo-bar", "patch /tenant-foo", // they are settled
+		"patch /tenant-foo-bar", "patch /tenant-foo", // they are not fresh any more
 	}, ofTenants(w.settle()))
 	require.Empty(t, w.settle())
 

@@ -129,7 +129,7 @@ func (f *forest) namespacesDiffer(t *testing.T, resolved map[string]tenant.Resol
 
 // trusted are the labels that policies go by, and those of a namespace that comes or goes.
 func trusted(labels map[string]string) map[string]string {
-	prefixes := []string{tenant.AncestorLabel, tenant.ServiceLabel, tenant.EtcdLabel, controller.LabelDeleting, controller.LabelSettling}
+	prefixes := []string{tenant.AncestorLabel, tenant.ServiceLabel, tenant.EtcdLabel, controller.LabelDeleting, controller.LabelFresh}
 	trusted := maps.Clone(labels)
 	maps.DeleteFunc(trusted, func(key, _ string) bool {
 		return !slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
