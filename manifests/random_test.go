@@ -60,7 +60,7 @@ func makesSecrets(chart string) bool {
 	return slices.Contains([]string{"postgres", "seaweedfs"}, chart)
 }
 
-// holding is a cluster that holds Secrets, ConfigMaps and StatefulSets, as far as templates look at it.
+// holding is a cluster that holds Secrets, ConfigMaps, StatefulSets and their claims, as far as templates look at it.
 type holding struct{ client dynamic.Interface }
 
 func (h holding) GetClientFor(apiVersion, kind string) (dynamic.NamespaceableResourceInterface, bool, error) {
@@ -74,7 +74,7 @@ func renderOn(t *testing.T, r rendering, before string) string {
 	var there []runtime.Object
 	for _, object := range objects(t, before) {
 		switch object["kind"] {
-		case "Secret", "ConfigMap", "StatefulSet":
+		case "Secret", "ConfigMap", "StatefulSet", "PersistentVolumeClaim":
 			there = append(there, stored(object, r.namespace))
 		}
 	}
@@ -103,7 +103,7 @@ func renderOn(t *testing.T, r rendering, before string) string {
 func stored(object map[string]any, namespace string) *unstructured.Unstructured {
 	out := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(object)}
 	out.SetNamespace(namespace)
-	if object["kind"] == "StatefulSet" {
+	if object["kind"] == "StatefulSet" || object["kind"] == "PersistentVolumeClaim" {
 		return out
 	}
 	data, _ := out.Object["data"].(map[string]any)

@@ -94,6 +94,19 @@ func TestServersFromBeforeTheZonesStay(t *testing.T) {
 	require.EqualValues(t, 1, at(sets["seaweedfs-zone-a"], "spec", "replicas"))
 }
 
+// TestServersFromBeforeTheZonesComeBackToTheirVolumes when storage is turned on again, or a pool is put back: what is left then are claims.
+func TestServersFromBeforeTheZonesComeBackToTheirVolumes(t *testing.T) {
+	after := inZones(map[string]any{"volume": map[string]any{"pools": map[string]any{"ssd": pool("ssd")}, "zones": zones("a", "b")["zones"]}})
+	for _, set := range []string{"seaweedfs-volume", "seaweedfs-volume-ssd"} {
+		kept := "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data-" + set + "-0}\n"
+		sets := setsOf(t, renderOn(t, after, kept))
+		require.True(t, sets[set] != nil, "the volume of %s is there, with objects", set)
+		require.Len(t, sets, len(setsOf(t, render(t, after)))+1, "nothing else comes back")
+	}
+	other := "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data-seaweedfs-zone-a-0}\n"
+	require.Len(t, setsOf(t, renderOn(t, after, other)), len(setsOf(t, render(t, after))), "zones were there from the first")
+}
+
 func textsOf(values []any) (texts []string) {
 	for _, value := range values {
 		texts = append(texts, value.(string))

@@ -7,6 +7,19 @@ number, whatever the type. No type of a user's has a dash.
 before-{{ . }}
 {{- end -}}
 
+{{- /*
+Whether there were such servers before the zones: yes, or empty. A StatefulSet goes when storage is turned off, a pool is taken out, or
+somebody deletes it, and the volumes with objects stay: so it is their claims that count. The first claim may be away for a moment, as
+when a broken disk is replaced; then the StatefulSet tells. Takes a list of the root context and the part.
+*/ -}}
+{{- define "seaweedfs.wereThere" -}}
+{{- $set := printf "seaweedfs-%s" (index . 1) }}
+{{- $namespace := (index . 0).Release.Namespace }}
+{{- if or (lookup "v1" "PersistentVolumeClaim" $namespace (printf "data-%s-0" $set)) (lookup "apps/v1" "StatefulSet" $namespace $set) -}}
+yes
+{{- end }}
+{{- end -}}
+
 {{- /* What a zone has, with what is not said of it, as JSON. Takes a list of the root context, its name, and what is said of it. */ -}}
 {{- define "seaweedfs.zone" -}}
 {{- $zone := dict "size" (index . 0).Values.size "storageClass" (index . 0).Values.storageClass "dataCenter" (index . 1) }}
