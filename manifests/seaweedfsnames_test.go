@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// psql plays the client of Postgres: a file stands for the table that is made and looked for. Nobody answers while there is a file
+// psql plays the client of Postgres: a file stands for the table that is made and looked for, another for that of the names. Nobody answers while there is a file
 // down, and that call takes it away.
 const psql = `#!/bin/sh
 cd "$(dirname "$0")"
@@ -22,7 +22,8 @@ for last; do :; done
 case $last in
 "--command=SELECT 1") echo 1 ;;
 *to_regclass*) if test -e table; then echo t; else echo f; fi ;;
-*"CREATE TABLE"*) touch table ;;
+*"CREATE TABLE IF NOT EXISTS public.names_are_here "*) touch table ;;
+*"CREATE TABLE IF NOT EXISTS public.filemeta "*) touch filemeta ;;
 *) exit 1 ;;
 esac
 `
@@ -94,15 +95,15 @@ func dirWith(t *testing.T, files map[string]string) string {
 
 // TestNamesAreMarkedOnBothSides: by the marks the other filers begin, and a Postgres that lost its names is not taken for one.
 func TestNamesAreMarkedOnBothSides(t *testing.T) {
-	const table, mark = "table", "data/names-are-in-postgres"
+	const table, names, mark = "table", "filemeta", "data/names-are-in-postgres"
 	for name, c := range map[string]struct {
 		does   string
 		before []string
 		after  []string
 		fails  bool
 	}{
-		"nothing was moved":                       {does: "look"},
-		"it was moved and then broken off":        {does: "look", before: []string{table}, after: []string{table, mark}},
+		"nothing was moved":                       {does: "look", after: []string{names}},
+		"it was moved and then broken off":        {does: "look", before: []string{table}, after: []string{table, names, mark}},
 		"all was moved before":                    {does: "look", before: []string{table, mark}, after: []string{table, mark}},
 		"another Postgres":                        {does: "look", before: []string{mark}, after: []string{mark}, fails: true},
 		"it has moved":                            {does: "done", after: []string{table, mark}},
@@ -121,12 +122,43 @@ func TestNamesAreMarkedOnBothSides(t *testing.T) {
 			if c.fails {
 				require.Contains(t, out, "names of objects moved to Postgres seaweedfs, and it has none")
 			}
-			for _, one := range []string{table, mark} {
+			for _, one := range []string{table, names, mark} {
 				_, err := os.Stat(filepath.Join(dir, one))
 				require.Equal(t, slices.Contains(c.after, one), err == nil, one)
 			}
 		})
 	}
+}
+
+// TestNamesAreInOneTable: with one for each bucket, each filer that hears of a bucket's end drops the table of that name, also where the
+// bucket is there again by then, with objects. Read in 4.31.
+func TestNamesAreInOneTable(t *testing.T) {
+	manifest := render(t, inZones(nil))
+	settings := at(named(t, manifest, "ConfigMap", "seaweedfs-names"), "data", "filer.toml").(string)
+	require.Contains(t, settings, "[postgres]\nenabled = true\n")
+	require.NotContains(t, settings, "createTable")
+	for _, name := range []string{"seaweedfs-filer", "seaweedfs-filer-zones"} {
+		filer := at(named(t, manifest, "StatefulSet", name), "spec", "template", "spec", "containers").([]any)[0].(map[string]any)
+		require.Contains(t, filer["env"], map[string]any{"name": "WEED_POSTGRES_PASSWORD", "valueFrom": map[string]any{
+			"secretKeyRef": map[string]any{"name": "seaweedfs-app", "key": "password"},
+		}}, name)
+	}
+}
+
+// TestPostgresTakesTheConnectionsOfAllFilers and some more, for its operator and the scripts.
+func TestPostgresTakesTheConnectionsOfAllFilers(t *testing.T) {
+	for replicas, want := range map[int]string{1: "100", 2: "100", 20: "460"} {
+		cluster := named(t, render(t, inZones(map[string]any{"filer": map[string]any{"replicas": replicas}})), "Cluster", "seaweedfs")
+		require.Equal(t, want, at(cluster, "spec", "postgresql", "parameters", "max_connections"))
+	}
+}
+
+// TestPostgresStartsWhereNodesNameNoZone: zones may be told by other labels, and a demand leaves out nodes without this one.
+func TestPostgresStartsWhereNodesNameNoZone(t *testing.T) {
+	cluster := named(t, render(t, inZones(nil)), "Cluster", "seaweedfs")
+	spread := at(cluster, "spec", "topologySpreadConstraints").([]any)[0].(map[string]any)
+	require.Equal(t, "topology.kubernetes.io/zone", spread["topologyKey"])
+	require.Equal(t, "ScheduleAnyway", spread["whenUnsatisfiable"])
 }
 
 // TestNamesMoveToPostgres: all, or it fails and may begin again; and what they were stays.

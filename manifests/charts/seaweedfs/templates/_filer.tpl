@@ -19,7 +19,7 @@ spec:
     - name: filer
       {{- include "seaweedfs.container" (list $root $root.Values.resources) | nindent 6 }}
       {{- if $isZoned }}
-        {{- include "seaweedfs.password" "WEED_POSTGRES2_PASSWORD" | nindent 8 }}
+        {{- include "seaweedfs.password" "WEED_POSTGRES_PASSWORD" | nindent 8 }}
       {{- end }}
       command: [/usr/bin/weed]
       # Without a file that says otherwise, names are in a database of its own, in the directory it works in.

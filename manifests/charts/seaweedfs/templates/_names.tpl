@@ -16,7 +16,7 @@ them there, once, with nobody else to change them meanwhile; the others wait for
 {{- include "seaweedfs.namesInPostgres" $first }}
 - name: move
   {{- include "seaweedfs.container" (list $root $root.Values.resources) | nindent 2 }}
-    {{- include "seaweedfs.password" "WEED_POSTGRES2_PASSWORD" | nindent 4 }}
+    {{- include "seaweedfs.password" "WEED_POSTGRES_PASSWORD" | nindent 4 }}
   command: [/bin/sh, /etc/names/move.sh]
   volumeMounts:
     - {name: data, mountPath: /data}
@@ -59,7 +59,8 @@ ghcr.io/cloudnative-pg/postgresql:18.6-standard-trixie
 {{- end -}}
 
 {{- /*
-Marks in Postgres and on the volume that the names have moved. "look": they may have, with the volume not marked yet. "done": they
+Marks in Postgres and on the volume that the names have moved. "look": they may have, with the volume not marked yet; if not, the table
+is made that SeaweedFS puts them in and does not make. "done": they
 have. "wait": until they have. A volume that is marked and a Postgres that is not mean that it is not the one they moved to: a filer
 would begin with no names there, or with those of the day they moved.
 */ -}}
@@ -77,6 +78,11 @@ case $1 in
 wait)
   until is_there; do sleep 5; done
   exit 0
+  ;;
+look)
+  test -e $marked || sql 'CREATE TABLE IF NOT EXISTS public.filemeta (
+    dirhash BIGINT, name VARCHAR(65535), directory VARCHAR(65535), meta bytea, PRIMARY KEY (dirhash, name)
+  )'
   ;;
 done)
   test -e $marked || sql 'CREATE TABLE IF NOT EXISTS public.names_are_here ()'
