@@ -78,6 +78,21 @@ func TestAnInterruptedPhaseStillTidiesUp(t *testing.T) {
 	require.True(t, undone, "undo must get a context that is still alive")
 }
 
+func TestAFailureStaysOneIfTidyingUpIsInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	boom := errors.New("boom")
+	rec := &recorder{}
+	p := Phase{
+		ID: "p", Title: "do p",
+		Run:  func(context.Context, Say) error { return boom },
+		Undo: func(context.Context) error { cancel(); return nil },
+	}
+	results, err := Runner{Reporter: rec}.Run(ctx, []Phase{p})
+	require.ErrorIs(t, err, boom)
+	require.Equal(t, Failed, results[0].State)
+	require.Equal(t, []string{"p start", "p failed"}, rec.states())
+}
+
 func TestNothingStartsOnceTheContextHasEnded(t *testing.T) {
 	var calls []string
 	ctx, cancel := context.WithCancel(t.Context())

@@ -37,9 +37,6 @@ func (r Runner) Run(ctx context.Context, phases []Phase) ([]Result, error) {
 func (r Runner) one(ctx context.Context, p Phase) (Result, error) {
 	start := r.now()
 	end := func(state State, err error) (Result, error) {
-		if state == Failed && errors.Is(ctx.Err(), context.Canceled) {
-			state = Stopped
-		}
 		elapsed := r.now().Sub(start)
 		e := Event{Phase: p.ID, Title: p.Title, State: state, Elapsed: elapsed}
 		if err != nil {
@@ -49,12 +46,12 @@ func (r Runner) one(ctx context.Context, p Phase) (Result, error) {
 		return Result{ID: p.ID, Title: p.Title, State: state, Elapsed: elapsed, Seconds: elapsed.Seconds()}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return end(Failed, err)
+		return end(failedOrStopped(ctx), err)
 	}
 	if p.Done != nil {
 		done, err := p.Done(ctx)
 		if err != nil {
-			return end(Failed, fmt.Errorf("look what is done already: %w", err))
+			return end(failedOrStopped(ctx), fmt.Errorf("look what is done already: %w", err))
 		}
 		if done {
 			return end(Skipped, nil)
@@ -67,9 +64,18 @@ func (r Runner) one(ctx context.Context, p Phase) (Result, error) {
 		})
 	}
 	if err := work(ctx, p, say); err != nil {
-		return end(Failed, errors.Join(err, undo(ctx, p)))
+		state := failedOrStopped(ctx) // now: an interruption while it tidies up is not why
+		return end(state, errors.Join(err, undo(ctx, p)))
 	}
 	return end(Done, nil)
+}
+
+// failedOrStopped is the state of a phase that did not get through: whoever interrupts a run makes it fail, and nothing went wrong.
+func failedOrStopped(ctx context.Context) State {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return Stopped
+	}
+	return Failed
 }
 
 func work(ctx context.Context, p Phase, say func(message string, item *Item)) error {
