@@ -14,8 +14,8 @@ import (
 )
 
 // VerifyBundles renders the charts of plans and holds them against their packages, see [bundles.Verify]. A source stands in
-// for all chart repositories; empty: each package's own. Charts that it
-// lacks are unreachable, and the others are looked at. Follow is [Options.ChartFollow]. Offline nothing is downloaded.
+// for all chart repositories, as [bundles.Shelf.RedirectAnyhow] has it; empty: each package's own. Charts that it lacks are
+// unreachable, and the others are looked at. Follow is [Options.ChartFollow]. Offline nothing is downloaded.
 func VerifyBundles(
 	ctx context.Context, plans []*bundles.Plan, source string, follow []string, offline bool,
 ) ([]bundles.Verdict, error) {

@@ -32,9 +32,9 @@ type PackageDiff struct {
 }
 
 // Diff compares what is on the cluster with the plan, in its order, and then what it does not have, as an installation that accepts no
-// loss would remove or keep it. What is equal is left out. A HelmRelease is compared with what a dry run of its change gives. Of the core, chart versions and values are compared; where
-// those do not tell all, the objects that its release would have, made of the chart from shelf. Those of another version of a
-// chart are not shown. Nothing is changed.
+// loss would remove or keep it. What is equal is left out. A HelmRelease is compared with what a dry run of its change gives. Of the
+// core, chart versions and values are compared; where those do not tell all, the objects that its release would have, made of the
+// chart from shelf. Those of another version of a chart are not shown. Nothing is changed.
 func (c *Cluster) Diff(ctx context.Context, plan *Plan, shelf *Shelf, statuses []PackageStatus) ([]PackageDiff, error) {
 	installed, err := c.Installed(ctx)
 	if err != nil {

@@ -32,8 +32,9 @@ func (s *Shelf) RedirectAll(ctx context.Context, plan *Plan, source string) erro
 	return s.redirect(ctx, plan, source, func(Package) bool { return true })
 }
 
-// RedirectAnyhow is Redirect where a chart that the source lacks is no problem yet: its package leads there all the same, so that it is
-// Archive that says that it can't be had. A source that can't be asked at all is an error.
+// RedirectAnyhow is Redirect where a chart that the source lacks is no problem yet: its package leads there all the same, with its own
+// digest, so that it is Archive that says that it can't be had. A package of plain manifests that the source has no chart of goes on
+// to its own URLs. A source that can't be asked at all is an error.
 func (s *Shelf) RedirectAnyhow(ctx context.Context, plan *Plan, source string) error {
 	there, err := s.chartsOf(ctx, plan, source)
 	if err != nil {
@@ -46,7 +47,7 @@ func (s *Shelf) RedirectAnyhow(ctx context.Context, plan *Plan, source string) e
 		case has:
 			plan.Packages[i].Chart = at
 		case len(p.Chart.Manifests) == 0:
-			plan.Packages[i].Chart = Chart{Repository: source, Name: p.Chart.Name, Version: p.Chart.Version}
+			plan.Packages[i].Chart.Repository = source
 		}
 	}
 	return nil

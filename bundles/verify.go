@@ -30,8 +30,8 @@ const (
 )
 
 // Verify renders the chart of every package of a plan that can be had, and holds the objects against what the package says:
-// the CRDs it brings and needs, its images, whether its pods are privileged, and when it is healthy. What a plan proves by itself (closure, no
-// circle, who brings which kind) Load and Resolve have proven. The version of Kubernetes is that of the site: v1.34.4.
+// the CRDs it brings and needs, its images, whether its pods are privileged, and when it is healthy. What a plan proves by itself
+// (closure, no circle, who brings which kind) Load and Resolve have proven. The version of Kubernetes is that of the site: v1.34.4.
 func Verify(ctx context.Context, shelf *Shelf, plan *Plan, kubernetes string) ([]Verdict, error) {
 	checks, err := newPodChecks()
 	if err != nil {

@@ -147,7 +147,8 @@ func TestAChartSourceStandsInForAllOthers(t *testing.T) {
 	loose := &Plan{Packages: []Package{ours, cilium, lacking, manifestPackage("http://x/y"), other}}
 	require.NoError(t, shelf.RedirectAnyhow(t.Context(), loose, server.URL))
 	require.Equal(t, []Package{plan.Packages[0], plan.Packages[1]}, loose.Packages[:2])
-	require.Equal(t, Chart{Repository: server.URL, Name: "cilium", Version: "1.0.1"}, loose.Packages[2].Chart, "it is never had from elsewhere")
+	require.Equal(t, Chart{Repository: server.URL, Name: "cilium", Version: "1.0.1", Digest: "aa"}, loose.Packages[2].Chart,
+		"it is never had from elsewhere, and as pinned as it was")
 	require.Equal(t, plan.Packages[2:], loose.Packages[3:])
 
 	cilium.Chart.Version = "1.0.1"
