@@ -109,7 +109,7 @@ func Explain(
 
 	explained.Notes = append(notesOf(site, missing, explained.Flows), look.notes(source, destination)...)
 	if source.isUnseen || destination.isUnseen {
-		explained.Notes = append(explained.Notes, (&OwnTenantError{Namespace: seen.Below}).Error()+
+		explained.Notes = append(explained.Notes, unreadTenant(seen.Below)+
 			": whether its policies are in force is not known here, nor which cluster services it runs")
 	}
 

@@ -152,8 +152,11 @@ func (*UnseenError) Hint() string {
 // OwnTenantError says that a tenant can't be looked at or deleted by who only has rights in it.
 type OwnTenantError struct{ Namespace string }
 
-func (e *OwnTenantError) Error() string {
-	return fmt.Sprintf("the Tenant of %s is in the namespace of the tenant above, which you may not read", e.Namespace)
+func (e *OwnTenantError) Error() string { return unreadTenant(e.Namespace) }
+
+// unreadTenant says why the Tenant of a namespace is not seen.
+func unreadTenant(namespace string) string {
+	return fmt.Sprintf("the Tenant of %s is in the namespace of the tenant above, which you may not read", namespace)
 }
 
 // Hint is the next step.
