@@ -39,22 +39,25 @@ func (e *unprovenError) Hint() string {
 
 // proven is nil if every package is, but for those whose charts nobody asked for.
 func proven(verdicts []bundles.Verdict, offline bool) error {
-	e := &unprovenError{of: len(verdicts)}
-	for _, v := range verdicts {
-		switch v.State {
-		case bundles.VerifiedWrong:
-			e.wrong++
-		case bundles.VerifiedUnreachable:
-			e.unseen++
-		}
-	}
-	if offline {
-		e.unseen = 0
+	e := &unprovenError{wrong: inState(verdicts, bundles.VerifiedWrong), of: len(verdicts)}
+	if !offline {
+		e.unseen = inState(verdicts, bundles.VerifiedUnreachable)
 	}
 	if e.wrong+e.unseen == 0 {
 		return nil
 	}
 	return e
+}
+
+// inState counts the packages of a state.
+func inState(verdicts []bundles.Verdict, state string) int {
+	n := 0
+	for _, v := range verdicts {
+		if v.State == state {
+			n++
+		}
+	}
+	return n
 }
 
 func newBundleVerifyCommand(streams Streams) *cobra.Command {
@@ -118,22 +121,16 @@ func fullPlans(names []string, controller func(*site.Site) string) ([]*bundles.P
 
 func verdictTable(verdicts []bundles.Verdict) string {
 	rows := make([][]string, 0, len(verdicts))
-	rendered, unseen, unpinned := 0, 0, 0
+	unpinned := 0
 	for _, v := range verdicts {
 		pinned := "yes"
 		if v.Unpinned {
 			pinned = "no"
 			unpinned++
 		}
-		switch v.State {
-		case bundles.VerifiedRendered:
-			rendered++
-		case bundles.VerifiedUnreachable:
-			unseen++
-		}
 		rows = append(rows, []string{v.Bundle, v.Package, v.State, pinned, strings.Join(v.Problems, "; ")})
 	}
 	return ui.Table([]string{"BUNDLE", "PACKAGE", "CHART", "PINNED", "PROBLEMS"}, rows) + fmt.Sprintf(
 		"\n\n%d of %d rendered, %d not looked at, %d not pinned by a digest. Closure, order, kinds and values hold.\n",
-		rendered, len(verdicts), unseen, unpinned)
+		inState(verdicts, bundles.VerifiedRendered), len(verdicts), inState(verdicts, bundles.VerifiedUnreachable), unpinned)
 }
