@@ -192,7 +192,8 @@ func TestAnArchiveIsWrittenIntoADirectoryThatIsThere(t *testing.T) {
 	var missing *NoFolderError
 	require.ErrorAs(t, err, &missing)
 	require.Equal(t, filepath.Join(dir, "no"), missing.Dir)
-	require.Contains(t, missing.Hint(), "mkdir -p "+missing.Dir)
+	require.Contains(t, missing.Hint(), "mkdir -p "+missing.Dir+",")
+	require.Contains(t, (&NoFolderError{Dir: "/my disk/it's"}).Hint(), `mkdir -p '/my disk/it'\''s',`)
 	require.NoError(t, os.WriteFile(missing.Dir, nil, 0o600))
 	require.ErrorAs(t, CheckTarget(missing.File), &missing, "a file is no directory")
 	require.NoError(t, CheckTarget(missing.Dir))

@@ -4,6 +4,7 @@ package archive
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -56,5 +57,13 @@ func (e *NoFolderError) Error() string {
 
 // Hint makes it.
 func (e *NoFolderError) Hint() string {
-	return "mkdir -p " + e.Dir + ", or name another place with --to"
+	return "mkdir -p " + ShellWord(e.Dir) + ", or name another place with --to"
+}
+
+// ShellWord is a word as a shell takes it, for commands in hints: in single quotes where it needs any.
+func ShellWord(word string) string {
+	if regexp.MustCompile(`^[\w./:@%+,=-]+$`).MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -37,7 +37,7 @@ func newBundleStatusCommand(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := output.print(streams.Out, status, func() string { return bundleStatusText(status, time.Now()) }); err != nil {
+			if err := output.print(streams.Out, status, func() string { return bundleStatusText(cmd, status, time.Now()) }); err != nil {
 				return err
 			}
 			if !status.Healthy {
@@ -51,7 +51,7 @@ func newBundleStatusCommand(streams Streams) *cobra.Command {
 	return c
 }
 
-func bundleStatusText(s bootstrap.BundleStatus, now time.Time) string {
+func bundleStatusText(said *cobra.Command, s bootstrap.BundleStatus, now time.Time) string {
 	rows := make([][]string, 0, len(s.Packages))
 	var foreign []string
 	for _, p := range s.Packages {
@@ -67,7 +67,8 @@ func bundleStatusText(s bootstrap.BundleStatus, now time.Time) string {
 	}
 	text := ui.Table([]string{"PACKAGE", "STATE", "CHART", "AGE", "MESSAGE"}, rows) + "\n"
 	if len(foreign) > 0 {
-		text += fmt.Sprintf("\nOn the cluster and not in the site file: %s\n  cozy-install bundle remove --dry-run\n", strings.Join(foreign, ", "))
+		text += fmt.Sprintf("\nOn the cluster and not in the site file: %s\n  %s\n", strings.Join(foreign, ", "),
+			copyable(said, "cozy-install bundle remove --dry-run"))
 	}
 	return text
 }

@@ -38,7 +38,7 @@ func TestPackagesOfADeadSiteCantBeToldAndPlansNeedNoCluster(t *testing.T) {
 
 func TestBundleStatusShowsWhatIsInNoPlan(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	text := bundleStatusText(bootstrap.BundleStatus{Packages: []bootstrap.PackageRow{
+	text := bundleStatusText(nil, bootstrap.BundleStatus{Packages: []bootstrap.PackageRow{
 		{PackageStatus: bootstrap.PackageStatus{Name: "a", State: "ready"}, Planned: true, Chart: "1.2.3", Since: now.Add(-90 * time.Minute)},
 		{PackageStatus: bootstrap.PackageStatus{Name: "old", State: "failed", Message: "why"}},
 		{PackageStatus: bootstrap.PackageStatus{

@@ -37,7 +37,7 @@ func newEtcdChooseCommand(streams Streams) *cobra.Command {
 				return wrongNode(err)
 			}
 			return output.print(streams.Out, chosen, func() string {
-				return fmt.Sprintf("etcd will be bootstrapped on %s: run cozy-install up\n", chosen.Node)
+				return copyable(cmd, fmt.Sprintf("etcd will be bootstrapped on %s: run cozy-install up\n", chosen.Node))
 			})
 		},
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/cozystack/cozy-install/bundles/archive"
 )
 
 // carried marks a flag that says which site or cluster is meant: who gave it means the same one in the commands that follow.
@@ -26,7 +28,8 @@ func isCarried(flag *pflag.Flag) bool {
 }
 
 // copyable makes the commands that a text names ones to copy: those who write hints do not know the command line, so each gets the
-// carried flags that were given to the command which says it. Nil: none were.
+// carried flags that were given to the command which says it. Nil: none were. It is for our own sentences: data of a site or a cluster
+// is shown as it is.
 //
 //	look at cozy-install status, after up -f a.yaml -> look at cozy-install status -f a.yaml
 func copyable(said *cobra.Command, text string) string {
@@ -66,7 +69,7 @@ func withCarried(said *cobra.Command, text string) string {
 		if given.Shorthand != "" {
 			name = "-" + given.Shorthand
 		}
-		flags += " " + name + " " + quoted(given.Value.String())
+		flags += " " + name + " " + archive.ShellWord(given.Value.String())
 	})
 	return text[:end] + flags + text[end:]
 }
@@ -78,12 +81,4 @@ func childOf(c *cobra.Command, name string) *cobra.Command {
 		}
 	}
 	return nil
-}
-
-// quoted is a word as a shell takes it.
-func quoted(word string) string {
-	if regexp.MustCompile(`^[\w./:@%+,=-]+$`).MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

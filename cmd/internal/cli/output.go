@@ -13,13 +13,9 @@ import (
 )
 
 // outputFlag is the form of a command's answer: text for people or json for programs.
-type outputFlag struct {
-	form string
-	of   *cobra.Command // whose flag it is
-}
+type outputFlag struct{ form string }
 
 func (o *outputFlag) add(c *cobra.Command) {
-	o.of = c
 	c.Flags().StringVarP(&o.form, "output", "o", "text", "form of the answer: text or json")
 }
 
@@ -31,13 +27,14 @@ func (o *outputFlag) check() error {
 	return nil
 }
 
-// print writes the answer in the form that was asked for.
+// print writes the answer in the form that was asked for. Text is written as it is, for much of it is data: whoever has a hint in it
+// makes that copyable.
 func (o *outputFlag) print(w io.Writer, value any, text func() string) error {
 	if err := o.check(); err != nil {
 		return err
 	}
 	if o.form == "text" {
-		_, err := io.WriteString(w, ui.Printable(copyable(o.of, text()))) // much of it comes from the network
+		_, err := io.WriteString(w, ui.Printable(text())) // much of it comes from the network
 		return err
 	}
 	encoder := json.NewEncoder(w)

@@ -29,7 +29,7 @@ func newPlanCommand(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return output.print(streams.Out, planned, func() string { return planText(planned) })
+			return output.print(streams.Out, planned, func() string { return planText(cmd, planned) })
 		},
 	}
 	flags.add(c)
@@ -40,7 +40,7 @@ func newPlanCommand(streams Streams) *cobra.Command {
 	return c
 }
 
-func planText(p bootstrap.Planned) string {
+func planText(said *cobra.Command, p bootstrap.Planned) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Site %s, bundle %s\n\n", p.Site, p.Bundle)
 	for i, phase := range p.Phases {
@@ -53,7 +53,7 @@ func planText(p bootstrap.Planned) string {
 		}
 		fmt.Fprintf(&b, "%2d. %-12s %s (%s)\n", i+1, phase.ID, phase.Title, mark)
 		for _, step := range phase.Steps {
-			fmt.Fprintf(&b, "      %s\n", step)
+			fmt.Fprintf(&b, "      %s\n", copyable(said, step))
 		}
 		if phase.Unknown != "" {
 			fmt.Fprintf(&b, "      %s\n", phase.Unknown)

@@ -53,12 +53,12 @@ func newPXEStatusCommand(streams Streams) *cobra.Command {
 		Long: "Show the machines that netboot, how far each has come, and what was noticed on the network, as the server inside a\n" +
 			"running up or pxe serve has it, or the last one had it.",
 		Args: usageArgs(cobra.NoArgs),
-		RunE: func(_ *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			status, err := lookAtNetboot(streams, &flags, output)
 			if err != nil {
 				return err
 			}
-			return output.print(streams.Out, status, func() string { return netbootText(status, time.Now()) })
+			return output.print(streams.Out, status, func() string { return netbootText(cmd, status, time.Now()) })
 		},
 	}
 	flags.add(c)
@@ -84,7 +84,7 @@ func newPXEExplainCommand(streams Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "explain <mac, node or code>", Short: "Explain how a machine boots, packet by packet, and why it does not go on",
 		Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			status, err := lookAtNetboot(streams, &flags, output)
 			if err != nil {
 				return err
@@ -93,7 +93,7 @@ func newPXEExplainCommand(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return output.print(streams.Out, found, func() string { return explainText(found) })
+			return output.print(streams.Out, found, func() string { return explainText(cmd, found) })
 		},
 	}
 	flags.add(c)

@@ -8,13 +8,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/cozystack/cozy-install/bootstrap"
 	"github.com/cozystack/cozy-install/cmd/internal/ui"
 	"github.com/cozystack/cozy-install/pxe"
 )
 
-// netbootText shows a status as tables. now is what ages are counted from.
-func netbootText(s bootstrap.NetbootStatus, now time.Time) string {
+// netbootText shows a status as tables, and hints as said has them. now is what ages are counted from.
+func netbootText(said *cobra.Command, s bootstrap.NetbootStatus, now time.Time) string {
 	var b strings.Builder
 	switch {
 	case s.Written.IsZero():
@@ -47,25 +49,25 @@ func netbootText(s bootstrap.NetbootStatus, now time.Time) string {
 	for _, n := range s.Notices {
 		fmt.Fprintf(&b, "\nnotice (%s, %d times, last %s): %s\n", n.Kind, n.Count, clock(n.Last), ui.Printable(n.Text))
 		if n.Hint != "" {
-			fmt.Fprintf(&b, "    hint: %s\n", ui.Printable(n.Hint))
+			fmt.Fprintf(&b, "    hint: %s\n", ui.Printable(copyable(said, n.Hint)))
 		}
 	}
 	return b.String()
 }
 
 // explainText tells the boot of a machine's cards.
-func explainText(boots []bootstrap.DiagnosedBoot) string {
+func explainText(said *cobra.Command, boots []bootstrap.DiagnosedBoot) string {
 	var b strings.Builder
 	for i, boot := range boots {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		explainOne(&b, boot)
+		explainOne(&b, said, boot)
 	}
 	return b.String()
 }
 
-func explainOne(b *strings.Builder, boot bootstrap.DiagnosedBoot) {
+func explainOne(b *strings.Builder, said *cobra.Command, boot bootstrap.DiagnosedBoot) {
 	fmt.Fprintf(b, "%s (%s)", nodeOrCode(boot.Boot), boot.MAC)
 	if boot.Firmware != "" {
 		fmt.Fprintf(b, ", %s", boot.Firmware)
@@ -90,7 +92,7 @@ func explainOne(b *strings.Builder, boot bootstrap.DiagnosedBoot) {
 	}
 	fmt.Fprintf(b, "stuck at %s since %s, likely cause: %s\n", d.Stage, clock(d.Since), ui.Printable(d.Cause))
 	if d.Hint != "" {
-		fmt.Fprintf(b, "    hint: %s\n", ui.Printable(d.Hint))
+		fmt.Fprintf(b, "    hint: %s\n", ui.Printable(copyable(said, d.Hint)))
 	}
 }
 

@@ -48,7 +48,7 @@ Site lab is up with paas-full, after 1m1s: cilium, flux; tenant-root is Ready.
 }
 
 func TestPlanSaysOfEachPhaseWhetherItIsToBeDone(t *testing.T) {
-	text := planText(bootstrap.Planned{
+	text := planText(nil, bootstrap.Planned{
 		Site: "lab", Bundle: "paas-full", Packages: []string{"cilium"}, NotYetUsed: []string{"proxy"},
 		Phases: []phase.Preview{
 			{ID: "secrets", Title: "create the cluster's secrets", Done: true},
