@@ -53,6 +53,23 @@ func TestChangesOfObjectStorageThatCantBeMadeAreRefused(t *testing.T) {
 		"more copies than zones": {
 			zoned, map[string]any{"topology": "MultiZone", "copies": int64(3), "volume": zones("a", "b")}, `"MultiZone": needs as many volume.zones`,
 		},
+		"no servers": {map[string]any{}, map[string]any{"replicas": int64(0)}, `spec.replicas: Invalid value: "0": fewer servers than copies`},
+		"fewer servers than copies": {
+			map[string]any{}, map[string]any{"copies": int64(3)}, `spec.replicas: Invalid value: "2": fewer servers than copies`,
+		},
+		"old servers stopped": {zoned, map[string]any{"topology": "MultiZone", "replicas": int64(0), "volume": zones("a", "b")}, ""},
+		"no servers of a pool": {
+			withPool(pool("ssd")), withPool(map[string]any{"diskType": "ssd", "replicas": int64(0)}),
+			`spec.volume.pools: Invalid value: "ssd": has fewer replicas than there are copies`,
+		},
+		"size of a pool, late":    {withPool(pool("ssd")), withPool(map[string]any{"diskType": "ssd", "size": "9Gi"}), `spec.volume.pools[ssd].size`},
+		"size of a pool, no more": {withPool(map[string]any{"diskType": "ssd", "size": "9Gi"}), withPool(pool("ssd")), `spec.volume.pools[ssd].size`},
+		"class of a pool, late":   {withPool(pool("ssd")), withPool(map[string]any{"diskType": "ssd", "storageClass": ""}), `spec.volume.pools[ssd].storageClass`},
+		"class of a pool, other": {
+			withPool(map[string]any{"diskType": "ssd", "storageClass": "a"}), withPool(map[string]any{"diskType": "ssd", "storageClass": "b"}),
+			`spec.volume.pools[ssd].storageClass`,
+		},
+		"pool as it is": {withPool(map[string]any{"diskType": "ssd", "size": "9Gi"}), withPool(map[string]any{"diskType": "ssd", "size": "9Gi"}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			errs, _ := validator.Validate(t.Context(), field.NewPath("spec"), structural, c.after, c.before, celconfig.RuntimeCELCostBudget)
@@ -64,4 +81,8 @@ func TestChangesOfObjectStorageThatCantBeMadeAreRefused(t *testing.T) {
 			require.ErrorContains(t, errs[0], c.says)
 		})
 	}
+}
+
+func withPool(said map[string]any) map[string]any {
+	return map[string]any{"volume": map[string]any{"pools": map[string]any{"ssd": said}}}
 }

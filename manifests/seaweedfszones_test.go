@@ -88,10 +88,33 @@ func TestServersFromBeforeTheZonesStay(t *testing.T) {
 	}
 	require.NotContains(t, strings.Join(textsOf(argsOf(sets["seaweedfs-zone-a"])), " "), "-disk=", "hdd, which is what is asked for by default")
 
-	after.values["replicas"] = 0
-	sets = setsOf(t, renderOn(t, after, before))
-	require.EqualValues(t, 0, at(sets["seaweedfs-volume"], "spec", "replicas"), "a user stops them once nothing is there")
-	require.EqualValues(t, 1, at(sets["seaweedfs-zone-a"], "spec", "replicas"))
+}
+
+// TestServersFromBeforeTheZonesAreStoppedAlone once nothing is on them: those of the zones have objects then.
+func TestServersFromBeforeTheZonesAreStoppedAlone(t *testing.T) {
+	pools := map[string]any{"ssd": map[string]any{"diskType": "ssd", "replicas": 4}, "nvme": map[string]any{"diskType": "nvme", "zoneReplicas": 5}}
+	before := render(t, withPools(pools))
+	after := inZones(map[string]any{"volume": map[string]any{"pools": pools, "zones": zones("a", "b")["zones"]}})
+	counts := func() map[string]any {
+		all := map[string]any{}
+		for name, set := range setsOf(t, renderOn(t, after, before)) {
+			all[name] = at(set, "spec", "replicas")
+		}
+		return all
+	}
+	want := counts()
+	for name, replicas := range map[string]int{
+		"seaweedfs-volume": 2, "seaweedfs-volume-ssd": 4, "seaweedfs-zone-a": 2, "seaweedfs-zone-a--ssd": 2, "seaweedfs-zone-b--nvme": 5,
+	} {
+		require.EqualValues(t, replicas, want[name], name)
+	}
+	after.values["replicas"], pools["ssd"].(map[string]any)["replicas"] = 0, 0
+	stopped := counts()
+	for _, name := range []string{"seaweedfs-volume", "seaweedfs-volume-ssd", "seaweedfs-volume-nvme"} {
+		require.EqualValues(t, 0, stopped[name], name)
+		stopped[name] = want[name]
+	}
+	require.Equal(t, want, stopped)
 }
 
 // TestServersFromBeforeTheZonesComeBackToTheirVolumes when storage is turned on again, or a pool is put back: what is left then are claims.

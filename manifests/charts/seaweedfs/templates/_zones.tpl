@@ -20,10 +20,13 @@ yes
 {{- end }}
 {{- end -}}
 
-{{- /* What a zone has, with what is not said of it, as JSON. Takes a list of the root context, its name, and what is said of it. */ -}}
+{{- /*
+What a zone has, with what is not said of it, as JSON. Two servers, as the schema says, whatever `replicas` is: that counts those from
+before the zones, and who stops them must not stop servers here. Takes a list of the root context, its name, and what is said of it.
+*/ -}}
 {{- define "seaweedfs.zone" -}}
 {{- $zone := dict "size" (index . 0).Values.size "storageClass" (index . 0).Values.storageClass "dataCenter" (index . 1) }}
-{{- $_ := set $zone "replicas" (max 1 (int (index . 0).Values.replicas)) }}
+{{- $_ := set $zone "replicas" 2 }}
 {{- $_ := set $zone "nodeSelector" (dict "topology.kubernetes.io/zone" (index . 1)) }}
 {{- include "seaweedfs.pool" (list $zone (index . 2)) }}
 {{- end -}}
@@ -38,6 +41,15 @@ takes an empty class for none.
 {{- $_ := set $pool $key $value }}
 {{- end }}
 {{- toJson $pool }}
+{{- end -}}
+
+{{- /* What a pool has in a zone, as JSON. Takes a list of what the zone has, and of what is said of the pool. */ -}}
+{{- define "seaweedfs.poolInZone" -}}
+{{- $said := omit (index . 1) "replicas" "zoneReplicas" }}
+{{- with (index . 1).zoneReplicas }}
+{{- $_ := set $said "replicas" . }}
+{{- end }}
+{{- include "seaweedfs.pool" (list (index . 0) $said) }}
 {{- end -}}
 
 {{- /* What of the zones SeaweedFS or Kubernetes would not take, one a line. The schema of the kind says part of it; that of the chart can't. */ -}}
