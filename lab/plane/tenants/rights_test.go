@@ -49,6 +49,8 @@ func applicationRights() []right {
 func unseen() map[right]string {
 	const noEtcd = "no operator of etcd here: tenant/controller's tests keep and delete its clusters in a fake client"
 
+	const noPostgres = "no CloudNativePG here: tenant/controller's tests keep and delete what object storage has of it in a fake client"
+
 	const noCilium = "no Cilium here: tenant/controller's tests write its policies to a fake client"
 
 	return map[right]string{
@@ -61,6 +63,9 @@ func unseen() map[right]string {
 
 		{"etcd-operator.cozystack.io", "etcdclusters", "get"}:    noEtcd,
 		{"etcd-operator.cozystack.io", "etcdclusters", "delete"}: noEtcd,
+
+		{"postgresql.cnpg.io", "clusters", "get"}:    noPostgres,
+		{"postgresql.cnpg.io", "clusters", "delete"}: noPostgres,
 
 		{"cilium.io", "ciliumnetworkpolicies", "list"}:              noCilium,
 		{"cilium.io", "ciliumnetworkpolicies", "watch"}:             noCilium,
