@@ -192,3 +192,23 @@ func TestNamesMoveToPostgres(t *testing.T) {
 	require.NoError(t, err, out)
 	require.Empty(t, read(fresh, "served"), "there is nothing to move")
 }
+
+// TestNoFilerServesNamesFromBeforeTheyMoved when the topology is Simple again by a way that no rule sees.
+func TestNoFilerServesNamesFromBeforeTheyMoved(t *testing.T) {
+	simple := render(t, rendering{"seaweedfs", "seaweedfs", "tenant-alpha", ordered("seaweedfs", nil)})
+	filer := at(named(t, simple, "StatefulSet", "seaweedfs-filer"), "spec", "template", "spec").(map[string]any)
+	require.NotNil(t, filer["initContainers"], "one that looks")
+	look := filer["initContainers"].([]any)[0].(map[string]any)
+	require.Equal(t, []any{"/bin/sh", "-c"}, look["command"])
+	require.Contains(t, look["volumeMounts"], map[string]any{"name": "data", "mountPath": "/data"})
+	run := func(files map[string]string) (string, error) {
+		text := strings.ReplaceAll(look["args"].([]any)[0].(string), "/data", dirWith(t, files)+"/data")
+		out, err := exec.CommandContext(t.Context(), "/bin/sh", "-c", text).CombinedOutput()
+		return string(out), err
+	}
+	out, err := run(map[string]string{"data/filerldb2": ""})
+	require.NoError(t, err, out)
+	out, err = run(map[string]string{"data/filerldb2": "", "data/names-are-in-postgres": ""})
+	require.Error(t, err)
+	require.Contains(t, out, "topology: Simple: names of objects moved to Postgres seaweedfs")
+}

@@ -4,7 +4,9 @@ package application
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -81,7 +83,7 @@ func objectSchema(of *definition.ApplicationDefinition, spec *apiextensionsv1.JS
 		Type:         "object",
 		Description:  fmt.Sprintf("%s is a kind of application, run by the chart %s.", of.Spec.Application.Kind, of.Spec.Release.Chart.Name),
 		Required:     required,
-		XValidations: nameRules(of),
+		XValidations: append(nameRules(of), specRules(spec)...),
 		Properties: map[string]apiextensionsv1.JSONSchemaProps{
 			"apiVersion": {Type: "string", Description: "Group and version of this representation."},
 			"kind":       {Type: "string", Description: "Kind of this representation."},
@@ -90,6 +92,21 @@ func objectSchema(of *definition.ApplicationDefinition, spec *apiextensionsv1.JS
 			"status":     statusSchema(),
 		},
 	}
+}
+
+// specRules keep a spec in its object where rules at its top look at what it was: without it none of them would be asked, and the
+// chart's defaults, which may be just what they refuse, would hold.
+func specRules(spec *apiextensionsv1.JSONSchemaProps) apiextensionsv1.ValidationRules {
+	looksBack := func(rule apiextensionsv1.ValidationRule) bool { return strings.Contains(rule.Rule, "oldSelf") }
+	if !slices.ContainsFunc(spec.XValidations, looksBack) {
+		return nil
+	}
+
+	return apiextensionsv1.ValidationRules{{
+		Rule:      "has(self.spec) || !has(oldSelf.spec)",
+		FieldPath: ".spec",
+		Message:   "null: can't be taken out, as not every change of it is allowed; {} asks for the defaults",
+	}}
 }
 
 // nameRules keep names legal for the Helm release and what is named after it: Services (RFC 1035) and hosts, of which a dot

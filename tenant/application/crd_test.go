@@ -133,7 +133,8 @@ func TestRulesAreCheap(t *testing.T) {
 	const most = 10_000_000
 
 	for _, of := range []*definition.ApplicationDefinition{postgres(), etcd()} {
-		structural := structuralOf(t, crdOf(t, of, `{"type":"object","properties":{}}`))
+		structural := structuralOf(t, crdOf(t, of, `{"type":"object","properties":{},
+			"x-kubernetes-validations":[{"rule":"self == oldSelf"}]}`))
 
 		results, err := cel.Compile(structural, model.SchemaDeclType(structural, true), celconfig.PerCallLimit,
 			environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()), cel.NewExpressionsEnvLoader())

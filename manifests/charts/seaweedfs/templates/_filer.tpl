@@ -11,10 +11,12 @@ metadata:
     {{- include "seaweedfs.selector" . | nindent 4 }}
 spec:
   {{- include "seaweedfs.pod" . | nindent 2 }}
-  {{- if $isZoned }}
   initContainers:
+    {{- if $isZoned }}
     {{- include "seaweedfs.names" . | nindent 4 }}
-  {{- end }}
+    {{- else }}
+    {{- include "seaweedfs.namesHere" $root | nindent 4 }}
+    {{- end }}
   containers:
     - name: filer
       {{- include "seaweedfs.container" (list $root $root.Values.resources) | nindent 6 }}

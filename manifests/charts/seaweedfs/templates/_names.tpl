@@ -29,6 +29,25 @@ them there, once, with nobody else to change them meanwhile; the others wait for
 {{- end }}
 {{- end -}}
 
+{{- /*
+What runs before a filer with names of its own, and refuses to go on where they have moved: a schema that does not look at the topology
+of before, as without a spec, would let it serve those of the day they moved.
+*/ -}}
+{{- define "seaweedfs.namesHere" -}}
+- name: look
+  {{- include "seaweedfs.container" (list . (dict "cpu" "200m" "memory" "128Mi")) | nindent 2 }}
+  command: [/bin/sh, -c]
+  args:
+    - |
+      if test -e /data/names-are-in-postgres; then
+        echo "topology: Simple: names of objects moved to Postgres seaweedfs, and those here are old: set topology: MultiZone and volume.zones as they were" >&2
+        exit 1
+      fi
+  terminationMessagePolicy: FallbackToLogsOnError
+  volumeMounts:
+    - {name: data, mountPath: /data}
+{{- end -}}
+
 {{- /* Takes a list of the root context and what is to be done, as mark.sh has it. */ -}}
 {{- define "seaweedfs.namesInPostgres" -}}
 {{- $root := index . 0 -}}
