@@ -39,6 +39,7 @@ func (w *rootWorld) storageGetsZones(t *testing.T) {
 		`{"spec":{"volume":{"zones":{"a":{},"b":{}}}}}`:                             "\"Simple\": has no volume.zones",
 		`{"spec":{"topology":"MultiZone","volume":{"zones":{"a":{},"b--c":{}}}}}`:   "the name of a zone has at most 30",
 		`{"spec":{"topology":"MultiZone","volume":{"zones":{"a":{},"b":"north"}}}}`: "spec.volume.zones.b",
+		`{"spec":{"replicas":0}}`:                                                   "\"0\": fewer servers than copies",
 		`{"spec":{"size":"20Gi"}}`:                                                  "\"20Gi\": volumes can't be made larger or smaller",
 		`{"spec":{"storageClass":"local"}}`:                                         "\"local\": the class of volumes can't be changed later",
 		`{"spec":{"masters":5}}`:                                                    "\"5\": the number of masters can't be changed later",
@@ -68,6 +69,7 @@ func (w *rootWorld) storageGetsZones(t *testing.T) {
 
 	for text, says := range map[string]string{
 		`{"spec":{"topology":"Simple"}}`:                         "\"Simple\": MultiZone can't become Simple",
+		`{"spec":null}`:                                          "null: can't be taken out",
 		`{"spec":{"topology":null}}`:                             "MultiZone can't become Simple",
 		`{"spec":{"volume":{"zones":{"b":{"size":"30Gi"}}}}}`:    "spec.volume.zones[b].size",
 		`{"spec":{"volume":{"zones":{"a":{"size":"30Gi"}}}}}`:    "volumes can't be made larger or smaller",
