@@ -87,7 +87,6 @@ func TestServersFromBeforeTheZonesStay(t *testing.T) {
 		require.Contains(t, argsOf(sets[name]), "-disk="+disk, name)
 	}
 	require.NotContains(t, strings.Join(textsOf(argsOf(sets["seaweedfs-zone-a"])), " "), "-disk=", "hdd, which is what is asked for by default")
-
 }
 
 // TestServersFromBeforeTheZonesAreStoppedAlone once nothing is on them: those of the zones have objects then.
@@ -123,7 +122,7 @@ func TestServersFromBeforeTheZonesComeBackToTheirVolumes(t *testing.T) {
 	for _, set := range []string{"seaweedfs-volume", "seaweedfs-volume-ssd"} {
 		kept := "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data-" + set + "-0}\n"
 		sets := setsOf(t, renderOn(t, after, kept))
-		require.True(t, sets[set] != nil, "the volume of %s is there, with objects", set)
+		require.NotNil(t, sets[set], "the volume of %s is there, with objects", set)
 		require.Len(t, sets, len(setsOf(t, render(t, after)))+1, "nothing else comes back")
 	}
 	other := "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data-seaweedfs-zone-a-0}\n"
