@@ -86,8 +86,8 @@ func keptFor(object client.Object) string {
 	}
 
 	for _, prefix := range []string{clusterAccess, policy.ServicesPrefix} {
-		if namespace, isOf := strings.CutPrefix(name, prefix); isOf {
-			return namespace
+		if owner, isOf := strings.CutPrefix(name, prefix); isOf {
+			return owner
 		}
 	}
 
