@@ -34,6 +34,7 @@ func rightly() []struct{ path, line, why string } {
 	return []struct{ path, line, why string }{
 		{"bootstrap/site/rules.go", `strings.Cut(text, "-")`, "a range of addresses"},
 		{"pxe/machine.go", `strings.Split(text, "-")`, "a hardware address"},
+		{"tenant/controller/touched.go", `strings.CutPrefix(name, prefix)`, "a whole namespace after the name of what it has in the cluster"},
 		{"talos/staticpod.go", `strings.HasPrefix(name, string(component)+"-")`, "the kubelet adds the node's name to a static pod's"},
 		{"manifests/charts/cilium-pools/templates/pools.yaml", `splitList "-" . | first`, "a range of addresses"},
 		{"manifests/charts/cilium-pools/templates/pools.yaml", `splitList "-" . | last`, "a range of addresses"},
