@@ -51,7 +51,7 @@ func TestAnotherBootstrapNodeIsChosenWhenTheDeadOneIsGoneForGood(t *testing.T) {
 	require.NoError(t, s.Fleet.PowerOn("spare"))
 	said = s.fails("--until", lastFaultPhase)
 	require.Contains(t, said, "etcd is bootstrapped on cp1, which is no control plane of the site file")
-	require.Contains(t, said, "hint: put cp1 back into the site file; if it is lost and no etcd was ever started, choose another control plane: cozy-install etcd choose <node>")
+	require.Contains(t, said, "hint: put cp1 back into the site file; if it is lost and no etcd was ever started, choose another control plane: "+s.chooses())
 	require.Zero(t, s.count("bootstrap"))
 	s.awaitsChoice("cp2")
 	s.mustUp("--until", lastFaultPhase)
@@ -89,9 +89,14 @@ func (s *faultStage) stopsWithADeadFounder() {
 	said = verdict(s.t, said)
 	require.Contains(s.t, said, "etcd is to be bootstrapped on cp1, which does not answer")
 	require.Contains(s.t, said, "hint: bring cp1 back, or put another machine in its place, and run up again; "+
-		"or take it out of the site file and choose another control plane: cozy-install etcd choose <node>")
+		"or take it out of the site file and choose another control plane: "+s.chooses())
 	require.Zero(s.t, s.count("bootstrap"), "nobody was called")
 	require.NoError(s.t, s.Fleet.Clear("cp3"))
+}
+
+// chooses is the command that a hint of up names, for the same site.
+func (s *faultStage) chooses() string {
+	return "cozy-install etcd choose -f " + s.siteFile + " --work-dir " + s.work + " <node>"
 }
 
 // choose runs `cozy-install etcd choose`.
