@@ -2,7 +2,11 @@
 
 package bootstrap
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/cozystack/cozy-install/bundles/archive"
+)
 
 // NoBastionError says that an archive has no place from where nodes could get what is in it.
 type NoBastionError struct{}
@@ -38,7 +42,7 @@ func (e *SilentRegistryError) Error() string {
 func (e *SilentRegistryError) Hint() string {
 	serve := "start cozy-install bundle serve there again"
 	if e.Store != "" {
-		serve = "cozy-install bundle serve --store " + e.Store
+		serve = "cozy-install bundle serve --store " + archive.ShellWord(e.Store)
 	}
 	return serve + "; or give the archive again: cozy-install up --archive FILE; or where there is a network now: cozy-install up --online"
 }
@@ -52,7 +56,7 @@ func (e *LostStoreError) Error() string {
 
 // Hint says how to fill it again, or to do without.
 func (e *LostStoreError) Hint() string {
-	return "cozy-install up --archive " + e.File + "; or where there is a network now: cozy-install up --online"
+	return "cozy-install up --archive " + archive.ShellWord(e.File) + "; or where there is a network now: cozy-install up --online"
 }
 
 // LostAssetsError says that boot assets of the archive are not in the work directory any more.
@@ -67,4 +71,4 @@ func (e *LostAssetsError) Error() string {
 func (e *LostAssetsError) Unwrap() error { return e.Err }
 
 // Hint says how to unpack them again.
-func (e *LostAssetsError) Hint() string { return "cozy-install up --archive " + e.File }
+func (e *LostAssetsError) Hint() string { return "cozy-install up --archive " + archive.ShellWord(e.File) }

@@ -30,7 +30,7 @@ esac
 
 // storing plays SeaweedFS: a server runs until it is killed, one with a filer.toml where it works serves the files in-postgres, others
 // those in filerldb2, and its shell copies names. It loses what stands in lost, and says that
-// it did not; what stands in lost-once is lost once.
+// it did not; what stands in lost-once is lost once. Where cannot-save is, it saves nothing after it has loaded.
 const storing = `#!/bin/sh
 data=$(dirname "$0")/data
 case "$*" in
@@ -46,15 +46,21 @@ while read -r command rest; do
   fs.cd) ;;
   fs.meta.save)
     file=${rest#-o }; file=${file% /}
+    if test -n "$loaded" && test -e $data/cannot-save; then echo "error: rpc error: code = Unavailable"; continue; fi
     cp $served $file
     echo "total 1 directories, $(wc -l <$served | tr -d ' ') files"
+    echo "meta data for http://127.0.0.1:8890/ is saved to $file"
     ;;
   fs.meta.load)
     lost=nothing
     if test -e $data/lost; then lost=$(cat $data/lost); fi
     if test -e $data/lost-once; then lost=$(cat $data/lost-once); rm $data/lost-once; fi
-    grep -vx "$lost" $rest >$served
-    echo "total 1 directories, $(wc -l <$rest | tr -d ' ') files"
+    file=${rest##* }
+    loaded=yes
+    grep -vx "$lost" $file >$served
+    echo
+    echo "total 1 directories, $(wc -l <$file | tr -d ' ') files"
+    echo "$file is loaded."
     ;;
   *) exit 1 ;;
   esac
@@ -153,6 +159,13 @@ func TestPostgresTakesTheConnectionsOfAllFilers(t *testing.T) {
 	}
 }
 
+// TestMetricsOfPostgresAreTaken by another than those of the storage's own pods: its instances have labels of their operator.
+func TestMetricsOfPostgresAreTaken(t *testing.T) {
+	scrape := named(t, render(t, inZones(nil)), "VMPodScrape", "seaweedfs-names")
+	require.Equal(t, map[string]any{"cnpg.io/cluster": "seaweedfs"}, at(scrape, "spec", "selector", "matchLabels"))
+	require.Equal(t, "metrics", at(scrape, "spec", "podMetricsEndpoints").([]any)[0].(map[string]any)["port"])
+}
+
 // TestPostgresStartsWhereNodesNameNoZone: zones may be told by other labels, and a demand leaves out nodes without this one.
 func TestPostgresStartsWhereNodesNameNoZone(t *testing.T) {
 	cluster := named(t, render(t, inZones(nil)), "Cluster", "seaweedfs")
@@ -173,6 +186,12 @@ func TestNamesMoveToPostgres(t *testing.T) {
 	out, err := runNames(t, dir, "move.sh")
 	require.Error(t, err)
 	require.Contains(t, out, "in the filer's own database: 1 directories, 3 files; in Postgres: 1 directories, 2 files")
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "data", "cannot-save"), nil, 0o600))
+	out, err = runNames(t, dir, "move.sh")
+	require.Error(t, err, "what was loaded is no count of what is there")
+	require.Contains(t, out, "in Postgres: unknown")
+	require.NoError(t, os.Remove(filepath.Join(dir, "data", "cannot-save")))
 
 	require.NoError(t, os.Rename(filepath.Join(dir, "data", "lost"), filepath.Join(dir, "data", "lost-once")))
 	out, err = runNames(t, dir, "move.sh")
