@@ -19,16 +19,7 @@ import (
 
 // TestChangesOfObjectStorageThatCantBeMadeAreRefused by the API server's own code, with field, value and reason.
 func TestChangesOfObjectStorageThatCantBeMadeAreRefused(t *testing.T) {
-	source, err := os.ReadFile("charts/seaweedfs/" + schemaFile)
-	require.NoError(t, err)
-	spec, err := application.Schema(source)
-	require.NoError(t, err)
-	var internal apiextensions.JSONSchemaProps
-	require.NoError(t, apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(spec, &internal, nil))
-	structural, err := schema.NewStructural(&internal)
-	require.NoError(t, err)
-	validator := cel.NewValidator(structural, false, celconfig.PerCallLimit)
-
+	refused := changesOf(t, "seaweedfs")
 	zoned := map[string]any{"topology": "MultiZone", "volume": zones("a", "b")}
 	for name, c := range map[string]struct {
 		before, after map[string]any
@@ -72,14 +63,32 @@ func TestChangesOfObjectStorageThatCantBeMadeAreRefused(t *testing.T) {
 		"pool as it is": {withPool(map[string]any{"diskType": "ssd", "size": "9Gi"}), withPool(map[string]any{"diskType": "ssd", "size": "9Gi"}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			errs, _ := validator.Validate(t.Context(), field.NewPath("spec"), structural, c.after, c.before, celconfig.RuntimeCELCostBudget)
-			if c.says == "" {
-				require.Empty(t, errs)
-				return
-			}
-			require.Len(t, errs, 1)
-			require.ErrorContains(t, errs[0], c.says)
+			refused(t, c.before, c.after, c.says)
 		})
+	}
+}
+
+// changesOf asks the API server's own code whether the rules of a chart's schema take a change of an application's spec, and what they say.
+func changesOf(t *testing.T, chart string) func(t *testing.T, before, after map[string]any, says string) {
+	t.Helper()
+	source, err := os.ReadFile("charts/" + chart + "/" + schemaFile)
+	require.NoError(t, err)
+	spec, err := application.Schema(source)
+	require.NoError(t, err)
+	var internal apiextensions.JSONSchemaProps
+	require.NoError(t, apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(spec, &internal, nil))
+	structural, err := schema.NewStructural(&internal)
+	require.NoError(t, err)
+	validator := cel.NewValidator(structural, false, celconfig.PerCallLimit)
+	return func(t *testing.T, before, after map[string]any, says string) {
+		t.Helper()
+		errs, _ := validator.Validate(t.Context(), field.NewPath("spec"), structural, after, before, celconfig.RuntimeCELCostBudget)
+		if says == "" {
+			require.Empty(t, errs)
+			return
+		}
+		require.Len(t, errs, 1)
+		require.ErrorContains(t, errs[0], says)
 	}
 }
 
