@@ -28,8 +28,9 @@ const lostPause = 10 * time.Second
 // come to it in between (Store.Delete of k8s.io/apiserver v0.37.0, with conditionalDelete). Nothing says that to who added the
 // finalizer. So the namespace carries LabelFresh until the tenant was seen with a status that tells of it.
 //
-// A namespace without it stays: somebody took the finalizer off to have what is in it outlive the tenant. So does one with tenants
-// in it that have namespaces: they came later, and nobody agreed to delete them.
+// A namespace without it stays: an operator took the finalizer off to have what is in it outlive the tenant. So does one with
+// tenants in it that have namespaces: they came later, and nobody agreed to delete them. Users can't take the finalizer off: chart
+// tenant-admission asks for the verb dropfinalizer, which no level has.
 func (r *reconciler) takeDownLost(ctx context.Context, key types.NamespacedName) (reconcile.Result, error) {
 	lost := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{
 		Namespace: key.Namespace, Name: key.Name, Annotations: map[string]string{v1alpha1.AnnotationConfirmDelete: key.Name},

@@ -35,9 +35,9 @@ func accessTable() []access {
 	return []access{
 		// Tenants, applications, one of a kind of somebody else among them, and cluster services. Status and finalizers are the
 		// controller's.
-		{group: "apps.cozystack.io", resources: "tenants", view: reads, superAdmin: writes + " sethost"},
-		{group: "apps.cozystack.io", resources: "postgreses kuberneteses depots", view: reads, admin: writes, also: "sethost"},
-		{group: "apps.cozystack.io", resources: "etcds monitorings ingresses seaweedfses", view: reads, superAdmin: "update patch"},
+		{group: "apps.cozystack.io", resources: "tenants", view: reads, superAdmin: writes + " sethost", also: "dropfinalizer"},
+		{group: "apps.cozystack.io", resources: "postgreses kuberneteses depots", view: reads, admin: writes, also: "sethost dropfinalizer"},
+		{group: "apps.cozystack.io", resources: "etcds monitorings ingresses seaweedfses", view: reads, superAdmin: "update patch", also: "dropfinalizer"},
 		{group: "apps.cozystack.io", resources: "tenants/status tenants/finalizers postgreses/status etcds/status tenantlimits"},
 		{group: "cozystack.io", resources: "applicationdefinitions applicationdefinitions/status"},
 

@@ -92,6 +92,7 @@ func (w *world) escalationsAreRefused(t *testing.T) {
 	t.Run("editing the role of credentials", a.editsCredentials)
 	t.Run("having a Secret filled with a token", a.makesAToken)
 	t.Run("consenting to the loss of data", a.consentsToLoss)
+	t.Run("leaving a tenant behind that runs on", a.abandonsATenant)
 
 	w.deleteAll(t, "tenant-alpha", []string{"forged"})
 	w.deleteAll(t, "tenant-root", []string{"victim"})

@@ -40,6 +40,7 @@ func TestLevels(t *testing.T) {
 		t.Run("levels get their rights on it", w.levelsGetTheKind) &&
 		t.Run("the controller gives levels nothing else", w.controllerGivesNoMore) &&
 		t.Run("the platform's own kinds are published", w.shippedKindsArePublished) &&
+		t.Run("applications and services do not leave releases behind", w.applicationsAreNotAbandoned) &&
 		t.Run("levels hold in tenants below and nowhere else", w.levelsReachDown) &&
 		t.Run("rights on a kind stay with its last object, and go with it", w.levelsLoseTheKind)
 	require.True(t, ok, "the parts after the failed one were not run")
