@@ -32,7 +32,7 @@ func TestCertificatesAreThePlatformsUnlessUsersSayOtherwise(t *testing.T) {
 		"monitoring": {
 			func(issuer string) map[string]any { return map[string]any{"grafana": map[string]any{"issuer": issuer}} },
 			func(manifest string) any {
-				return annotation(named(t, manifest, "Grafana", "grafana"), "spec", "ingress", "metadata", "annotations")
+				return annotation(named(t, manifest, "Ingress", "grafana"), "metadata", "annotations")
 			},
 		},
 		"seaweedfs": {

@@ -10,7 +10,7 @@
 // state. So a change at the root reaches every tenant below in one pass, n tenants cost n reconciles, and few passes.
 //
 // What the rules are is package tenant's business, and that of tenant/policy. Here is no Helm, and no polling but for what is
-// left of a tenant that was lost.
+// left of a tenant that was lost, and for an object that goes with a service's data.
 package controller
 
 import (

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -39,6 +40,8 @@ type step struct {
 	reason, message string
 	// retry is what failed and is tried again, after the condition has told it. Nil: what is waited for comes with an event.
 	retry error
+	// again is how soon to look anew at what is waited for and comes with no event. Zero: it comes with one.
+	again time.Duration
 }
 
 // ensureNamespace makes the tenant's namespace, or gives it the labels it should have. One that is there and was not made

@@ -45,7 +45,8 @@ type reconciler struct {
 	metrics *metrics
 }
 
-// Reconcile looks at the tenant once and writes only what differs. Whatever it waits for wakes it by an event.
+// Reconcile looks at the tenant once and writes only what differs. Whatever it waits for wakes it by an event, but for what a step says
+// to look at again.
 func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	var t v1alpha1.Tenant
 	if err := r.client.Get(ctx, request.NamespacedName, &t); err != nil {
@@ -106,8 +107,21 @@ func (r *reconciler) reconcile(ctx context.Context, t *v1alpha1.Tenant, known en
 	}
 
 	err = r.writeStatus(ctx, t, known, acceptedStatus(t, known.resolved, ready, steps))
+	if err = errors.Join(err, retries(steps)); err != nil {
+		return reconcile.Result{}, err
+	}
 
-	return reconcile.Result{}, errors.Join(err, retries(steps))
+	return reconcile.Result{RequeueAfter: pause(steps)}, nil
+}
+
+// pause is how soon the tenant is looked at again without an event. Zero: it is not.
+func pause(steps []step) time.Duration {
+	var all time.Duration
+	for _, taken := range steps {
+		all = max(all, taken.again) // all pauses are the same
+	}
+
+	return all
 }
 
 // retries is what steps failed at and told.

@@ -40,6 +40,7 @@ func (r *reconciler) ensureServices(ctx context.Context, t *v1alpha1.Tenant, res
 		}
 
 		one, err := take(ctx, t, resolved.Namespace, service)
+		all.again = max(all.again, one.again) // all pauses are the same
 
 		switch {
 		case err != nil:

@@ -6,9 +6,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,6 +24,10 @@ import (
 
 // maxVolumes bounds the volumes that a message names.
 const maxVolumes = 10
+
+// keptPause is between two looks at an object that is being deleted and may have no volumes, which would tell by an event. Operators
+// take seconds for that.
+const keptPause = 10 * time.Second
 
 // VolumeSelector selects the claims of volumes that are looked at: those of cluster services. A cache may hold only these.
 func VolumeSelector() (labels.Selector, error) {
@@ -53,7 +59,8 @@ func (t *tree) tenantAround(_ context.Context, object client.Object) []reconcile
 	return requests(t.tenantWith(object.GetNamespace()))
 }
 
-// leftVolumes says which volumes of a service that is gone are still there, and deletes them where their loss is accepted.
+// leftVolumes says what of a service that is gone is still there, its volumes above all, and deletes that where the loss of its data is
+// accepted. The consent holds until nothing is left.
 func (r *reconciler) leftVolumes(ctx context.Context, t *v1alpha1.Tenant, namespace string, service tenant.Service) (step, error) {
 	claims := volumeClaims()
 
@@ -62,34 +69,39 @@ func (r *reconciler) leftVolumes(ctx context.Context, t *v1alpha1.Tenant, namesp
 		return step{}, fmt.Errorf("list the volumes of %s in %s: %w", service, namespace, err)
 	}
 
-	if len(claims.Items) == 0 {
-		return step{isDone: true}, r.useUp(ctx, t, v1alpha1.AnnotationAcceptDataLoss, service)
+	isAccepted := isNamedIn(t.Annotations[v1alpha1.AnnotationAcceptDataLoss], service)
+	if len(claims.Items) == 0 && !isAccepted {
+		return step{isDone: true}, nil // what has no volumes yet is heard of when it has
 	}
 
 	kept, err := r.keptObject(ctx, namespace, service)
-	if err != nil {
+
+	switch {
+	case err != nil:
+		return step{}, err
+	case len(claims.Items) == 0 && kept == nil:
+		return step{isDone: true}, r.useUp(ctx, t, v1alpha1.AnnotationAcceptDataLoss, service)
+	case isAccepted:
+		return r.clearLeft(ctx, claims, kept, namespace, service)
+	}
+
+	if err := r.rest(ctx, kept, service); err != nil {
 		return step{}, err
 	}
 
-	names := make([]string, 0, len(claims.Items))
-	for i := range claims.Items {
-		names = append(names, claims.Items[i].Name)
+	runs := ""
+	if kept != nil && runsOn(service) {
+		runs = fmt.Sprintf(" and %s %s runs on", kept.GetKind(), kept.GetName())
 	}
 
-	slices.Sort(names)
+	return step{isDone: true, message: fmt.Sprintf("%s is turned off, its volumes stay: %s%s; to delete them, annotate the tenant with %s=%s",
+		service, namesOf(claims), runs, v1alpha1.AnnotationAcceptDataLoss, service)}, nil
+}
 
-	list := firstOf(names, maxVolumes)
-
-	if !isNamedIn(t.Annotations[v1alpha1.AnnotationAcceptDataLoss], service) {
-		runsOn := ""
-		if kept != nil {
-			runsOn = fmt.Sprintf(" and %s %s runs on", kept.Kind, kept.Name)
-		}
-
-		return step{isDone: true, message: fmt.Sprintf("%s is turned off, its volumes stay: %s%s; to delete them, annotate the tenant with %s=%s",
-			service, list, runsOn, v1alpha1.AnnotationAcceptDataLoss, service)}, nil
-	}
-
+// clearLeft deletes what is left of a service. Volumes come with events; that an object is gone which has none is asked for.
+func (r *reconciler) clearLeft(
+	ctx context.Context, claims *metav1.PartialObjectMetadataList, kept *unstructured.Unstructured, namespace string, service tenant.Service,
+) (step, error) {
 	// Volumes in use do not go.
 	if err := r.deleteKept(ctx, kept); err != nil {
 		return step{}, err
@@ -99,7 +111,29 @@ func (r *reconciler) leftVolumes(ctx context.Context, t *v1alpha1.Tenant, namesp
 		return step{}, err
 	}
 
-	return step{isDone: true, message: fmt.Sprintf("%s is turned off, its volumes are being deleted: %s", service, list)}, nil
+	goes := step{isDone: true, message: fmt.Sprintf("%s is turned off, its volumes are being deleted: %s", service, namesOf(claims))}
+
+	if kept != nil {
+		goes.again = keptPause
+	}
+
+	if len(claims.Items) == 0 {
+		goes.message = fmt.Sprintf("%s is turned off, %s %s is being deleted", service, kept.GetKind(), kept.GetName())
+	}
+
+	return goes, nil
+}
+
+// namesOf lists volumes, as a message does.
+func namesOf(claims *metav1.PartialObjectMetadataList) string {
+	names := make([]string, 0, len(claims.Items))
+	for i := range claims.Items {
+		names = append(names, claims.Items[i].Name)
+	}
+
+	slices.Sort(names)
+
+	return firstOf(names, maxVolumes)
 }
 
 func (r *reconciler) deleteClaims(ctx context.Context, claims *metav1.PartialObjectMetadataList, namespace string, service tenant.Service) error {

@@ -61,15 +61,7 @@ func TestVolumesStayUntilTheirLossIsAccepted(t *testing.T) {
 }
 
 func TestWhatRunsOnGoesWithTheVolumes(t *testing.T) {
-	cluster := func(namespace string, labels map[string]string) client.Object {
-		kept := watch.Object(keptOf(tenant.Etcd).GroupVersionKind())
-		kept.SetNamespace(namespace)
-		kept.SetName("etcd")
-		kept.SetLabels(labels)
-
-		return kept
-	}
-	w := servedWorld(t, volume("data-etcd-0", "Etcd", "etcd"), cluster("tenant-foo", serviceLabels(tenant.Etcd)))
+	w := servedWorld(t, volume("data-etcd-0", "Etcd", "etcd"), leftBehind(tenant.Etcd))
 	w.settle()
 	w.says("tenant-foo", tenant.Monitoring, metav1.ConditionTrue, "")
 	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
@@ -84,7 +76,9 @@ func TestWhatRunsOnGoesWithTheVolumes(t *testing.T) {
 	require.Empty(t, w.volumes())
 
 	// One that is not the service's stays.
-	w = servedWorld(t, volume("data-etcd-0", "Etcd", "etcd"), cluster("tenant-foo", nil))
+	other := leftBehind(tenant.Etcd)
+	other.SetLabels(nil)
+	w = servedWorld(t, volume("data-etcd-0", "Etcd", "etcd"), other)
 	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.Etcd = false })
 	w.annotate("tenant-root", "foo", "cozystack.io/accept-data-loss", "etcd")
 	require.NotContains(t, w.settle(), "delete tenant-foo/etcd")
@@ -93,11 +87,8 @@ func TestWhatRunsOnGoesWithTheVolumes(t *testing.T) {
 
 // TestTheNamesOfObjectsRunOnWithTheVolumes: the operator of Postgres deletes its volumes with its object.
 func TestTheNamesOfObjectsRunOnWithTheVolumes(t *testing.T) {
-	names := watch.Object(keptOf(tenant.SeaweedFS).GroupVersionKind())
-	names.SetNamespace("tenant-foo")
-	names.SetName("seaweedfs")
-	names.SetLabels(serviceLabels(tenant.SeaweedFS))
-	w := servedWorld(t, volume("data-seaweedfs-zone-a-0", "SeaweedFS", "seaweedfs"), volume("seaweedfs-1", "SeaweedFS", "seaweedfs"), names)
+	w := servedWorld(t, volume("data-seaweedfs-zone-a-0", "SeaweedFS", "seaweedfs"), volume("seaweedfs-1", "SeaweedFS", "seaweedfs"),
+		leftBehind(tenant.SeaweedFS))
 	w.settle()
 	w.change("tenant-root", "foo", func(spec *v1alpha1.TenantSpec) { spec.SeaweedFS = true })
 	w.settle()

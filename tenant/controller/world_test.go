@@ -68,8 +68,8 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		scheme.AddKnownTypeWithName(watch.List(serviceKind(service)).GroupVersionKind(), &unstructured.UnstructuredList{})
 	}
 
-	for _, service := range []tenant.Service{tenant.Etcd, tenant.SeaweedFS} {
-		kept := keptOf(service).GroupVersionKind()
+	for _, service := range []tenant.Service{tenant.Etcd, tenant.SeaweedFS, tenant.Monitoring} {
+		kept := keptOf(service, "").GroupVersionKind()
 		scheme.AddKnownTypeWithName(kept, &unstructured.Unstructured{})
 		scheme.AddKnownTypeWithName(watch.List(kept).GroupVersionKind(), &unstructured.UnstructuredList{})
 	}

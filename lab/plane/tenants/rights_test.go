@@ -51,6 +51,8 @@ func unseen() map[right]string {
 
 	const noPostgres = "no CloudNativePG here: tenant/controller's tests keep and delete what object storage has of it in a fake client"
 
+	const noGrafana = "no operator of Grafana here: tenant/controller's tests stop and delete what monitoring has of it in a fake client"
+
 	const noCilium = "no Cilium here: tenant/controller's tests write its policies to a fake client"
 
 	return map[right]string{
@@ -66,6 +68,10 @@ func unseen() map[right]string {
 
 		{"postgresql.cnpg.io", "clusters", "get"}:    noPostgres,
 		{"postgresql.cnpg.io", "clusters", "delete"}: noPostgres,
+
+		{"grafana.integreatly.org", "grafanas", "get"}:    noGrafana,
+		{"grafana.integreatly.org", "grafanas", "patch"}:  noGrafana,
+		{"grafana.integreatly.org", "grafanas", "delete"}: noGrafana,
 
 		{"cilium.io", "ciliumnetworkpolicies", "list"}:              noCilium,
 		{"cilium.io", "ciliumnetworkpolicies", "watch"}:             noCilium,
