@@ -142,7 +142,8 @@ func TestATenantThatWasAcceptedKeepsItsBoundsWhereNewOnesDoNotFit(t *testing.T) 
 	require.NotNil(t, moved["tenant-a-c"].Quota.Declined)
 }
 
-// Whatever is asked for in whatever order, no tenant gives more than it has, and nobody who was accepted loses its place.
+// Whatever is asked for in whatever order, no tenant gives more than it has, nobody who was accepted loses its place, and all of a
+// subtree together use no more than its bound, as each namespace uses what its quota allows.
 func TestNobodyEverGivesMoreThanItHas(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	tree := []tenant.Tenant{root()}
@@ -171,6 +172,8 @@ func TestNobodyEverGivesMoreThanItHas(t *testing.T) {
 			require.LessOrEqual(t, given.Cmp(one.Quota.Bounds["cpu"]), 0, one.Namespace)
 		}
 
+		unused := 0
+
 		for i := range tree {
 			namespace := tenant.RootNamespace
 			if !tree[i].IsRoot() {
@@ -179,8 +182,19 @@ func TestNobodyEverGivesMoreThanItHas(t *testing.T) {
 
 			if one, isAccepted := resolved[namespace]; isAccepted {
 				tree[i].IsSettled, tree[i].Holds = true, maps.Clone(one.Quota.Bounds)
+
+				own := one.Quota.Own()["cpu"]
+				require.GreaterOrEqual(t, own.Cmp(tree[i].Uses["cpu"]), 0, "%s runs more than is left to it", namespace)
+				tree[i].Uses = bounds("cpu", fmt.Sprint(random.Int64N(own.Value()+1)))
+
+				if own.Cmp(tree[i].Uses["cpu"]) > 0 {
+					unused++
+				}
 			}
 		}
+
+		requireWithin(t, tenant.RootNamespace, tree, resolved)
+		require.Positive(t, unused, "there is something to ask for")
 
 		require.GreaterOrEqual(t, len(settled(tree)), before)
 		require.Len(t, resolved, len(settled(tree)))

@@ -91,7 +91,8 @@ func (n *node) overBounds() *Refusal {
 	return nil
 }
 
-// overBound compares one of the tenant's bounds with what is left of the parent's.
+// overBound compares one of the tenant's bounds with what is left of the parent's: neither given to another nor used in the parent's
+// own namespace.
 func (n *node) overBound(key string, above resource.Quantity) *Refusal {
 	wanted, isDeclared := n.Bounds[key]
 	if !isDeclared {
@@ -101,14 +102,19 @@ func (n *node) overBound(key string, above resource.Quantity) *Refusal {
 		}
 	}
 
+	held, _ := n.holds(key)
+	if wanted.Cmp(held) <= 0 {
+		return nil // it takes nothing more, however much is used above by now
+	}
+
 	left := above.DeepCopy()
 	left.Sub(n.parent.given[key])
 
-	if n.IsSettled {
-		left.Add(n.Holds[key])
-	}
+	free := left.DeepCopy()
+	free.Sub(n.parent.Uses[key])
+	free.Add(held)
 
-	if wanted.Cmp(left) <= 0 {
+	if wanted.Cmp(free) <= 0 {
 		return nil
 	}
 
@@ -118,27 +124,40 @@ func (n *node) overBound(key string, above resource.Quantity) *Refusal {
 	}
 }
 
-// saysLeft tells what is left of the parent's bound, and what of that the tenant has already.
-func (n *node) saysLeft(key string, left resource.Quantity) string {
-	held, isHeld := n.Holds[key]
-	if isHeld = isHeld && n.IsSettled; isHeld {
-		left.Sub(held)
+// holds is the bound that the tenant had when it was last accepted. Zero: none.
+func (n *node) holds(key string) (held resource.Quantity, isHeld bool) {
+	if n.IsSettled {
+		held, isHeld = n.Holds[key]
 	}
 
+	return held, isHeld
+}
+
+// saysLeft tells what was not given of the parent's bound, beside that what the tenant has already, and what the parent uses
+// of it itself.
+func (n *node) saysLeft(key string, left resource.Quantity) string {
 	if left.Sign() < 0 {
 		left = resource.Quantity{Format: left.Format}
 	}
 
 	said := left.String() + " is left of what the tenant above may use"
-	if isHeld {
+	if held, isHeld := n.holds(key); isHeld {
 		said += ", beside the " + held.String() + " that it has"
+	}
+
+	if used := n.parent.Uses[key]; !used.IsZero() {
+		said += ", and the tenant above uses " + used.String() + " of it itself"
 	}
 
 	return said
 }
 
-// belowGiven says whether a bound is lower than what the tenant uses itself and has given to those below.
+// belowGiven says whether a bound that is new or lowered is less than what the tenant uses itself and has given to those below.
 func (n *node) belowGiven(key string, bound resource.Quantity) *Refusal {
+	if held, isHeld := n.holds(key); isHeld && bound.Cmp(held) >= 0 {
+		return nil // that more is used than it allows is not what the spec asks for
+	}
+
 	for _, child := range n.children {
 		if _, isBounded := child.Holds[key]; child.IsSettled && !isBounded {
 			return &Refusal{

@@ -46,7 +46,7 @@ type Tenant struct {
 	// Holds are the bounds that held when last looked at. It counts only where IsSettled; nil then means that nothing was
 	// bounded.
 	Holds Bounds
-	// Uses is what the tenant's own namespace uses of what it bounds, as far as known. Nil: nothing.
+	// Uses is what the tenant's own namespace uses of what it bounds, as far as known: nobody below gets that. Nil: nothing.
 	Uses Bounds
 }
 

@@ -109,6 +109,7 @@ func Setup(mgr manager.Manager, options Options) error {
 
 	err = ctrl.NewControllerManagedBy(mgr).Named("tenant-tree").
 		Watches(&v1alpha1.Tenant{}, hearing.pass.onChange(), builder.WithPredicates(movesTheTree())).
+		Watches(&corev1.ResourceQuota{}, hearing.pass.onFreed(shared)).
 		WatchesRawSource(&hearing.pass.wakes).
 		Complete(hearing.pass)
 	if err != nil {

@@ -111,28 +111,37 @@ func resourceList(amounts map[string]resource.Quantity) corev1.ResourceList {
 	return list
 }
 
-// usesByNamespace is what each tenant's namespace uses of what it bounds, by the keys of bounds.
-func usesByNamespace(quotas []corev1.ResourceQuota, bounds func(namespace string) tenant.Bounds) map[string]tenant.Bounds {
-	all := make(map[string]tenant.Bounds, len(quotas))
+// quotasByNamespace are those that the controller keeps.
+func quotasByNamespace(quotas []corev1.ResourceQuota) map[string]*corev1.ResourceQuota {
+	all := make(map[string]*corev1.ResourceQuota, len(quotas))
 
 	for i := range quotas {
-		if quotas[i].Name != quotaName {
-			continue
+		if quotas[i].Name == quotaName {
+			all[quotas[i].Namespace] = &quotas[i]
 		}
+	}
 
-		uses := tenant.Bounds{}
+	return all
+}
 
-		for key := range bounds(quotas[i].Namespace) {
+// countedFor is what a namespace uses, by its quota, of what any of the bounds bounds. Nil, as without a quota: nothing is counted.
+func countedFor(quota *corev1.ResourceQuota, bounds ...tenant.Bounds) tenant.Bounds {
+	if quota == nil {
+		return nil
+	}
+
+	uses := tenant.Bounds{}
+
+	for _, some := range bounds {
+		for key := range some {
 			for name := range (tenant.Bounds{key: {}}).Hard() {
-				used := quotas[i].Status.Used[corev1.ResourceName(name)]
+				used := quota.Status.Used[corev1.ResourceName(name)]
 				if known, isThere := uses[key]; !isThere || known.Cmp(used) < 0 {
 					uses[key] = used
 				}
 			}
 		}
-
-		all[quotas[i].Namespace] = uses
 	}
 
-	return all
+	return uses
 }

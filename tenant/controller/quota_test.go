@@ -103,10 +103,7 @@ func TestABoundIsNotLoweredBelowWhatIsUsed(t *testing.T) {
 		made("tenant-root", "a", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "10")}))
 	w.settle()
 
-	var quota corev1.ResourceQuota
-	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Namespace: "tenant-a", Name: quotaName}, &quota))
-	quota.Status.Used = corev1.ResourceList{"requests.cpu": resource.MustParse("2"), "limits.cpu": resource.MustParse("4")}
-	require.NoError(t, w.client.Update(t.Context(), &quota))
+	w.counts("tenant-a", corev1.ResourceList{"requests.cpu": resource.MustParse("2"), "limits.cpu": resource.MustParse("4")})
 
 	w.change("tenant-root", "a", func(spec *v1alpha1.TenantSpec) { spec.ResourceQuotas = bounded("cpu", "3") })
 	w.settle()

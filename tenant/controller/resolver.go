@@ -71,7 +71,7 @@ func resolve(
 ) map[types.NamespacedName]entry {
 	input := make([]tenant.Tenant, len(tenants))
 	children := map[string]int{}
-	uses := usesByNamespace(quotas, last.bounds)
+	counted := quotasByNamespace(quotas)
 
 	for i := range tenants {
 		input[i] = rulesInput(&tenants[i])
@@ -82,7 +82,8 @@ func resolve(
 			namespace = tenant.Namespace(tenants[i].Namespace, tenants[i].Name)
 		}
 
-		input[i].Uses, input[i].Applications, input[i].EtcdStays = uses[namespace], used[namespace], etcds[namespace]
+		input[i].Uses = countedFor(counted[namespace], input[i].Bounds, input[i].Holds)
+		input[i].Applications, input[i].EtcdStays = used[namespace], etcds[namespace]
 
 		if !input[i].IsRoot() {
 			children[tenants[i].Namespace]++

@@ -62,6 +62,7 @@ type tree struct {
 	mu         sync.RWMutex
 	entries    map[types.NamespacedName]entry
 	namespaces map[string]types.NamespacedName // computed namespace -> its tenant
+	awaited    map[string]bool                 // namespaces in which tenants wait until less is used
 	hosts      []v1alpha1.HeldHost             // for admission, by host
 	listeners  []func(namespaces []string)     // see Tenants.Listen
 }
@@ -73,14 +74,6 @@ func (t *tree) get(key types.NamespacedName) (entry, bool) {
 	found, isKnown := t.entries[key]
 
 	return found, isKnown
-}
-
-// bounds are those that held for a tenant's namespace when last looked at.
-func (t *tree) bounds(namespace string) tenant.Bounds {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-
-	return t.entries[t.namespaces[namespace]].resolved.Quota.Bounds
 }
 
 // deleting is the tenant with this namespace, if it is being deleted.
@@ -120,8 +113,13 @@ func (t *tree) take(entries map[types.NamespacedName]entry) (
 	defer t.mu.Unlock()
 
 	namespaces := make(map[string]types.NamespacedName, len(entries))
+	awaited := map[string]bool{}
 
 	for key, now := range entries {
+		for _, namespace := range now.awaits(key) {
+			awaited[namespace] = true
+		}
+
 		if namespace := now.namespace(); namespace != "" {
 			namespaces[namespace] = key
 		}
@@ -139,7 +137,7 @@ func (t *tree) take(entries map[types.NamespacedName]entry) (
 	})
 
 	before = t.entries
-	t.entries, t.namespaces = entries, namespaces
+	t.entries, t.namespaces, t.awaited = entries, namespaces, awaited
 
 	return before, changed, slices.Clone(t.listeners)
 }

@@ -99,6 +99,7 @@ func (w *world) quotasHold(t *testing.T) {
 
 	w.change(t, "tenant-root", "small", func(spec *v1alpha1.TenantSpec) { spec.ResourceQuotas = bounded("cpu", "2", "pods", "1") })
 	w.awaitReason(t, "tenant-root", "small", v1alpha1.ConditionQuotaReady, "QuotaBelowUse")
+	w.givesWhatIsFree(t, pod("one"), pod("two"))
 
 	// Bounds that nobody sets any more go, and with them what pods are given that ask for nothing.
 	w.change(t, "tenant-root", "small", func(spec *v1alpha1.TenantSpec) { spec.ResourceQuotas = nil })
@@ -113,6 +114,27 @@ func (w *world) quotasHold(t *testing.T) {
 
 	w.delete(t, "tenant-root", "small")
 	w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-root", Name: "small"}})
+}
+
+// givesWhatIsFree looks at a tenant with two pods that has them both to give, to itself or to those below, and asks for one.
+func (w *world) givesWhatIsFree(t *testing.T, pods ...*corev1.Pod) {
+	t.Helper()
+
+	below := `{"apiVersion": "apps.cozystack.io/v1alpha1", "kind": "Tenant", "metadata": {"namespace": "tenant-small", "name": "tiny"},
+		"spec": {"resourceQuotas": {"cpu": "10m", "pods": "1"}}}`
+	out, err := w.apply(t, below)
+	require.Error(t, err, "both pods run above")
+	require.Contains(t, out+err.Error(), `"1": 2 is left of what the tenant above may use, and the tenant above uses 2 of it itself`)
+
+	require.NoError(t, w.client.Delete(t.Context(), pods[0], client.GracePeriodSeconds(0)))
+	w.awaitReason(t, "tenant-root", "small", v1alpha1.ConditionQuotaReady, v1alpha1.ConditionQuotaReady)
+	require.NoError(t, w.client.Delete(t.Context(), pods[1], client.GracePeriodSeconds(0)))
+	w.await(t, func() bool { out, err = w.apply(t, below); return err == nil }, func() string { return out })
+	w.awaitReady(t, "tenant-small", "tiny")
+	require.ErrorContains(t, w.client.Create(t.Context(), pods[0]), "exceeded quota: tenant-quota", "it is given")
+
+	w.delete(t, "tenant-small", "tiny")
+	w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-small", Name: "tiny"}})
 }
 
 // bounded reads pairs of keys and quantities.

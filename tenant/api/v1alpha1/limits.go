@@ -40,7 +40,8 @@ type TenantLimitsSpec struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
 	Hosts []HeldHost `json:"hosts,omitempty"`
-	// What is left of each bounded resource for tenants made here. Nil: nothing is bounded.
+	// What no tenant made here was given yet of each bounded resource. What the namespace itself uses of that, its ResourceQuota
+	// tells. Nil: nothing is bounded.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	Left map[string]resource.Quantity `json:"left,omitempty"`
