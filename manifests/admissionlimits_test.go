@@ -45,6 +45,7 @@ func TestAdmissionOfHostsAgreesWithTheRules(t *testing.T) {
 		{Namespace: "tenant-a-b", Name: "c"},
 		{Namespace: "tenant-root", Name: "z", Host: "shop.com"},
 		{Namespace: "tenant-a", Name: "u", Host: "new.c.b.a.example.org"},
+		{Namespace: "tenant-a-b", Name: "held", Host: "shop-eu.example.org", IsSettled: true, HoldsHost: "shop-eu.example.org"},
 	}
 	resolved, refused := tenant.Resolve(tree)
 	require.Len(t, refused, 1, "u lies below c")
@@ -54,11 +55,13 @@ func TestAdmissionOfHostsAgreesWithTheRules(t *testing.T) {
 	}
 	p := readPolicy(t, "tenant-hosts.cozystack.io")
 	verdicts := map[bool]int{}
-	for _, parent := range []string{"tenant-root", "tenant-a", "tenant-a-b"} {
+	for _, parent := range []string{"tenant-root", "tenant-a", "tenant-a-b", "tenant-a-b-held"} {
 		for _, host := range []string{
 			"", "free.com", "shop.com", "x.shop.com", "com", "shop.com.org", "xshop.com", "example.org", "org", "b.example.org",
 			"a.example.org", "x.a.example.org", "b.a.example.org", "x.b.a.example.org", "x.c.b.a.example.org", "grafana.example.org",
 			"x.grafana.example.org", "grafana.x.a.example.org", "s3.b.a.example.org", "z.example.org",
+			"kubernetes-prod.example.org", "kubernetes-prod.b.a.example.org", "x.postgres-db.a.example.org", "eu-1.x.a.example.org", "a-b.com",
+			"vm-exportproxy.example.org", "eu-1.x.shop-eu.example.org",
 		} {
 			spec := map[string]any{}
 			if host != "" {

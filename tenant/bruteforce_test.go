@@ -127,7 +127,8 @@ func byAge(all [][]tenant.Tenant) [][]tenant.Tenant {
 }
 
 // isFree: the owner of a host is the holder of it or of its longest dot-suffix. It must be nobody or an ancestor, nobody
-// but descendants may hold a host below, and no two tenants the same.
+// but descendants may hold a host below, and no two tenants the same. What is right below an ancestor's host and has a dash is an
+// application's.
 func isFree(host string, path []tenant.Tenant, accepted map[string]answer) bool {
 	if regexp.MustCompile(`[^a-z0-9.-]`).MatchString(host) {
 		return false
@@ -151,6 +152,9 @@ func isFree(host string, path []tenant.Tenant, accepted map[string]answer) bool 
 
 	labels := strings.Split(strings.TrimSuffix(host, "."+owner.host), ".")
 
+	self, label := path[len(path)-1], labels[len(labels)-1]
+
 	return slices.ContainsFunc(path, func(one tenant.Tenant) bool { return one.Key().String() == ownerKey }) &&
-		!slices.Contains(tenant.ReservedNames(), labels[len(labels)-1])
+		!slices.Contains(tenant.ReservedNames(), label) &&
+		(!strings.Contains(label, "-") || self.IsSettled && self.HoldsHost == host)
 }

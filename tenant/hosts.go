@@ -98,11 +98,8 @@ func (h *hosts) claim(n *node, host string) *Refusal {
 			return n.taken(host, "this host lies below the host of a tenant that is no ancestor", owner)
 		}
 
-		if _, isReserved := slices.BinarySearch(h.reserved, label); isReserved {
-			return &Refusal{
-				Reason: HostReserved, Field: "spec.host", Value: host, hint: hostHint,
-				Rule: label + " below the host of a tenant is reserved for the platform",
-			}
+		if refusal := h.checkLabel(n, host, label); refusal != nil {
+			return refusal
 		}
 	}
 
@@ -111,6 +108,24 @@ func (h *hosts) claim(n *node, host string) *Refusal {
 		if h.below[above] == nil {
 			h.below[above] = n
 		}
+	}
+
+	return nil
+}
+
+// checkLabel says for what the label right below an ancestor's host is kept. The host of an application there has the prefix of
+// its kind, and so a dash (application.Check); the name of a tenant has none. Who has such a host from before this rule keeps it.
+func (h *hosts) checkLabel(n *node, host, label string) *Refusal {
+	refuse := func(rule string) *Refusal {
+		return &Refusal{Reason: HostReserved, Field: "spec.host", Value: host, Rule: label + " below the host of a tenant is " + rule, hint: hostHint}
+	}
+
+	if _, isReserved := slices.BinarySearch(h.reserved, label); isReserved {
+		return refuse("reserved for the platform")
+	}
+
+	if strings.Contains(label, "-") && !(n.IsSettled && n.HoldsHost == host) {
+		return refuse("kept for an application there, as all labels with a dash are")
 	}
 
 	return nil

@@ -68,6 +68,11 @@ func TestHostsAreOwned(t *testing.T) {
 		"above the root's":            {in("tenant-root", "new", host("org")), tenant.HostTaken, "tenant-root"},
 		"a service's of an ancestor":  {in("tenant-foo", "new", host("grafana.foo.example.org")), tenant.HostReserved, ""},
 		"a service's with a dash":     {in("tenant-root", "new", host("vm-exportproxy.example.org")), tenant.HostReserved, ""},
+		"an application's there":      {in("tenant-foo", "new", host("kubernetes-prod.foo.example.org")), tenant.HostReserved, ""},
+		"an application's far above":  {in("tenant-foo", "new", host("postgres-db.example.org")), tenant.HostReserved, ""},
+		"below an application's":      {in("tenant-foo", "new", host("x.kubernetes-prod.foo.example.org")), tenant.HostReserved, ""},
+		"a dash well below":           {in("tenant-foo", "new", host("eu-1.shop.foo.example.org")), "", ""},
+		"a dash elsewhere":            {in("tenant-foo", "new", host("kubernetes-prod.example.com")), "", ""},
 		"below a service's":           {in("tenant-foo", "new", host("x.grafana.foo.example.org")), tenant.HostReserved, ""},
 		"a service's label elsewhere": {in("tenant-root", "new", host("grafana.example.com")), "", ""},
 		"upper case":                  {in("tenant-root", "new", host("Example.com")), tenant.HostInvalid, ""},
@@ -98,6 +103,26 @@ func TestHostsAreOwned(t *testing.T) {
 			require.NotContains(t, refused[0].Error(), "tenant-", "a tenant may not learn who holds a host")
 			require.NotEmpty(t, refused[0].Hint())
 		})
+	}
+}
+
+// Who had such a host before it was refused keeps it, and gets it nowhere else.
+func TestAHostWithADashStaysWithWhoHasIt(t *testing.T) {
+	held := func(was string, isSettled bool) change {
+		return func(t *tenant.Tenant) { t.HoldsHost, t.IsSettled = was, isSettled }
+	}
+
+	for name, tc := range map[string]struct {
+		was       change
+		isRefused bool
+	}{
+		"it has it":               {held("shop-eu.example.org", true), false},
+		"it has another":          {held("shop-us.example.org", true), true},
+		"it has none":             {held("", true), true},
+		"it was not accepted yet": {held("shop-eu.example.org", false), true},
+	} {
+		_, refused := tenant.Resolve([]tenant.Tenant{root(), in("tenant-root", "a", host("shop-eu.example.org"), tc.was)})
+		require.Equal(t, tc.isRefused, len(refused) > 0, name)
 	}
 }
 

@@ -24,7 +24,7 @@ func words() []string {
 func wanted() []string {
 	return []string{
 		"", "", "", "", "example.org", "org", "a.example.org", "b.a.example.org", "c.example.org", "x.c.example.org", "example.com",
-		"a.example.com", "grafana.example.org", "admin.a.example.org", "Bad.org",
+		"a.example.com", "grafana.example.org", "admin.a.example.org", "Bad.org", "a-b.example.org", "x.a-b.a.example.org", "a-b.x.example.org",
 	}
 }
 
@@ -42,6 +42,7 @@ func drawTree(t *rapid.T) []tenant.Tenant {
 			Host:      rapid.SampledFrom(wanted()).Draw(t, "host"),
 			Created:   at(rapid.IntRange(0, 5).Draw(t, "created")),
 			IsSettled: rapid.Bool().Draw(t, "settled"),
+			HoldsHost: rapid.SampledFrom(wanted()).Draw(t, "held"),
 			UID:       types.UID(fmt.Sprint(rapid.IntRange(0, 9).Draw(t, "uid"), "-", i)),
 		}
 		for service := range one.Runs {

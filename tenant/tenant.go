@@ -41,6 +41,8 @@ type Tenant struct {
 	Applications []Usage
 	// SchedulingClass is used where no ancestor has one.
 	SchedulingClass string
+	// HoldsHost is the host that it had when last looked at. It counts only where IsSettled; empty: it had none.
+	HoldsHost string
 	// Bounds is what the spec asks for. Nil: nothing is bounded.
 	Bounds Bounds
 	// Holds are the bounds that held when last looked at. It counts only where IsSettled; nil then means that nothing was

@@ -75,7 +75,7 @@ func resolve(
 
 	for i := range tenants {
 		input[i] = rulesInput(&tenants[i])
-		input[i].IsSettled, input[i].Holds = settled(&tenants[i], last)
+		remember(&input[i], &tenants[i], last)
 
 		namespace := tenant.RootNamespace // by the rules, as the status may not say it yet
 		if !input[i].IsRoot() {
@@ -113,19 +113,21 @@ func resolve(
 	return entries
 }
 
-// settled says whether the tenant was accepted when last looked at, and with which bounds: by the last pass, whose answer the
-// cache may not show yet, or, in the first pass of a process, by what the status says.
-func settled(t *v1alpha1.Tenant, last *tree) (isSettled bool, holds tenant.Bounds) {
+// remember fills in whether the tenant was accepted when last looked at, and with which bounds and host: by the last pass, whose
+// answer the cache may not show yet, or, in the first pass of a process, by what the status says.
+func remember(input *tenant.Tenant, t *v1alpha1.Tenant, last *tree) {
 	known, isKnown := last.get(client.ObjectKeyFromObject(t))
 	if isKnown && known.uid == t.UID {
-		return known.refusal == nil, known.resolved.Quota.Bounds
+		input.IsSettled, input.Holds, input.HoldsHost = known.refusal == nil, known.resolved.Quota.Bounds, known.resolved.Host
+
+		return
 	}
 
 	if t.Status.Quota != nil {
-		holds = t.Status.Quota.Bounds
+		input.Holds = t.Status.Quota.Bounds
 	}
 
-	return meta.IsStatusConditionTrue(t.Status.Conditions, v1alpha1.ConditionAccepted), holds
+	input.IsSettled, input.HoldsHost = meta.IsStatusConditionTrue(t.Status.Conditions, v1alpha1.ConditionAccepted), t.Status.Host
 }
 
 // rulesInput is what the rules need to know of an object alone.

@@ -58,6 +58,8 @@ func (w *world) limitsHoldAtTheDoor(t *testing.T) {
 		{"tenant-root", v1alpha1.TenantSpec{Host: "x.alpha.example.org"}, `spec.host: "x.alpha.example.org": this host lies below the host of a tenant`},
 		{"tenant-alpha", v1alpha1.TenantSpec{Host: "x.alpha.example.org"}, ""},
 		{"tenant-alpha", v1alpha1.TenantSpec{Host: "grafana.alpha.example.org"}, "is reserved for the platform"},
+		{"tenant-alpha", v1alpha1.TenantSpec{Host: "kubernetes-prod.alpha.example.org"}, `"kubernetes-prod.alpha.example.org": kubernetes-prod below the host of a tenant is kept`},
+		{"tenant-alpha", v1alpha1.TenantSpec{Host: "kubernetes-prod.example.net"}, ""},
 		{"tenant-alpha", v1alpha1.TenantSpec{Host: "example.com"}, `"example.com": another tenant holds a host below this one`},
 		{"tenant-pool", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "4", "pods", "9")}, ""},
 		{"tenant-pool", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "4100m", "pods", "9")}, `spec.resourceQuotas.cpu: "4100m": 4 is left`},
