@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
@@ -77,14 +78,14 @@ func (p Port) String() string {
 }
 
 // Explain judges connections from one pod to another, by the labels that both have now and by what the statuses of the tenants say
-// that are seen. A nil port means those that the destination declares, and any other.
+// that are seen; of an etcd whose tenant does not run it, by whether it is still there. A nil port means those that the destination declares, and any other.
 //
 // Of the tenant whose own Tenant can't be seen it tells what holds whatever services that one runs; the rest is unknown. It goes by
 // the rules and asks no node: where the rules are not enforced, a note says so.
 func Explain(
-	ctx context.Context, client kubernetes.Interface, seen Seen, from, to types.NamespacedName, port *Port,
+	ctx context.Context, client kubernetes.Interface, objects dynamic.Interface, seen Seen, from, to types.NamespacedName, port *Port,
 ) (Explanation, error) {
-	look := looker{client: client, tenants: seen.Tenants, below: seen.Below}
+	look := looker{client: client, objects: objects, tenants: seen.Tenants, below: seen.Below}
 
 	source, err := look.at(ctx, from)
 	if err != nil {

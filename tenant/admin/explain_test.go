@@ -123,7 +123,7 @@ func explain(t *testing.T, client *fake.Clientset, from, to string, port uint16)
 	destination, err := admin.ParsePod(to)
 	require.NoError(t, err)
 
-	explained, err := admin.Explain(t.Context(), client, admin.Seen{Tenants: family()}, source, destination, asked)
+	explained, err := admin.Explain(t.Context(), client, dynamicWith(), admin.Seen{Tenants: family()}, source, destination, asked)
 	require.NoError(t, err, "%s to %s", from, to)
 
 	return explained
@@ -173,7 +173,7 @@ func TestTheEtcdThatApplicationsStayOnIsOpen(t *testing.T) {
 		tenants[1].Status.Services.Etcd = ofFoo
 		tenants[2].Status.Services.Etcd = v1alpha1.TenantService{Source: "own", Namespace: "tenant-foo-bar"}
 
-		explained, err := admin.Explain(t.Context(), cluster(siteMap(t, policy.EnforcesCilium)), admin.Seen{Tenants: tenants},
+		explained, err := admin.Explain(t.Context(), cluster(siteMap(t, policy.EnforcesCilium)), dynamicWith(), admin.Seen{Tenants: tenants},
 			types.NamespacedName{Namespace: "tenant-foo-bar", Name: "plane"}, types.NamespacedName{Namespace: "tenant-foo", Name: "etcd"},
 			&admin.Port{Protocol: corev1.ProtocolTCP, Number: 2379})
 		require.NoError(t, err)
@@ -225,7 +225,7 @@ func TestWhatIsUnknownOrNotEnforcedIsSaid(t *testing.T) {
 		Type: v1alpha1.ConditionPoliciesReady, Status: metav1.ConditionFalse, Reason: "SiteUnknown", Message: "nothing isolates it",
 	}}
 	key := types.NamespacedName{Namespace: "tenant-foo", Name: "web"}
-	explained, err := admin.Explain(t.Context(), cluster(siteMap(t, policy.EnforcesCilium)), admin.Seen{Tenants: tenants}, key, key, nil)
+	explained, err := admin.Explain(t.Context(), cluster(siteMap(t, policy.EnforcesCilium)), dynamicWith(), admin.Seen{Tenants: tenants}, key, key, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"tenant tenant-foo is not PoliciesReady (SiteUnknown): nothing isolates it"}, explained.Notes)
 }
@@ -236,7 +236,7 @@ func TestAPodThatIsNoneIsRefused(t *testing.T) {
 		require.ErrorContains(t, err, "not a pod as namespace/pod", word)
 	}
 
-	_, err := admin.Explain(t.Context(), cluster(), admin.Seen{Tenants: family()}, types.NamespacedName{Namespace: "tenant-foo", Name: "web"},
+	_, err := admin.Explain(t.Context(), cluster(), dynamicWith(), admin.Seen{Tenants: family()}, types.NamespacedName{Namespace: "tenant-foo", Name: "web"},
 		types.NamespacedName{Namespace: "tenant-foo", Name: "gone"}, nil)
 	require.ErrorContains(t, err, "get pod tenant-foo/gone")
 }

@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/cozystack/cozy-install/tenant"
@@ -31,6 +32,7 @@ const (
 // looker finds out what the ends of flows are.
 type looker struct {
 	client  kubernetes.Interface
+	objects dynamic.Interface
 	tenants []v1alpha1.Tenant
 	// below is Seen.Below.
 	below string
@@ -46,6 +48,8 @@ type looked struct {
 	isUnseen bool
 	// isEtcdUnknown says that nobody told on which etcds the tenant's applications stay: its users may not read their namespace.
 	isEtcdUnknown bool
+	// isStayingUnknown says that the pod is of an etcd of which nobody told whether it is still there.
+	isStayingUnknown bool
 }
 
 // at looks at a pod and its namespace. A pod on the host network has no tenant: its traffic is the node's.
@@ -65,7 +69,7 @@ func (l looker) at(ctx context.Context, key types.NamespacedName) (*looked, erro
 		one.peer.Tenant = &tenant.Resolved{Namespace: l.below}
 		one.isUnseen = true
 
-		return one, l.findEtcds(ctx, one)
+		return one, l.findEtcd(ctx, one)
 	}
 
 	for i := range l.tenants {
@@ -73,7 +77,7 @@ func (l looker) at(ctx context.Context, key types.NamespacedName) (*looked, erro
 			one.tenant = &l.tenants[i]
 			one.peer.Tenant = l.resolved(one.tenant)
 
-			return one, l.findEtcds(ctx, one)
+			return one, l.findEtcd(ctx, one)
 		}
 	}
 

@@ -11,9 +11,37 @@ import (
 
 // judgeEnds judges all that a flow between two ends may be, as far as who asks can see: whether the tenant whose Tenant is unseen runs
 // each of the cluster services or not, and whether an application of the source stays on the etcd that the destination is of. What
-// differs among them is unknown. Above the unseen tenant is nothing that such a flow depends on.
+// differs among them is unknown, and so is what differs with an etcd that may be there or not. Above the unseen tenant is nothing that
+// such a flow depends on.
 func judgeEnds(site *policy.Site, source, destination *looked, port Port) JudgedFlow {
 	flow := policy.Flow{From: source.peer, To: destination.peer, Protocol: port.Protocol, Port: port.Number}
+	judged := judgeKept(site, flow, source, destination, port)
+
+	for _, one := range []*looked{source, destination} {
+		if one.isStayingUnknown {
+			judged = judged.and(judgeKept(site, withEtcd(flow, one.pod.Namespace), source, destination, port),
+				"it depends on whether Etcd "+tenant.Etcd.String()+" is there in "+one.pod.Namespace+", which you may not read")
+		}
+	}
+
+	return judged
+}
+
+// withEtcd is the flow where the etcd of a namespace is there, though its tenant may not run it any more.
+func withEtcd(flow policy.Flow, namespace string) policy.Flow {
+	for _, end := range []*policy.Peer{&flow.From, &flow.To} {
+		if end.Tenant != nil && end.Namespace == namespace {
+			resolved := *end.Tenant
+			resolved.StayingEtcd = true
+			end.Tenant = &resolved
+		}
+	}
+
+	return flow
+}
+
+// judgeKept judges a flow with what is known of the etcd that applications of its source stay on.
+func judgeKept(site *policy.Site, flow policy.Flow, source, destination *looked, port Port) JudgedFlow {
 	if flow.From.Tenant == nil || flow.To.Tenant == nil {
 		return judgeServices(site, flow, source, destination, port)
 	}
@@ -36,12 +64,11 @@ func judgeEnds(site *policy.Site, source, destination *looked, port Port) Judged
 
 // staying is the flow where an application of its source stays on the etcd of its destination's tenant.
 func staying(flow policy.Flow) policy.Flow {
-	from, to := *flow.From.Tenant, *flow.To.Tenant
+	from := *flow.From.Tenant
 	from.KeptEtcd = append(slices.Clone(from.KeptEtcd), flow.To.Namespace)
-	to.StayingEtcd = true
-	flow.From.Tenant, flow.To.Tenant = &from, &to
+	flow.From.Tenant = &from
 
-	return flow
+	return withEtcd(flow, flow.To.Namespace)
 }
 
 // judgeServices judges a flow with every choice of cluster services that the unseen ends' tenant may run. It is one tenant.

@@ -57,14 +57,15 @@ func TestWhoSeesLessIsToldNothingElse(t *testing.T) {
 		all := treeOfFoo(runs)
 		operator := fake.NewClientset(append(pods, foo, bar)...)
 		user := userOfFoo(pods...)
+		objects := dynamicWith(etcdsThere(runs)...)
 
 		for i := range pods {
 			from, to := pods[i].(*corev1.Pod), pods[(i*7+runs)%len(pods)].(*corev1.Pod)
 			ends := [2]types.NamespacedName{{Namespace: from.Namespace, Name: from.Name}, {Namespace: to.Namespace, Name: to.Name}}
 			port := &admin.Port{Protocol: corev1.ProtocolTCP, Number: []uint16{80, 443, 2379, 2380, 2381, 8333}[(i+runs/3)%6]}
-			truth, err := admin.Explain(t.Context(), operator, admin.Seen{Tenants: all}, ends[0], ends[1], port)
+			truth, err := admin.Explain(t.Context(), operator, objects, admin.Seen{Tenants: all}, ends[0], ends[1], port)
 			require.NoError(t, err)
-			told, err := admin.Explain(t.Context(), user, admin.Seen{Tenants: all[2:], Below: "tenant-foo"}, ends[0], ends[1], port)
+			told, err := admin.Explain(t.Context(), user, objects, admin.Seen{Tenants: all[2:], Below: "tenant-foo"}, ends[0], ends[1], port)
 			require.NoError(t, err)
 
 			want, got := truth.Flows[0], told.Flows[0]
@@ -86,6 +87,19 @@ func TestWhoSeesLessIsToldNothingElse(t *testing.T) {
 	}
 
 	require.Greater(t, known, 800)
+}
+
+// etcdsThere are the etcds of foo and bar: where treeOfFoo runs them, and now and then where it does not any more.
+func etcdsThere(runs int) []runtime.Object {
+	var all []runtime.Object
+
+	for i, namespace := range []string{"tenant-foo", "tenant-foo-bar"} {
+		if runs&(1<<(4*i)) != 0 || runs%(3+i) == 0 {
+			all = append(all, an("apps.cozystack.io/v1alpha1", "Etcd", namespace, "etcd"))
+		}
+	}
+
+	return all
 }
 
 // treeOfFoo is root, foo and bar, each of which runs services as the bits say: foo by the first four, bar by the others.
@@ -141,7 +155,7 @@ func TestUsersOfATenantLearnWhatTheyMaySee(t *testing.T) {
 		require.NoError(t, err)
 		to, err := admin.ParsePod(tc.to)
 		require.NoError(t, err)
-		explained, err := admin.Explain(t.Context(), user, seen, from, to, port)
+		explained, err := admin.Explain(t.Context(), user, dynamicWith(), seen, from, to, port)
 		require.NoError(t, err)
 
 		got := explained.Flows[0]

@@ -55,7 +55,7 @@ func TestWhoLacksALevelIsToldWhichAndWhereToGetIt(t *testing.T) {
 		}, tenant.Use, "tenant-a"},
 		"get pod tenant-foo/web": {func() error {
 			pod := types.NamespacedName{Namespace: "tenant-foo", Name: "web"}
-			_, err := admin.Explain(t.Context(), typed, admin.Seen{}, pod, pod, nil)
+			_, err := admin.Explain(t.Context(), typed, client, admin.Seen{}, pod, pod, nil)
 
 			return err
 		}, tenant.View, "tenant-foo"},

@@ -37,7 +37,7 @@ func newTenantExplainCommand(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			explained, err := admin.Explain(cmd.Context(), client.Typed, seen, from, to, port)
+			explained, err := admin.Explain(cmd.Context(), client.Typed, client.Dynamic, seen, from, to, port)
 			if err != nil {
 				return client.Answered(err)
 			}
