@@ -16,8 +16,8 @@ import (
 )
 
 // firstAccess is for how long the first tenant administrator has access by the file that up writes. It is written anew by a run that
-// finds it older than half of that.
-const firstAccess = 24 * time.Hour
+// finds it older than half of that. No token is given for longer.
+const firstAccess = admin.MaxTTL
 
 // giveFirstAccess writes the kubeconfig of the first administrator of tenant-root, with a token that ends.
 func (b *bringup) giveFirstAccess(ctx context.Context, client *kube.Client) error {

@@ -43,7 +43,8 @@ func TestAdmissionKeepsTheFinalizersOfTheController(t *testing.T) {
 	p := readPolicy(t, "tenant-finalizers.cozystack.io")
 
 	for resource, finalizer := range map[string]string{
-		v1alpha1.TenantPlural: v1alpha1.TenantFinalizer, "postgreses": application.Finalizer, "etcds": application.Finalizer, "depots": application.Finalizer,
+		v1alpha1.TenantPlural: v1alpha1.TenantFinalizer,
+		"postgreses":          application.Finalizer, "etcds": application.Finalizer, "depots": application.Finalizer,
 	} {
 		for name, test := range map[string]struct {
 			who           string

@@ -24,6 +24,10 @@ import (
 // MinTTL is the shortest time for which the API server gives a token (validation of TokenRequest in Kubernetes).
 const MinTTL = 10 * time.Minute
 
+// MaxTTL is the longest time for which a token of a level is given: who leaves a group keeps what a token opens until it ends. Chart
+// tenant-admission holds everybody to it.
+const MaxTTL = 24 * time.Hour
+
 // Access is a kubeconfig with a token that ends.
 type Access struct {
 	// Kubeconfig holds the token: it is a secret.
@@ -67,8 +71,9 @@ func (e *NotReadyError) Hint() string {
 }
 
 // Kubeconfig asks for a token of a level in a tenant and writes a kubeconfig with it, whose current namespace is the tenant's.
-// It asks as the client: who has that level in the tenant, or a higher one, may. The token ends after the ttl, 10 minutes at
-// least, and can't be taken back before that but by deleting the level's service account.
+// It asks as the client: who has that level in the tenant, or a higher one, may. The token ends after the ttl, which is at least
+// MinTTL (less counts as that) and at most MaxTTL (the cluster refuses more), and can't be taken back before that but by deleting
+// the level's service account.
 //
 // The server and its certificate are those of the configuration, which is not changed. The error is a *NotReadyError where the
 // tenant has no namespace, and a *LevelError where the client may not.

@@ -119,8 +119,8 @@ func newTenantKubeconfigCommand(streams Streams) *cobra.Command {
 			if !slices.Contains(tenant.Levels(), tenant.Level(level)) {
 				return &UsageError{Err: fmt.Errorf("--level %q: it is %s", level, levelList())}
 			}
-			if ttl < admin.MinTTL {
-				return &UsageError{Err: fmt.Errorf("--ttl %s: the API server gives no token for less than %s", ttl, admin.MinTTL)}
+			if err := checkTTL(ttl); err != nil {
+				return err
 			}
 			client, found, err := flags.place(cmd.Context(), args[0])
 			if err != nil {
@@ -135,9 +135,22 @@ func newTenantKubeconfigCommand(streams Streams) *cobra.Command {
 	}
 	flags.add(c)
 	c.Flags().StringVar(&level, "level", "", levelList()+"; each includes the one before it")
-	c.Flags().DurationVar(&ttl, "ttl", 8*time.Hour, "how long the token is good, at least "+admin.MinTTL.String())
+	c.Flags().DurationVar(&ttl, "ttl", 8*time.Hour,
+		"how long the token is good, at least "+admin.MinTTL.String()+" and at most "+admin.MaxTTL.String())
 	c.Flags().StringVarP(&file, "output", "o", "", "file to write, replaced if it is there (default: standard output)")
 	return c
+}
+
+// checkTTL refuses what the cluster would, before it is asked.
+func checkTTL(ttl time.Duration) error {
+	switch {
+	case ttl < admin.MinTTL:
+		return &UsageError{Err: fmt.Errorf("--ttl %s: the API server gives no token for less than %s", ttl, admin.MinTTL)}
+	case ttl > admin.MaxTTL:
+		return &UsageError{Err: fmt.Errorf("--ttl %s: a token of a level is good for %s at most; ask for another when it has ended",
+			ttl, admin.MaxTTL)}
+	}
+	return nil
 }
 
 func writeTenantAccess(streams Streams, file string, access admin.Access) error {

@@ -115,6 +115,10 @@ func TestCommandsOfOneTenantRefuseWhatCanNotBe(t *testing.T) {
 		{[]string{"kubeconfig", "alpha"}, exitUsage, "--level is needed: view, use, admin, super-admin"},
 		{[]string{"kubeconfig", "alpha", "--level", "root"}, exitUsage, `--level "root"`},
 		{[]string{"kubeconfig", "alpha", "--level", "use", "--ttl", "1m"}, exitUsage, "no token for less than 10m0s"},
+		{
+			[]string{"kubeconfig", "no-such-tenant", "--level", "use", "--ttl", "24h0m1s"}, exitUsage,
+			"--ttl 24h0m1s: a token of a level is good for 24h0m0s at most; ask for another when it has ended",
+		},
 		{[]string{"create", "a-b"}, exitFailed, "no dash"},
 		{[]string{"create", "etcd"}, exitFailed, "reserved for the platform"},
 		{[]string{"create", "x", "--quota", "cpu=apples,pods=many"}, exitUsage, "--quota cpu=apples: not a quantity such as 500m, 10 or 32Gi; --quota pods=many"},

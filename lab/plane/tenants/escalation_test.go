@@ -71,6 +71,7 @@ func (w *world) escalationsAreRefused(t *testing.T) {
 
 	t.Run("reading a stronger token", a.readsAToken)
 	t.Run("asking for a stronger token", a.asksForAToken)
+	t.Run("asking for a token that outlives one's membership", a.asksForAYear)
 	t.Run("creating a role binding", a.bindsARole)
 	t.Run("creating or patching a HelmRelease", a.writes(schema.GroupVersion{Group: "helm.toolkit.fluxcd.io", Version: "v2"}, "HelmRelease", "helmreleases"))
 

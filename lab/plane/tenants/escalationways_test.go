@@ -3,16 +3,21 @@
 package tenants
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant"
+	"github.com/cozystack/cozy-install/tenant/admin"
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
@@ -69,6 +74,45 @@ func (a attacker) makesAToken(t *testing.T) {
 	_, err := a.core.CoreV1().Secrets("tenant-alpha").Patch(t.Context(), "stronger", types.MergePatchType,
 		[]byte(`{"metadata": {"annotations": {"kubernetes.io/service-account.name": "default"}}}`), metav1.PatchOptions{})
 	requireForbidden(t, err, "another account for a Secret that is there")
+}
+
+// asksForAYear: a token of a level opens what the level does until it ends, whatever has become of who asked for it. Which account it
+// is that asks makes no difference, nor what the token is bound to.
+func (a attacker) asksForAYear(t *testing.T) {
+	asks := func(by kubernetes.Interface, account string, life time.Duration, bound *authenticationv1.BoundObjectReference) error {
+		seconds := int64(life / time.Second)
+		answer, err := by.CoreV1().ServiceAccounts("tenant-alpha").CreateToken(t.Context(), account, &authenticationv1.TokenRequest{
+			Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds, BoundObjectRef: bound},
+		}, metav1.CreateOptions{})
+
+		if err == nil {
+			require.WithinDuration(t, time.Now().Add(life), answer.Status.ExpirationTimestamp.Time, 5*time.Minute, account)
+		}
+
+		return err
+	}
+
+	secret := &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Secret", Name: "stronger"}
+
+	for _, level := range tenant.Levels() {
+		account := tenant.Account(level)
+		require.NoError(t, asks(a.core, account, admin.MaxTTL, nil))
+
+		for _, life := range []time.Duration{admin.MaxTTL + time.Second, 365 * 24 * time.Hour, 1 << 32 * time.Second} {
+			for _, bound := range []*authenticationv1.BoundObjectReference{nil, secret} {
+				err := asks(a.core, account, life, bound)
+				requireForbidden(t, err, "%s for %s", account, life)
+				require.ErrorContains(t, err,
+					fmt.Sprintf(`spec.expirationSeconds: "%d": a token of %s is good for 86400 seconds at most`, life/time.Second, account))
+			}
+		}
+	}
+
+	// Those of others are for their owners to bound: Flux and kubelets ask for tokens as well.
+	operator := a.clientset(t)
+	require.NoError(t, asks(operator, tenant.ReleaseAccount, 2*admin.MaxTTL, nil))
+	require.NoError(t, asks(operator, "default", 2*admin.MaxTTL, nil))
+	requireForbidden(t, asks(operator, tenant.Account(tenant.View), 2*admin.MaxTTL, nil), "an operator asks")
 }
 
 // consentsToLoss: what data is lost with, and what is turned off under others, is for super-admins to say, and within their
