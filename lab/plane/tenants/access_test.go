@@ -135,6 +135,7 @@ func (w *world) givesWhatIsFree(t *testing.T, pods ...*corev1.Pod) {
 
 	w.delete(t, "tenant-small", "tiny")
 	w.awaitGone(t, &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-small", Name: "tiny"}})
+	w.awaitChildless(t, "tenant-root", "small")
 }
 
 // bounded reads pairs of keys and quantities.

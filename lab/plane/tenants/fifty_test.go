@@ -41,6 +41,7 @@ func (w *world) oneOfFiftyGetsTheQuota(t *testing.T) {
 	made := w.createAtOnce(t, "tenant-pool", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "6")})
 	w.awaitOneAccepted(t, "tenant-pool", made, "QuotaExceeded")
 	w.deleteAll(t, "tenant-pool", made)
+	w.awaitChildless(t, "tenant-root", "pool")
 	w.deleteAll(t, "tenant-root", []string{"pool"})
 }
 
@@ -111,6 +112,12 @@ func (w *world) awaitOneAccepted(t *testing.T, namespace string, names []string,
 	require.Len(t, held, 1, "nothing is made for a tenant that is not accepted")
 
 	return held[0]
+}
+
+// awaitChildless waits until the controller has counted that no tenant is below one any more: until then its deletion takes consent.
+func (w *world) awaitChildless(t *testing.T, namespace, name string) {
+	t.Helper()
+	w.await(t, func() bool { return w.get(t, namespace, name).Status.Children == 0 }, func() string { return "tenants below " + name + " are still counted" })
 }
 
 func (w *world) deleteAll(t *testing.T, namespace string, names []string) {
