@@ -117,14 +117,16 @@ func (h *hosts) claim(n *node, host string) *Refusal {
 // its kind, and so a dash (application.Check); the name of a tenant has none. Who has such a host from before this rule keeps it.
 func (h *hosts) checkLabel(n *node, host, label string) *Refusal {
 	refuse := func(rule string) *Refusal {
-		return &Refusal{Reason: HostReserved, Field: "spec.host", Value: host, Rule: label + " below the host of a tenant is " + rule, hint: hostHint}
+		return &Refusal{
+			Reason: HostReserved, Field: "spec.host", Value: host, hint: hostHint, Rule: label + " below the host of a tenant is " + rule,
+		}
 	}
 
 	if _, isReserved := slices.BinarySearch(h.reserved, label); isReserved {
 		return refuse("reserved for the platform")
 	}
 
-	if strings.Contains(label, "-") && !(n.IsSettled && n.HoldsHost == host) {
+	if strings.Contains(label, "-") && (!n.IsSettled || n.HoldsHost != host) {
 		return refuse("kept for an application there, as all labels with a dash are")
 	}
 

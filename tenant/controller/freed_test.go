@@ -42,7 +42,8 @@ func TestWhatANamespaceUsesIsGivenToNoTenantBelow(t *testing.T) {
 	w.settle()
 	w.counts("tenant-a", cpus("8"))
 
-	require.NoError(t, w.client.Create(t.Context(), madeAfter(1, made("tenant-a", "b", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "4")}))))
+	b := madeAfter(1, made("tenant-a", "b", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "4")}))
+	require.NoError(t, w.client.Create(t.Context(), b))
 
 	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
 		if restart {
@@ -87,7 +88,8 @@ func TestWhoeverWaitsForWhatIsFreedIsLookedAtSoon(t *testing.T) {
 		w.settle()
 		w.counts("tenant-a", cpus("8"))
 		w.counts("tenant-calm", cpus("8"))
-		require.NoError(t, w.client.Create(t.Context(), madeAfter(1, made("tenant-a", "b", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "4")}))))
+		b := madeAfter(1, made("tenant-a", "b", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "4")}))
+		require.NoError(t, w.client.Create(t.Context(), b))
 		w.settle()
 
 		pass, began := timed(time.Millisecond, w.resolver())

@@ -129,7 +129,11 @@ func (w *world) givesWhatIsFree(t *testing.T, pods ...*corev1.Pod) {
 	require.NoError(t, w.client.Delete(t.Context(), pods[0], client.GracePeriodSeconds(0)))
 	w.awaitReason(t, "tenant-root", "small", v1alpha1.ConditionQuotaReady, v1alpha1.ConditionQuotaReady)
 	require.NoError(t, w.client.Delete(t.Context(), pods[1], client.GracePeriodSeconds(0)))
-	w.await(t, func() bool { out, err = w.apply(t, below); return err == nil }, func() string { return out })
+	w.await(t, func() bool {
+		out, err = w.apply(t, below)
+
+		return err == nil
+	}, func() string { return out })
 	w.awaitReady(t, "tenant-small", "tiny")
 	require.ErrorContains(t, w.client.Create(t.Context(), pods[0]), "exceeded quota: tenant-quota", "it is given")
 
