@@ -28,6 +28,7 @@ func TestUpEndsWithATenantRootThatAnswers(t *testing.T) {
 		t.Run("an operator that fails is quoted", w.quotesAnOperatorThatFails) &&
 		t.Run("operators that are late and in disorder are waited for", w.endsWithOperators) &&
 		t.Run("object storage is switched to zones while it runs", w.storageGetsZones) &&
+		t.Run("Grafana rests while monitoring is off, and is there again", w.grafanaRests) &&
 		t.Run("whoever answers in the ingress's place is named", w.failsWhereSomebodyElseAnswers)
 	require.True(t, ok, "the parts after the failed one were not run")
 }
