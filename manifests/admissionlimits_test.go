@@ -97,6 +97,16 @@ func TestAdmissionOfHostsLeavesATenantThatIsThereToTheServer(t *testing.T) {
 	require.NotEmpty(t, p.judge(t, limited(resolved["tenant-root"], "c", map[string]any{"host": "a.example.org"}, map[string]any{"hosts": hosts})))
 }
 
+// TestAdmissionOfHostsLeavesAWrongNameToTheRuleOfNames: nobody asked for the host that would come of it.
+func TestAdmissionOfHostsLeavesAWrongNameToTheRuleOfNames(t *testing.T) {
+	resolved, _ := tenant.Resolve([]tenant.Tenant{{Namespace: "tenant-root", Name: "root", Host: "example.org"}})
+	hosts := []any{map[string]any{"host": "example.org", "namespace": "tenant-root"}}
+	p := readPolicy(t, "tenant-hosts.cozystack.io")
+	require.Empty(t, p.judge(t, limited(resolved["tenant-root"], "wr-ong", map[string]any{}, map[string]any{"hosts": hosts})))
+	asked := map[string]any{"host": "wr-ong.example.org"}
+	require.NotEmpty(t, p.judge(t, limited(resolved["tenant-root"], "wrong", asked, map[string]any{"hosts": hosts})))
+}
+
 func TestAdmissionOfHostsThatChange(t *testing.T) {
 	resolved, _ := tenant.Resolve([]tenant.Tenant{
 		{Namespace: "tenant-root", Name: "root", Host: "example.org"}, {Namespace: "tenant-root", Name: "a"}, {Namespace: "tenant-a", Name: "b"},
