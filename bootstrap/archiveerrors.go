@@ -71,4 +71,6 @@ func (e *LostAssetsError) Error() string {
 func (e *LostAssetsError) Unwrap() error { return e.Err }
 
 // Hint says how to unpack them again.
-func (e *LostAssetsError) Hint() string { return "cozy-install up --archive " + archive.ShellWord(e.File) }
+func (e *LostAssetsError) Hint() string {
+	return "cozy-install up --archive " + archive.ShellWord(e.File)
+}

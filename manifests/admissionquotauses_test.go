@@ -87,7 +87,7 @@ func bothSay(t *testing.T, p policy, key string, above tenant.Bounds, held, used
 
 func TestAdmissionOfWhatIsUsedAboveIsNeverStricterThanTheRules(t *testing.T) {
 	p := readPolicy(t, "tenant-quota-uses.cozystack.io")
-	judged := func(wanted map[string]any, hard, used map[string]any) string {
+	judged := func(wanted, hard, used map[string]any) string {
 		input := creation("tenant-a", "b", nil)
 		input["object"].(map[string]any)["spec"] = map[string]any{"resourceQuotas": wanted}
 		input["params"] = map[string]any{"spec": map[string]any{"hard": hard}, "status": map[string]any{"used": used}}

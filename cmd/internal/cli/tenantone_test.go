@@ -116,7 +116,8 @@ func TestCommandsOfOneTenantRefuseWhatCanNotBe(t *testing.T) {
 		{[]string{"kubeconfig", "alpha", "--level", "root"}, exitUsage, `--level "root"`},
 		{[]string{"kubeconfig", "alpha", "--level", "use", "--ttl", "1m"}, exitUsage, "no token for less than 10m0s"},
 		{
-			[]string{"kubeconfig", "no-such-tenant", "--level", "use", "--ttl", "24h0m1s"}, exitUsage,
+			[]string{"kubeconfig", "no-such-tenant", "--level", "use", "--ttl", "24h0m1s"},
+			exitUsage,
 			"--ttl 24h0m1s: a token of a level is good for 24h0m0s at most; ask for another when it has ended",
 		},
 		{[]string{"create", "a-b"}, exitFailed, "no dash"},

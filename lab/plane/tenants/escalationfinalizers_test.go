@@ -62,6 +62,8 @@ func (a attacker) abandonsATenant(t *testing.T) {
 
 // operatorsMayAbandon: cluster administrators, and whoever is given the verb.
 func (a attacker) operatorsMayAbandon(t *testing.T) {
+	t.Helper()
+
 	beta := a.get(t, "tenant-alpha", "beta")
 	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata": {"finalizers": null}}`))
 	require.NoError(t, a.client.Patch(t.Context(), beta.DeepCopy(), patch, client.DryRunAll))
