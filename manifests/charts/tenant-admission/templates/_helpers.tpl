@@ -12,3 +12,25 @@
 {{- define "tenant-admission.quota.key" -}}
 (name in variables.wanted ? name : name.startsWith('limits.') ? name.substring(7) : name.startsWith('requests.') ? name.substring(9) : name)
 {{- end -}}
+
+{{- /* Variables of a policy: the bounds that a tenant asks for, and those that it asked for before. */ -}}
+{{- define "tenant-admission.quota.asked" -}}
+- name: wanted
+  expression: "has(object.spec) && has(object.spec.resourceQuotas) ? object.spec.resourceQuotas : {}"
+- name: before
+  expression: >-
+    request.operation == 'UPDATE' && has(oldObject.spec) && has(oldObject.spec.resourceQuotas) ?
+    oldObject.spec.resourceQuotas : {}
+{{- end -}}
+
+{{- /* And whether they are held against what the tenant above has, beside the bounds that the tenant was given. */ -}}
+{{- define "tenant-admission.quota.held" -}}
+- name: isJudged
+  expression: >-
+    !(object.metadata.name == 'root' && request.namespace == 'tenant-root') &&
+    (request.operation == 'CREATE' || variables.wanted != variables.before)
+# What it has already is not taken a second time.
+- name: holds
+  expression: >-
+    request.operation == 'UPDATE' && has(oldObject.status) && has(oldObject.status.quota) ? oldObject.status.quota.bounds : {}
+{{- end -}}
