@@ -3,18 +3,12 @@
 package manifests
 
 import (
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
-
-	"github.com/cozystack/cozy-install/tenant/application"
 )
 
 // TestChangesOfObjectStorageThatCantBeMadeAreRefused by the API server's own code, with field, value and reason.
@@ -71,14 +65,7 @@ func TestChangesOfObjectStorageThatCantBeMadeAreRefused(t *testing.T) {
 // changesOf asks the API server's own code whether the rules of a chart's schema take a change of an application's spec, and what they say.
 func changesOf(t *testing.T, chart string) func(t *testing.T, before, after map[string]any, says string) {
 	t.Helper()
-	source, err := os.ReadFile("charts/" + chart + "/" + schemaFile)
-	require.NoError(t, err)
-	spec, err := application.Schema(source)
-	require.NoError(t, err)
-	var internal apiextensions.JSONSchemaProps
-	require.NoError(t, apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(spec, &internal, nil))
-	structural, err := schema.NewStructural(&internal)
-	require.NoError(t, err)
+	structural := structuralOf(t, chart)
 	validator := cel.NewValidator(structural, false, celconfig.PerCallLimit)
 	return func(t *testing.T, before, after map[string]any, says string) {
 		t.Helper()

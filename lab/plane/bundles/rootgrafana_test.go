@@ -106,10 +106,7 @@ func (w *rootWorld) awaitGrafana(t *testing.T, what string, uid types.UID, repli
 
 func (w *rootWorld) root(t *testing.T) *unstructured.Unstructured {
 	t.Helper()
-	found, err := w.dynamic.Resource(v1alpha1.GroupVersion.WithResource("tenants")).Namespace("tenant-root").
-		Get(t.Context(), "root", metav1.GetOptions{})
-	require.NoError(t, err)
-	return found
+	return w.object(t, "tenants", "root")
 }
 
 // awaitServices waits until all that the root runs is ready, as its spec is now.
@@ -118,15 +115,8 @@ func (w *rootWorld) awaitServices(t *testing.T) {
 	says := ""
 	require.Eventually(t, func() bool {
 		root := w.root(t)
-		conditions, _, err := unstructured.NestedSlice(root.Object, "status", "conditions")
-		require.NoError(t, err)
-		for _, one := range conditions {
-			condition := one.(map[string]any)
-			if condition["type"] == v1alpha1.ConditionServicesReady {
-				says, _ = condition["message"].(string)
-				return condition["status"] == "True" && condition["observedGeneration"] == root.GetGeneration() && !strings.Contains(says, "off")
-			}
-		}
-		return false
+		condition := conditionOf(t, root, v1alpha1.ConditionServicesReady)
+		says, _ = condition["message"].(string)
+		return condition["status"] == "True" && condition["observedGeneration"] == root.GetGeneration() && !strings.Contains(says, "off")
 	}, 2*patience, time.Second, "%s", &says)
 }

@@ -103,27 +103,42 @@ func (w *rootWorld) patch(t *testing.T, resource, name, text string) {
 	require.NoError(t, w.tryPatch(t, resource, name, text), text)
 }
 
-func (w *rootWorld) storage(t *testing.T) *unstructured.Unstructured {
+// object is one of the root's, of apps.cozystack.io.
+func (w *rootWorld) object(t *testing.T, resource, name string) *unstructured.Unstructured {
 	t.Helper()
-	found, err := w.dynamic.Resource(v1alpha1.GroupVersion.WithResource("seaweedfses")).Namespace("tenant-root").
-		Get(t.Context(), "seaweedfs", metav1.GetOptions{})
+	found, err := w.dynamic.Resource(v1alpha1.GroupVersion.WithResource(resource)).Namespace("tenant-root").
+		Get(t.Context(), name, metav1.GetOptions{})
 	require.NoError(t, err)
 	return found
+}
+
+func (w *rootWorld) storage(t *testing.T) *unstructured.Unstructured {
+	t.Helper()
+	return w.object(t, "seaweedfses", "seaweedfs")
+}
+
+// conditionOf is nil where an object has none of the type.
+func conditionOf(t *testing.T, object *unstructured.Unstructured, of string) map[string]any {
+	t.Helper()
+	conditions, _, err := unstructured.NestedSlice(object.Object, "status", "conditions")
+	require.NoError(t, err)
+	for _, one := range conditions {
+		if condition := one.(map[string]any); condition["type"] == of {
+			return condition
+		}
+	}
+	return nil
 }
 
 // storageReady says whether the storage is ready as its spec was in a generation, and what it says.
 func (w *rootWorld) storageReady(t *testing.T, generation int64) (bool, string) {
 	t.Helper()
-	conditions, _, err := unstructured.NestedSlice(w.storage(t).Object, "status", "conditions")
-	require.NoError(t, err)
-	for _, one := range conditions {
-		condition := one.(map[string]any)
-		if condition["type"] == "Ready" {
-			observed, _ := condition["observedGeneration"].(int64)
-			return condition["status"] == "True" && observed >= generation, fmt.Sprint(condition)
-		}
+	condition := conditionOf(t, w.storage(t), "Ready")
+	if condition == nil {
+		return false, "nothing"
 	}
-	return false, "nothing"
+	observed, _ := condition["observedGeneration"].(int64)
+	return condition["status"] == "True" && observed >= generation, fmt.Sprint(condition)
 }
 
 func (w *rootWorld) awaitStorage(t *testing.T, generation int64) {
