@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -23,33 +24,31 @@ func (r *reconciler) takeDown(ctx context.Context, t *v1alpha1.Tenant, known ent
 		return reconcile.Result{}, nil
 	}
 
-	namespace, err := r.ownNamespace(ctx, t, cmp.Or(known.namespace(), t.Status.Namespace))
+	name := cmp.Or(known.namespace(), t.Status.Namespace)
+
+	namespace, err := r.ownNamespace(ctx, t, name)
 	if err != nil {
-		return reconcile.Result{}, err
+		return r.failStage(ctx, t, known, r.closing(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}), err)
 	}
 
 	if namespace == nil {
-		return reconcile.Result{}, r.letGo(ctx, t)
+		return r.letGo(ctx, t, known)
 	}
 
-	stage, left, err := r.clear(ctx, t, namespace)
-	if err != nil {
-		return reconcile.Result{}, err
+	now, left, err := r.clear(ctx, t, namespace)
+
+	switch {
+	case err != nil:
+		return r.failStage(ctx, t, known, now, err)
+	case len(left) > 0:
+		return r.awaitStage(ctx, t, known, now, left)
 	}
 
-	if len(left) > 0 {
-		return r.awaitStage(ctx, t, known, stage, left)
-	}
-
-	return reconcile.Result{}, r.letGo(ctx, t)
+	return r.letGo(ctx, t, known)
 }
 
-// clear takes the steps until one has something left, and says what. Nothing left: all is gone.
+// clear takes the steps until one has something left, and says what, or fails, and says which. Nothing left: all is gone.
 func (r *reconciler) clear(ctx context.Context, t *v1alpha1.Tenant, namespace *corev1.Namespace) (stage, []remainder, error) {
-	if err := r.closeNamespace(ctx, namespace); err != nil {
-		return stage{}, nil, err
-	}
-
 	for _, one := range r.stages(t, namespace) {
 		left, err := one.clear(ctx)
 		if err != nil || len(left) > 0 {
@@ -60,12 +59,12 @@ func (r *reconciler) clear(ctx context.Context, t *v1alpha1.Tenant, namespace *c
 	return stage{}, nil, nil
 }
 
-func (r *reconciler) letGo(ctx context.Context, t *v1alpha1.Tenant) error {
+func (r *reconciler) letGo(ctx context.Context, t *v1alpha1.Tenant, known entry) (reconcile.Result, error) {
 	if err := r.release(ctx, t); err != nil {
-		return err
+		return r.failStage(ctx, t, known, lettingGo(), err)
 	}
 
-	return r.ordered.forget(ctx, client.ObjectKeyFromObject(t))
+	return reconcile.Result{}, r.ordered.forget(ctx, client.ObjectKeyFromObject(t))
 }
 
 // ownNamespace is the namespace that was made for the tenant; nil if it is gone, or is somebody else's. The cache may not show

@@ -4,6 +4,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
+	"github.com/cozystack/cozy-install/tenant/application"
 	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
@@ -57,6 +59,20 @@ func (r *reconciler) awaitStage(
 	}
 
 	return reconcile.Result{RequeueAfter: max(until, 0)}, r.writeStatus(ctx, t, known, deletingStatus(t, now.reason, message, since, isOverdue))
+}
+
+// failStage writes at which step something was refused or broke, and gives that back as an error, which has the step tried again with
+// back-off. Also a step that fails all the time is overdue in the end.
+func (r *reconciler) failStage(ctx context.Context, t *v1alpha1.Tenant, known entry, at stage, err error) (reconcile.Result, error) {
+	told, err := failed(ctx, err)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+
+	says := application.Clip(told.retry.Error(), maxSaid-len("..."))
+	_, err = r.awaitStage(ctx, t, known, at, []remainder{{kind: "the step", name: "failed and is tried again", says: says}})
+
+	return reconcile.Result{}, errors.Join(told.retry, err)
 }
 
 // askThem adds what the remainders that a message names say of themselves. What can't be read is left out: it is there to help.

@@ -82,7 +82,7 @@ func TestTheMarkOfDeletionGoesWithIt(t *testing.T) {
 
 func TestEveryStepHasABoundAndSaysWhatToDo(t *testing.T) {
 	w := newWorld(t, plainNamespace("tenant-root", nil), madeRoot())
-	stages := w.reconciler().stages(made("tenant-root", "a", v1alpha1.TenantSpec{}), plainNamespace("tenant-a", nil))
+	stages := append(w.reconciler().stages(made("tenant-root", "a", v1alpha1.TenantSpec{}), plainNamespace("tenant-a", nil)), lettingGo())
 
 	var reasons []string
 
@@ -93,7 +93,8 @@ func TestEveryStepHasABoundAndSaysWhatToDo(t *testing.T) {
 	}
 
 	require.Equal(t, []string{
-		"NotConfirmed", "DeletingTenants", "DeletingApplications", "DeletingServices", "DeletingReleases", "DeletingNamespace",
+		"ClosingNamespace", "NotConfirmed", "DeletingTenants", "DeletingApplications", "DeletingServices", "DeletingReleases",
+		"DeletingNamespace", "LettingGo",
 	}, reasons)
 	require.Len(t, slices.Compact(slices.Sorted(slices.Values(reasons))), len(reasons))
 }

@@ -19,12 +19,14 @@ import (
 
 // Reasons of the condition Deleting: what is being removed, in order.
 const (
+	ReasonClosingNamespace     = "ClosingNamespace"
 	ReasonNotConfirmed         = "NotConfirmed"
 	ReasonDeletingTenants      = "DeletingTenants"
 	ReasonDeletingApplications = "DeletingApplications"
 	ReasonDeletingServices     = "DeletingServices"
 	ReasonDeletingReleases     = "DeletingReleases"
 	ReasonDeletingNamespace    = "DeletingNamespace"
+	ReasonLettingGo            = "LettingGo"
 	// ReasonDeletionOverdue is that of Ready where a step takes longer than it may.
 	ReasonDeletionOverdue = "DeletionOverdue"
 )
@@ -36,7 +38,7 @@ type stage struct {
 	what string
 	// bound is how long the step may take before the condition says that something is wrong. Zero: it waits for a person.
 	bound time.Duration
-	// clear deletes it, and says what is still there.
+	// clear deletes it, and says what is still there. Nil: the step is of the tenant itself.
 	clear func(context.Context) ([]remainder, error)
 	// advice is what a person does where the step is overdue.
 	advice string
@@ -64,6 +66,7 @@ func (r *reconciler) stages(t *v1alpha1.Tenant, namespace *corev1.Namespace) []s
 	}
 
 	return []stage{
+		r.closing(namespace),
 		{
 			reason: ReasonNotConfirmed, what: "agreement to delete the tenants in it",
 			clear: func(ctx context.Context) ([]remainder, error) { return r.unconfirmed(ctx, t, namespace.Name) },
@@ -95,6 +98,30 @@ func (r *reconciler) stages(t *v1alpha1.Tenant, namespace *corev1.Namespace) []s
 		},
 	}
 }
+
+// closing is the step before anything is removed.
+func (r *reconciler) closing(namespace *corev1.Namespace) stage {
+	return stage{
+		reason: ReasonClosingNamespace, what: "its namespace to be closed to orders", bound: smallStep,
+		clear:  func(ctx context.Context) ([]remainder, error) { return nil, r.closeNamespace(ctx, namespace) },
+		advice: "look at namespace " + namespace.Name + ", and at what refuses changes of it: " + refusers,
+	}
+}
+
+// lettingGo is the step when nothing is left.
+func lettingGo() stage {
+	return stage{
+		reason: ReasonLettingGo, what: "its finalizer to be taken off, as nothing else is left of it", bound: smallStep,
+		advice: "look at what refuses changes of the tenant: " + refusers,
+	}
+}
+
+const (
+	// smallStep bounds a step of one write, which takes no time unless somebody refuses it.
+	smallStep = 10 * time.Minute
+	// refusers shows who may refuse a write beside the API server.
+	refusers = "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations,validatingadmissionpolicies"
+)
 
 // children are the tenants in a namespace, by name.
 func (r *reconciler) children(ctx context.Context, namespace string) ([]v1alpha1.Tenant, error) {

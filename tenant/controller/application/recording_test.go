@@ -14,30 +14,51 @@ import (
 
 // recording notes each write before the fake server sees it.
 func (l *lab) recording() interceptor.Funcs {
-	note := func(verb string, object client.Object) {
+	note := func(verb string, object client.Object) error {
 		kind := object.GetObjectKind().GroupVersionKind().Kind
 		if kind == "" {
 			kind = fmt.Sprintf("%T", object)
 		}
 
-		l.writes = append(l.writes, verb+" "+kind+" "+object.GetName())
+		call := verb + " " + kind + " " + object.GetName()
+		if err := l.failing(call); err != nil {
+			return err
+		}
+
+		l.writes = append(l.writes, call)
+
+		return nil
 	}
 
 	return interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, o ...client.ListOption) error {
+			if err := l.failing("list " + list.GetObjectKind().GroupVersionKind().Kind); err != nil {
+				return err
+			}
+
+			return c.List(ctx, list, o...)
+		},
 		Create: func(ctx context.Context, c client.WithWatch, object client.Object, o ...client.CreateOption) error {
-			note("create", object)
+			if err := note("create", object); err != nil {
+				return err
+			}
+
 			object.SetUID(types.UID("made-" + object.GetName()))
 			object.SetGeneration(1)
 
 			return c.Create(ctx, object, o...)
 		},
 		Update: func(ctx context.Context, c client.WithWatch, object client.Object, o ...client.UpdateOption) error {
-			note("update", object)
+			if err := note("update", object); err != nil {
+				return err
+			}
 
 			return c.Update(ctx, object, o...)
 		},
 		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, p client.Patch, o ...client.PatchOption) error {
-			note("patch", object)
+			if err := note("patch", object); err != nil {
+				return err
+			}
 
 			return c.Patch(ctx, object, p, o...)
 		},
@@ -47,16 +68,28 @@ func (l *lab) recording() interceptor.Funcs {
 			return c.Apply(ctx, wanted, o...)
 		},
 		Delete: func(ctx context.Context, c client.WithWatch, object client.Object, o ...client.DeleteOption) error {
-			note("delete", object)
+			if err := note("delete", object); err != nil {
+				return err
+			}
 
 			return c.Delete(ctx, object, o...)
 		},
 		SubResourcePatch: func(
 			ctx context.Context, c client.Client, sub string, object client.Object, p client.Patch, o ...client.SubResourcePatchOption,
 		) error {
-			note(sub, object)
+			if err := note(sub, object); err != nil {
+				return err
+			}
 
 			return c.SubResource(sub).Patch(ctx, object, p, o...)
 		},
 	}
+}
+
+func (l *lab) failing(call string) error {
+	if l.fails == nil {
+		return nil
+	}
+
+	return l.fails(call)
 }

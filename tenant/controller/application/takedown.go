@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -39,37 +40,51 @@ func (r *reconciler) takeDown(ctx context.Context, leftovers []definition.Leftov
 		return reconcile.Result{}, nil
 	}
 
-	releases, err := r.releases(ctx, object)
-	if err != nil {
-		return reconcile.Result{}, err
+	release, stays, err := r.clear(ctx, leftovers, object)
+
+	switch {
+	case err != nil:
+		return reconcile.Result{}, r.sayFailed(ctx, object, err)
+	case release != nil:
+		return r.sayWhatRemains(ctx, object, release, stays)
+	case stays != "":
+		r.event(object, corev1.EventTypeWarning, ReasonDataStays, "Delete", stays)
 	}
 
-	stays, err := r.dataThatStays(ctx, leftovers, object)
+	if err := r.letGo(ctx, object); err != nil {
+		return reconcile.Result{}, r.sayFailed(ctx, object, err)
+	}
+
+	r.log.InfoContext(ctx, "removed an application", "kind", object.GetKind(), "application", client.ObjectKeyFromObject(object).String())
+
+	return reconcile.Result{}, nil
+}
+
+// clear deletes the HelmReleases of an application, and when they are gone, what it left behind. It gives the first that is still there,
+// nil where none is, and what holds data and stays.
+func (r *reconciler) clear(
+	ctx context.Context, leftovers []definition.Leftover, object *unstructured.Unstructured,
+) (release *unstructured.Unstructured, stays string, err error) {
+	releases, err := r.releases(ctx, object)
 	if err != nil {
-		return reconcile.Result{}, errors.Join(err, r.sayDeleting(ctx, object, application.ReasonDeleting, err.Error()))
+		return nil, "", err
+	}
+
+	if stays, err = r.dataThatStays(ctx, leftovers, object); err != nil {
+		return nil, "", err
 	}
 
 	if len(releases) == 0 {
-		if err := r.removeLeftovers(ctx, leftovers, object); err != nil {
-			return reconcile.Result{}, errors.Join(err, r.sayDeleting(ctx, object, application.ReasonDeleting, err.Error()))
-		}
-
-		if stays != "" {
-			r.event(object, corev1.EventTypeWarning, ReasonDataStays, "Delete", stays)
-		}
-
-		r.log.InfoContext(ctx, "removed an application", "kind", object.GetKind(), "application", client.ObjectKeyFromObject(object).String())
-
-		return reconcile.Result{}, r.letGo(ctx, object)
+		return nil, stays, r.removeLeftovers(ctx, leftovers, object)
 	}
 
 	for i := range releases {
 		if err := r.remove(ctx, &releases[i]); err != nil {
-			return reconcile.Result{}, err
+			return nil, "", err
 		}
 	}
 
-	return r.sayWhatRemains(ctx, object, &releases[0], stays)
+	return &releases[0], stays, nil
 }
 
 // releases are the HelmReleases of an application, asked for past the cache before it counts as gone: the cache may not show
@@ -149,6 +164,23 @@ func (r *reconciler) sayWhatRemains(ctx context.Context, object, release *unstru
 	}
 
 	return reconcile.Result{RequeueAfter: max(left, 0)}, r.sayDeleting(ctx, object, reason, message)
+}
+
+// sayFailed tells in the status what keeps an application from being removed, and gives that back as an error, which has it tried again
+// with back-off. A conflict is nothing to tell, as the newer state comes with an event, and nothing can be told once the controller ends.
+func (r *reconciler) sayFailed(ctx context.Context, object *unstructured.Unstructured, err error) error {
+	if apierrors.IsConflict(err) || ctx.Err() != nil {
+		return err
+	}
+
+	reason := application.ReasonDeleting
+	if !object.GetDeletionTimestamp().Add(deletionTime).After(r.now()) {
+		reason = ReasonDeletionOverdue
+	}
+
+	message := "removing it failed and is tried again: " + application.Clip(err.Error(), maxMessage)
+
+	return errors.Join(err, r.sayDeleting(ctx, object, reason, message))
 }
 
 // sayDeleting says in the status why an application that is being deleted is still there.

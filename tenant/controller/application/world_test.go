@@ -34,6 +34,8 @@ type lab struct {
 	tenants *tenants
 	// writes are the calls that would change something on a server, in order.
 	writes []string
+	// fails answers a call in the server's place. Nil: none does.
+	fails func(call string) error
 	// informers are the kinds that are watched, and whether their caches are filled.
 	informers map[schema.GroupVersionKind]*informer
 	// strange tells of HelmReleases that belong to no application.
