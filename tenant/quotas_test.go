@@ -3,9 +3,6 @@
 package tenant_test
 
 import (
-	"fmt"
-	"maps"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -140,74 +137,4 @@ func TestATenantThatWasAcceptedKeepsItsBoundsWhereNewOnesDoNotFit(t *testing.T) 
 	moved := one(func() { b.Bounds, c.Bounds = bounds("cpu", "6"), bounds("cpu", "5") })
 	require.Nil(t, moved["tenant-a-b"].Quota.Declined, "the first in order takes what is free")
 	require.NotNil(t, moved["tenant-a-c"].Quota.Declined)
-}
-
-// Whatever is asked for in whatever order, no tenant gives more than it has, nobody who was accepted loses its place, and all of a
-// subtree together use no more than its bound, as each namespace uses what its quota allows.
-func TestNobodyEverGivesMoreThanItHas(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	tree := []tenant.Tenant{root()}
-	tree[0].Bounds = bounds("cpu", "1000")
-	namespaces := []string{"tenant-root"}
-
-	for i := range 60 {
-		parent := namespaces[random.IntN(len(namespaces))]
-		name := fmt.Sprintf("t%d", i)
-		tree = append(tree, tenant.Tenant{Namespace: parent, Name: name})
-		namespaces = append(namespaces, tenant.Namespace(parent, name))
-	}
-
-	for range 200 {
-		for range 5 {
-			tree[random.IntN(len(tree))].Bounds = bounds("cpu", fmt.Sprint(random.IntN(400)))
-		}
-
-		before := len(settled(tree))
-		resolved, _ := tenant.Resolve(tree)
-
-		for _, one := range resolved {
-			require.Empty(t, one.Quota.Overdrawn, one.Namespace)
-
-			given := one.Quota.Given["cpu"]
-			require.LessOrEqual(t, given.Cmp(one.Quota.Bounds["cpu"]), 0, one.Namespace)
-		}
-
-		unused := 0
-
-		for i := range tree {
-			namespace := tenant.RootNamespace
-			if !tree[i].IsRoot() {
-				namespace = tenant.Namespace(tree[i].Namespace, tree[i].Name)
-			}
-
-			if one, isAccepted := resolved[namespace]; isAccepted {
-				tree[i].IsSettled, tree[i].Holds = true, maps.Clone(one.Quota.Bounds)
-
-				own := one.Quota.Own()["cpu"]
-				require.GreaterOrEqual(t, own.Cmp(tree[i].Uses["cpu"]), 0, "%s runs more than is left to it", namespace)
-				tree[i].Uses = bounds("cpu", fmt.Sprint(random.Int64N(own.Value()+1)))
-
-				if own.Cmp(tree[i].Uses["cpu"]) > 0 {
-					unused++
-				}
-			}
-		}
-
-		requireWithin(t, tenant.RootNamespace, tree, resolved)
-		require.Positive(t, unused, "there is something to ask for")
-
-		require.GreaterOrEqual(t, len(settled(tree)), before)
-		require.Len(t, resolved, len(settled(tree)))
-	}
-}
-
-func settled(tree []tenant.Tenant) []string {
-	var names []string
-	for i := range tree {
-		if tree[i].IsSettled {
-			names = append(names, tree[i].Name)
-		}
-	}
-
-	return names
 }

@@ -11,13 +11,19 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// reserve counts what accepted tenants hold as given by their parents before anybody is settled: an older tenant that asks for
-// more gets nothing that a younger one already has.
-func (n *node) reserve() {
-	if n.parent != nil && n.IsSettled {
-		n.parent.give(n.Holds, +1)
+// hangBelow counts what a tenant holds as given by its parent before anybody is settled: an older tenant that asks for more gets
+// nothing that a younger one already has. Of one that is refused it stays given: what was made for it uses that.
+func (n *node) hangBelow(parent *node) {
+	n.parent = parent
+	parent.children = append(parent.children, n)
+
+	if n.hasBounds() {
+		parent.give(n.Holds, +1)
 	}
 }
+
+// hasBounds says whether Holds counts: the tenant was accepted at some time, whatever became of it since.
+func (n *node) hasBounds() bool { return n.IsSettled || n.WasSettled }
 
 // give adds to, or takes from, what the tenants right below were given.
 func (n *node) give(bounds Bounds, sign int) {
@@ -45,7 +51,7 @@ func (n *node) agreeQuota() (Quota, *Refusal) {
 	switch {
 	case declined == nil:
 		return Quota{Bounds: n.Bounds}, nil
-	case n.IsSettled:
+	case n.hasBounds():
 		return Quota{Bounds: n.Holds, Declined: declined}, nil
 	}
 
@@ -60,7 +66,7 @@ func (n *node) takeQuota(agreed Quota) {
 		return
 	}
 
-	if n.IsSettled {
+	if n.hasBounds() {
 		n.parent.give(n.Holds, -1)
 	}
 
@@ -126,7 +132,7 @@ func (n *node) overBound(key string, above resource.Quantity) *Refusal {
 
 // holds is the bound that the tenant had when it was last accepted. Zero: none.
 func (n *node) holds(key string) (held resource.Quantity, isHeld bool) {
-	if n.IsSettled {
+	if n.hasBounds() {
 		held, isHeld = n.Holds[key]
 	}
 
@@ -159,7 +165,7 @@ func (n *node) belowGiven(key string, bound resource.Quantity) *Refusal {
 	}
 
 	for _, child := range n.children {
-		if _, isBounded := child.Holds[key]; child.IsSettled && !isBounded {
+		if _, isBounded := child.Holds[key]; child.hasBounds() && !isBounded {
 			return &Refusal{
 				Reason: QuotaBelowUse, Field: quotaField(key), Value: bound.String(),
 				Rule: fmt.Sprintf("tenant %s below it has no bound of %s", child.Name, key),
@@ -197,16 +203,25 @@ func (n *node) closeQuota() {
 		return
 	}
 
-	quota.Given = make(Bounds, len(quota.Bounds))
+	quota.Given = n.givenOf(quota.Bounds)
 
 	for key, bound := range quota.Bounds {
-		quota.Given[key] = n.given[key]
 		if given := n.given[key]; given.Cmp(bound) > 0 {
 			quota.Overdrawn = append(quota.Overdrawn, key)
 		}
 	}
 
 	slices.Sort(quota.Overdrawn)
+}
+
+// givenOf is what the tenants right below have of each of the bounds.
+func (n *node) givenOf(bounds Bounds) Bounds {
+	given := make(Bounds, len(bounds))
+	for key := range bounds {
+		given[key] = n.given[key]
+	}
+
+	return given
 }
 
 func quotaField(key string) string {

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/cozystack/cozy-install/tenant"
 )
@@ -76,29 +75,4 @@ func TestABoundThatWasNotLoweredIsNotDeclinedForWhatIsUsed(t *testing.T) {
 		require.Empty(t, refused)
 		require.Equal(t, isDeclined, resolved["tenant-a"].Quota.Declined != nil, asked)
 	}
-}
-
-// requireWithin checks that what a tenant and all below it use is within its bound, and returns how much that is.
-func requireWithin(t *testing.T, namespace string, tree []tenant.Tenant, resolved map[string]tenant.Resolved) resource.Quantity {
-	t.Helper()
-
-	var sum resource.Quantity
-
-	for i := range tree {
-		below := tenant.RootNamespace
-		if !tree[i].IsRoot() {
-			below = tenant.Namespace(tree[i].Namespace, tree[i].Name)
-		}
-
-		switch {
-		case below == namespace:
-			sum.Add(tree[i].Uses["cpu"])
-		case tree[i].Namespace == namespace && tree[i].IsSettled:
-			sum.Add(requireWithin(t, below, tree, resolved))
-		}
-	}
-
-	require.LessOrEqual(t, sum.Cmp(resolved[namespace].Quota.Bounds["cpu"]), 0, "%s uses %s", namespace, sum.String())
-
-	return sum
 }

@@ -44,6 +44,8 @@ type Refusal struct {
 	// (ParentNotAccepted). It is for platform operators: the error text is shown to tenants, who may not learn the names of
 	// others, and leaves it out unless it is the tenant's own ancestor.
 	Holder string
+	// Holds is what the tenant has from when it was accepted: nobody else gets it, and it gets no more. Nil: it never was.
+	Holds *Quota
 
 	hint string
 }

@@ -76,6 +76,7 @@ func place(tree []Tenant, reserved []string) (placed []*node, refused []*Refusal
 		parent := placed[i]
 		for _, n := range children[parent.resolved.Namespace] {
 			if refusal := checkName(n.Tenant.Namespace, n.Name, reserved); refusal != nil {
+				n.hangBelow(parent)
 				refused = append(refused, n.refuse(refusal))
 
 				continue
@@ -117,10 +118,8 @@ type node struct {
 }
 
 func (n *node) attach(parent *node) {
-	n.parent = parent
+	n.hangBelow(parent)
 	n.isLeaving = n.IsDeleting || parent.isLeaving
-	parent.children = append(parent.children, n)
-	n.reserve()
 	n.resolved.Namespace = Namespace(n.Tenant.Namespace, n.Name)
 	n.resolved.Ancestors = append(slices.Clone(parent.resolved.Ancestors), parent.resolved.Namespace)
 
@@ -140,7 +139,7 @@ func (n *node) settle(held *hosts) *Refusal {
 		}
 	}
 
-	if n.parent != nil && n.parent.isLeaving && !n.IsSettled {
+	if n.parent != nil && n.parent.isLeaving && !n.hasBounds() {
 		return refuseLate(n.Tenant.Namespace)
 	}
 
@@ -201,6 +200,10 @@ func (n *node) isAncestorOf(other *node) bool {
 func (n *node) refuse(refusal *Refusal) *Refusal {
 	refusal.Tenant = n.Key()
 	refusal.Namespace = n.resolved.Namespace
+
+	if n.hasBounds() {
+		refusal.Holds = &Quota{Bounds: n.Holds, Given: n.givenOf(n.Holds)}
+	}
 
 	return refusal
 }

@@ -31,6 +31,9 @@ type Tenant struct {
 	// keeps whole seconds only, those that are settled count as older: else one whose UID happens to be lower would take the
 	// host from one for which a namespace was made a moment ago.
 	IsSettled bool
+	// WasSettled says that the tenant was accepted once and was refused when last looked at: what was made for it goes on, and Holds
+	// counts as that of an accepted one does, until it is accepted again or gone.
+	WasSettled bool
 	// Host is the domain the user asked for. Empty: inherited from the parent.
 	Host string
 	// Runs says which cluster services the tenant runs itself.
@@ -45,8 +48,8 @@ type Tenant struct {
 	HoldsHost string
 	// Bounds is what the spec asks for. Nil: nothing is bounded.
 	Bounds Bounds
-	// Holds are the bounds that held when last looked at. It counts only where IsSettled; nil then means that nothing was
-	// bounded.
+	// Holds are the bounds that held when the tenant was last accepted. It counts only where IsSettled or WasSettled; nil then
+	// means that nothing was bounded.
 	Holds Bounds
 	// Uses is what the tenant's own namespace uses of what it bounds, as far as known: nobody below gets that. Nil: nothing.
 	Uses Bounds

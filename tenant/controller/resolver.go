@@ -113,12 +113,17 @@ func resolve(
 	return entries
 }
 
-// remember fills in whether the tenant was accepted when last looked at, and with which bounds and host: by the last pass, whose
-// answer the cache may not show yet, or, in the first pass of a process, by what the status says.
+// remember fills in whether the tenant was accepted when last looked at, and with which bounds and host, or which bounds it has from
+// an earlier time: by the last pass, whose answer the cache may not show yet, or, in the first pass of a process, by what the status
+// says. It has a namespace from when the tenant was first accepted.
 func remember(input *tenant.Tenant, t *v1alpha1.Tenant, last *tree) {
 	known, isKnown := last.get(client.ObjectKeyFromObject(t))
 	if isKnown && known.uid == t.UID {
 		input.IsSettled, input.Holds, input.HoldsHost = known.refusal == nil, known.resolved.Quota.Bounds, known.resolved.Host
+
+		if !input.IsSettled && known.refusal.Holds != nil {
+			input.WasSettled, input.Holds = true, known.refusal.Holds.Bounds
+		}
 
 		return
 	}
@@ -128,6 +133,7 @@ func remember(input *tenant.Tenant, t *v1alpha1.Tenant, last *tree) {
 	}
 
 	input.IsSettled, input.HoldsHost = meta.IsStatusConditionTrue(t.Status.Conditions, v1alpha1.ConditionAccepted), t.Status.Host
+	input.WasSettled = !input.IsSettled && t.Status.Namespace != ""
 }
 
 // rulesInput is what the rules need to know of an object alone.

@@ -3,6 +3,7 @@
 package controller
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -58,8 +59,8 @@ func readiness(t *v1alpha1.Tenant, resolved tenant.Resolved, steps []step) step 
 }
 
 // refusedStatus is what is said of a tenant for which nothing may be made. What was made while it was accepted stays, and
-// so do its namespace and place in the status, which others use as a pointer, and its services, whose dependents keep them from
-// being turned off; it holds no host.
+// so do its namespace and place in the status, which others use as a pointer, its bounds, which nobody else gets, and its services,
+// whose dependents keep them from being turned off; it holds no host.
 func refusedStatus(t *v1alpha1.Tenant, refusal *tenant.Refusal) v1alpha1.TenantStatus {
 	status := *t.Status.DeepCopy()
 	status.ObservedGeneration = t.Generation
@@ -68,9 +69,16 @@ func refusedStatus(t *v1alpha1.Tenant, refusal *tenant.Refusal) v1alpha1.TenantS
 	refused := step{reason: string(refusal.Reason), message: fmt.Sprintf("%s (%s)", refusal.Error(), refusal.Hint())}
 
 	set(&status, t, v1alpha1.ConditionAccepted, refused)
-	set(&status, t, v1alpha1.ConditionNamespaceReady, step{
-		reason: "NotAccepted", message: "nothing is made or changed for a tenant until it is accepted",
-	})
+	waits := step{reason: "NotAccepted", message: "nothing is made or changed for a tenant until it is accepted"}
+
+	// A status that was not written yet when it was accepted would not tell of it after a restart.
+	if refusal.Holds != nil {
+		status.Namespace = cmp.Or(status.Namespace, refusal.Namespace)
+		status.Quota = quotaStatus(*refusal.Holds)
+		waits.message += "; what it has stays as it is, and counts in the bounds of the tenant above until it is gone"
+	}
+
+	set(&status, t, v1alpha1.ConditionNamespaceReady, waits)
 	set(&status, t, v1alpha1.ConditionReady, refused)
 
 	return status

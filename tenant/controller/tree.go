@@ -52,9 +52,24 @@ func (e entry) says(other entry) bool {
 	declined, otherDeclined := e.resolved.Quota.Declined, other.resolved.Quota.Declined
 	e.resolved.Quota.Declined, other.resolved.Quota.Declined = nil, nil
 
+	refusal, holds := apart(e.refusal)
+	otherRefusal, otherHolds := apart(other.refusal)
+
 	return e.uid == other.uid && e.generation == other.generation && e.isDeleting == other.isDeleting && e.children == other.children &&
-		equality.Semantic.DeepEqual(e.resolved, other.resolved) && reflect.DeepEqual(e.refusal, other.refusal) &&
-		reflect.DeepEqual(declined, otherDeclined)
+		equality.Semantic.DeepEqual(e.resolved, other.resolved) && equality.Semantic.DeepEqual(holds, otherHolds) &&
+		reflect.DeepEqual(refusal, otherRefusal) && reflect.DeepEqual(declined, otherDeclined)
+}
+
+// apart takes the amounts, which can be written in several ways, out of a refusal. Nil: there is none.
+func apart(refusal *tenant.Refusal) (rest *tenant.Refusal, holds *tenant.Quota) {
+	if refusal == nil {
+		return nil, nil
+	}
+
+	without := *refusal
+	without.Holds = nil
+
+	return &without, refusal.Holds
 }
 
 // tree is the last pass's result. The zero value is empty. It is safe for concurrent use.

@@ -112,7 +112,8 @@ type TenantStatus struct {
 	// +optional
 	Services *TenantServices `json:"services,omitempty"`
 
-	// What the tenant and all tenants below it may use together. Not set where nothing is bounded.
+	// What the tenant and all tenants below it may use together. Not set where nothing is bounded. A tenant that was accepted and
+	// is refused since has what it had then, and nobody else gets that.
 	// +optional
 	Quota *TenantQuota `json:"quota,omitempty"`
 
@@ -125,7 +126,7 @@ type TenantStatus struct {
 
 // TenantQuota is what a tenant may use.
 type TenantQuota struct {
-	// Bounds that hold. They differ from those of the spec where those can't hold.
+	// Bounds that hold. They differ from those of the spec where those can't hold, or where the tenant is refused.
 	Bounds map[string]resource.Quantity `json:"bounds"`
 	// What of each bound was given to the tenants right below.
 	Given map[string]resource.Quantity `json:"given"`
@@ -182,7 +183,8 @@ type TenantList struct {
 
 // Conditions of a tenant.
 const (
-	// ConditionAccepted says whether the rules allow the tenant. Nothing is made for one that is not accepted.
+	// ConditionAccepted says whether the rules allow the tenant. Nothing is made for one that is not accepted. What was made for
+	// one that was accepted before goes on.
 	ConditionAccepted = "Accepted"
 	// ConditionNamespaceReady says whether the tenant's namespace is there, is the tenant's, and has its labels.
 	ConditionNamespaceReady = "NamespaceReady"
