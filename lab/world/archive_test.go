@@ -55,9 +55,7 @@ func TestAnArchiveIsAllThatASiteNeeds(t *testing.T) {
 
 	require.NoError(t, s.Fleet.PowerOn())
 	s.comesUpFrom("--archive", saved.File, "--public-key", saved.keyFile, "--registry-store", store)
-	var status siteStatus
-	s.answer(&status, append([]string{"status"}, s.ofSite()...)...)
-	require.True(t, status.Healthy, "%+v", status)
+	s.isWell()
 
 	s.bootedFrom(saved)
 	s.configsLeadToTheBastion(saved)

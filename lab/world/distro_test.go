@@ -47,17 +47,11 @@ func TestASiteFileBecomesADistribution(t *testing.T) {
 func (s *stage) hasNoTenants() {
 	t := s.t
 	t.Helper()
-	var status struct {
-		siteStatus
-		TenantRoot any
-	}
-	s.answer(&status, append([]string{"status"}, s.ofSite()...)...)
-	require.True(t, status.Healthy, "%+v", status)
+	status := s.isWell()
 	require.Nil(t, status.TenantRoot)
 	require.Len(t, status.Nodes, 3)
 	var packages []string
 	for _, p := range status.Packages {
-		require.True(t, p.Ready, "%s: %s", p.Name, p.State)
 		packages = append(packages, p.Name)
 	}
 	require.Subset(t, packages, []string{"cilium", "flux", "cozy-controller", "cert-manager", "linstor", "metallb"})

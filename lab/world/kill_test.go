@@ -5,7 +5,6 @@ package world
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -111,15 +110,7 @@ func (s *stage) requireUp() {
 	}
 	require.Equal(t, 1, founded, "etcd clusters")
 
-	code, out, said := s.onBastion("status", "-f", s.siteFile, "--work-dir", s.work, "-o", "json")
-	require.Zero(t, code, "status said: %s%s", out, said)
-	var status struct {
-		Healthy bool
-		Nodes   []struct{ Name, Talos string }
-	}
-	require.NoError(t, json.Unmarshal([]byte(out), &status))
-	require.True(t, status.Healthy)
-	require.Len(t, status.Nodes, 3)
+	require.Len(t, s.isWell().Nodes, 3)
 
 	before := s.fingerprint()
 	s.mustUp()

@@ -71,13 +71,7 @@ func (s *stage) showsANodeThatFellIll() {
 	require.NoError(s.t, s.Fleet.PowerOff("cp3"))
 	code, out, said := s.onBastion(append([]string{"status", "-o", "json"}, s.ofSite()...)...)
 	require.Equal(s.t, 1, code, said)
-	var status struct {
-		Healthy bool
-		Nodes   []struct {
-			Name   string
-			Checks []struct{ Check, State, Reason string }
-		}
-	}
+	var status siteStatus
 	require.NoError(s.t, json.Unmarshal([]byte(out), &status))
 	require.False(s.t, status.Healthy)
 	states := map[string]string{}
