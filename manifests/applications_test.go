@@ -156,7 +156,7 @@ func compareDefaults(t *testing.T, path string, schema, values map[string]any) {
 
 // TestChartsOfApplicationsShareTheirText: a chart can't take a template from another one, so each holds a copy.
 func TestChartsOfApplicationsShareTheirText(t *testing.T) {
-	for _, shared := range []string{"_resources.tpl", "_application.tpl", "_issuer.tpl", "_placement.tpl"} {
+	for _, shared := range []string{"_resources.tpl", "_application.tpl", "_issuer.tpl", "_placement.tpl", "_balancer.tpl"} {
 		copies, err := filepath.Glob("charts/*/templates/" + shared)
 		require.NoError(t, err)
 		require.NotEmpty(t, copies)

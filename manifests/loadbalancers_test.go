@@ -3,9 +3,13 @@
 package manifests
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 const cloudController = "system:serviceaccount:tenant-alpha:cloud-controller-kubernetes-shop"
@@ -40,6 +44,8 @@ func TestUsersOfATenantsClusterOrderLoadBalancersAndNothingElse(t *testing.T) {
 		"the address of something else":  {cloudController, service(func(_, spec map[string]any) { spec["externalIPs"] = []any{"10.0.0.1"} }), nil, `spec.externalIPs: "10.0.0.1": `},
 		"the name of something else":     {cloudController, service(annotated("external-dns.alpha.kubernetes.io/hostname", "grafana.example.org")), nil, "external-dns.alpha.kubernetes.io/hostname"},
 		"a part in an address":           {cloudController, service(annotated("metallb.io/allow-shared-ip", "ingress")), nil, "metallb.io/allow-shared-ip"},
+		"another's balancer at Hetzner":  {cloudController, service(annotated("robotlb/balancer", "ingress")), nil, "robotlb/balancer"},
+		"another's balancer of a cloud":  {cloudController, service(annotated("service.beta.kubernetes.io/aws-load-balancer-name", "x")), nil, "aws-load-balancer-name"},
 		"Helm's ownership":               {cloudController, service(annotated("meta.helm.sh/release-name", "postgres-db")), nil, "meta.helm.sh"},
 		"no label":                       {cloudController, other, nil, "of its own cluster only"},
 		"what belongs to something else": {cloudController, service(nil), other, "not of the cloud controller's cluster"},
@@ -54,6 +60,36 @@ func TestUsersOfATenantsClusterOrderLoadBalancersAndNothingElse(t *testing.T) {
 			require.Contains(t, got, c.want, name)
 		}
 	}
+}
+
+// TestLoadBalancersAreNamedAfterTheirTenant: robotlb would call those of all tenants alike.
+func TestLoadBalancersAreNamedAfterTheirTenant(t *testing.T) {
+	long := "tenant-" + strings.Repeat("a", 56)
+	seen := map[string]bool{}
+	for _, one := range []rendering{
+		{chart: "ingress", namespace: "tenant-root", values: ordered("ingress", nil)},
+		{chart: "ingress", namespace: "tenant-alpha", values: ordered("ingress", nil)},
+		{chart: "ingress", namespace: long, values: ordered("ingress", nil)},
+		{chart: "ingress", namespace: long[:62] + "b", values: ordered("ingress", nil)},
+		{chart: "postgres", namespace: "tenant-alpha", values: ordered("postgres", map[string]any{"external": true})},
+		{chart: "postgres", namespace: long, values: ordered("postgres", map[string]any{"external": true})},
+	} {
+		found := 0
+		for _, object := range objects(t, render(t, one)) {
+			spec, _ := object["spec"].(map[string]any)
+			if object["kind"] != "Service" || spec["type"] != "LoadBalancer" {
+				continue
+			}
+			found++
+			annotations, _ := object["metadata"].(map[string]any)["annotations"].(map[string]any)
+			name, _ := annotations["robotlb/balancer"].(string)
+			require.Empty(t, validation.IsDNS1123Label(name), "%q", name)
+			require.False(t, seen[name], name)
+			seen[name] = true
+		}
+		require.Equal(t, 1, found, "%s in %s", one.chart, one.namespace)
+	}
+	require.Subset(t, slices.Collect(maps.Keys(seen)), []string{"tenant-root-ingress", "tenant-alpha-ingress"})
 }
 
 func annotated(key, value string) func(meta, spec map[string]any) {
