@@ -34,6 +34,8 @@ func TestAdmissionLetsNobodyElseMakeServices(t *testing.T) {
 	}
 	require.Empty(t, judge(t, policy, attempt("DELETE", namespaces)), "a namespace that goes is emptied")
 	require.NotEmpty(t, judge(t, policy, attempt("CREATE", namespaces)))
+	require.NotEmpty(t, judge(t, policy, attempt("DELETE", "system:serviceaccount:kube-system:generic-garbage-collector")),
+		"it deletes what names an owner that is not there, and users may write that")
 }
 
 func TestAdmissionKeepsServicesThatAreUsed(t *testing.T) {

@@ -49,6 +49,10 @@ func ReservedNames() []string {
 		"alerta", "api", "cdi-uploadproxy", "dashboard", "grafana", "keycloak", "s3", "vm-exportproxy",
 		// The same for a cluster service, whose release has the service's name: <release>.<host>.
 		Etcd.String(), Ingress.String(), Monitoring.String(), SeaweedFS.String(),
+		// Kamaji (26.3) calls a cluster's keys and user in etcd after its namespace and name with every dash and what is between
+		// them made "_": the cluster kubernetes-a of tenant-x, whose release is kubernetes-kubernetes-a, and the cluster a of
+		// tenant-x-kubernetes would share them.
+		"kubernetes",
 	}
 	slices.Sort(names)
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,7 +18,7 @@ import (
 
 // words are names as they could be mistaken for something else: levels, parts of namespaces, reserved and illegal ones.
 func words() []string {
-	return []string{"a", "b", "ab", "tenant", "tenanta", "x1", "view", "use", "admin", "super", "root", "grafana", "etcd", "a-b", "superadmin"}
+	return []string{"a", "b", "ab", "tenant", "tenanta", "x1", "view", "use", "admin", "super", "root", "grafana", "etcd", "a-b", "superadmin", "kubernetes"}
 }
 
 // wanted are hosts that overlap with each other and with inherited ones.
@@ -92,6 +93,11 @@ func TestNoTwoTenantsCoincide(t *testing.T) {
 			claim("namespace", namespace, by)
 			claim("host", one.Host, by)
 			claim("release", one.Tenant.Namespace+"/"+tenant.Release(one.Tenant.Name), by)
+
+			for _, cluster := range []string{"a", "b", "kubernetes-a", "kubernetes-kubernetes-b", "a-kubernetes-b"} {
+				// As Kamaji 26.3 does (tenantcontrolplane_funcs.go, normalizeNamespaceName).
+				claim("keys in etcd", strings.ReplaceAll(namespace+"_kubernetes-"+cluster, "-", "_"), by)
+			}
 
 			for _, level := range tenant.Levels() {
 				claim("group", tenant.Group(namespace, level), by)
