@@ -9,7 +9,8 @@ import (
 
 // Usage is one cluster service that one application uses.
 type Usage struct {
-	// Name is how people are told of the application, such as Kubernetes/prod.
+	// Name is how people are told of the application, such as Kubernetes/prod. Empty: nobody knows which it is; the tenant may reach the
+	// etcd all the same, and no dependent is counted.
 	Name    string
 	Service Service
 	// Provider is the namespace of the tenant that runs the service.
@@ -86,7 +87,7 @@ func (n *node) countApplications() {
 	uses := slices.SortedFunc(slices.Values(n.Applications), func(a, b Usage) int { return cmp.Compare(a.Name, b.Name) })
 
 	for _, use := range uses {
-		if provider := n.provider(use); provider != nil {
+		if provider := n.provider(use); provider != nil && use.Name != "" {
 			provider.resolved.Services[use.Service].Dependents.add(n.resolved.Namespace + "/" + use.Name)
 		}
 	}

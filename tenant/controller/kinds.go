@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
@@ -40,20 +39,27 @@ type kinds struct {
 	log   *slog.Logger
 
 	looking sync.Mutex // held by who looks at CRDs
-	isKnown bool
 	// uids are those of the CRDs whose objects are watched, by name: one may be deleted and made anew between two looks.
 	uids map[string]types.UID
 
-	mu     sync.RWMutex
-	served map[string]schema.GroupVersionKind // by name of the CRD
+	mu      sync.RWMutex
+	isKnown bool
+	served  map[string]schema.GroupVersionKind // by name of the CRD
+	// unread are those whose objects could not be read, by name of the CRD: nobody may take them for none. A kind is empty where not
+	// even the CRD could be read.
+	unread map[string]schema.GroupVersionKind
 }
 
 // learn looks at all kinds that there are, once: who asks before would take a kind for not served.
 func (k *kinds) learn(ctx context.Context) error {
+	if k.isLearnt() { // whoever looks at one again may hold the lock for long
+		return nil
+	}
+
 	k.looking.Lock()
 	defer k.looking.Unlock()
 
-	if k.isKnown {
+	if k.isLearnt() {
 		return nil
 	}
 
@@ -74,12 +80,22 @@ func (k *kinds) learn(ctx context.Context) error {
 		}
 	}
 
+	k.mu.Lock()
+	defer k.mu.Unlock()
+
 	k.isKnown = true
 
 	return nil
 }
 
-// look looks at one kind again, and says whether it came or went, which it may have done also where it fails.
+func (k *kinds) isLearnt() bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+
+	return k.isKnown
+}
+
+// look looks at one kind again, and says whether it came or went, or is no more or no less known, which may be so also where it fails.
 func (k *kinds) look(ctx context.Context, crd string) (isOther bool, err error) {
 	k.looking.Lock()
 	defer k.looking.Unlock()
@@ -88,11 +104,21 @@ func (k *kinds) look(ctx context.Context, crd string) (isOther bool, err error) 
 }
 
 func (k *kinds) lookLocked(ctx context.Context, crd string) (isOther bool, err error) {
+	kind, isOther, err := k.compare(ctx, crd)
+	if k.note(crd, kind, err != nil && k.kindOf(crd).Empty()) {
+		isOther = true
+	}
+
+	return isOther, err
+}
+
+// compare brings the watch of one kind to what its CRD says, and gives the kind where that is known, and whether it came or went.
+func (k *kinds) compare(ctx context.Context, crd string) (kind schema.GroupVersionKind, isOther bool, err error) {
 	found := watch.Object(crdKind())
 
 	err = k.live.Get(ctx, client.ObjectKey{Name: crd}, found)
 	if client.IgnoreNotFound(err) != nil {
-		return false, fmt.Errorf("get custom resource definition %s: %w", crd, err)
+		return kind, false, fmt.Errorf("get custom resource definition %s: %w", crd, err)
 	}
 
 	isThere := err == nil
@@ -102,18 +128,21 @@ func (k *kinds) lookLocked(ctx context.Context, crd string) (isOther bool, err e
 
 		k.set(crd, schema.GroupVersionKind{})
 
-		if err := k.cache.RemoveInformer(ctx, watch.Object(was)); err != nil {
-			return isOther, fmt.Errorf("stop watching objects of kind %s: %w", was.Kind, err)
+		if err := k.leave(ctx, was); err != nil {
+			return was, isOther, err
 		}
 	}
 
-	if !isThere || !serves(found, k.version) || !k.kindOf(crd).Empty() {
-		return isOther, nil
+	switch {
+	case !isThere || !serves(found, k.version):
+		return kind, isOther, k.leave(ctx, k.unreadKind(crd))
+	case !k.kindOf(crd).Empty():
+		return kind, isOther, nil
 	}
 
-	kind := kindIn(found, k.version)
+	kind = kindIn(found, k.version)
 	if err := k.watch(ctx, kind); err != nil {
-		return isOther, err
+		return kind, isOther, err
 	}
 
 	if k.uids == nil {
@@ -123,7 +152,20 @@ func (k *kinds) lookLocked(ctx context.Context, crd string) (isOther bool, err e
 	k.uids[crd] = found.GetUID()
 	k.set(crd, kind)
 
-	return true, nil
+	return kind, true, nil
+}
+
+// leave ends the watch of a kind. Empty: there is none.
+func (k *kinds) leave(ctx context.Context, kind schema.GroupVersionKind) error {
+	if kind.Empty() {
+		return nil
+	}
+
+	if err := k.cache.RemoveInformer(ctx, watch.Object(kind)); err != nil {
+		return fmt.Errorf("stop watching objects of kind %s: %w", kind.Kind, err)
+	}
+
+	return nil
 }
 
 // watch fills the cache with the objects of a kind, and lets heard know of them.
@@ -174,14 +216,4 @@ func (k *kinds) serves(kind schema.GroupVersionKind) bool {
 	defer k.mu.RUnlock()
 
 	return slices.Contains(slices.Collect(maps.Values(k.served)), kind)
-}
-
-// applications are the kinds of applications that are served.
-func (k *kinds) applications() []schema.GroupVersionKind {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-
-	return slices.DeleteFunc(slices.Collect(maps.Values(k.served)), func(kind schema.GroupVersionKind) bool {
-		return kind.Group != v1alpha1.GroupVersion.Group
-	})
 }

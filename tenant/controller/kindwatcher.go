@@ -5,10 +5,13 @@ package controller
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -44,12 +47,20 @@ func (w *kindWatcher) Reconcile(ctx context.Context, request reconcile.Request) 
 	return reconcile.Result{}, nil
 }
 
+// maxKindRetry bounds the pause before a kind that can't be read is asked for again: tenants wait for it. Each attempt takes syncTimeout.
+const maxKindRetry = 30 * time.Second
+
+func kindRetries() workqueue.TypedRateLimiter[reconcile.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, maxKindRetry)
+}
+
 // watchKinds adds the watcher of CRDs to a manager.
 func watchKinds(mgr manager.Manager, watcher *kindWatcher) error {
 	areOurs := predicate.NewPredicateFuncs(func(crd client.Object) bool { return watcher.kinds.areOurs(crd.GetName()) })
 
 	err := ctrl.NewControllerManagedBy(mgr).Named(watcher.name).
 		Watches(watch.Metadata(crdKind()), &handler.EnqueueRequestForObject{}, builder.WithPredicates(areOurs)).
+		WithOptions(controller.Options{RateLimiter: kindRetries()}).
 		Complete(watcher)
 	if err != nil {
 		return fmt.Errorf("set up %s: %w", watcher.name, err)

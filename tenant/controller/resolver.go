@@ -47,12 +47,18 @@ func (r *resolver) Reconcile(ctx context.Context, _ reconcile.Request) (reconcil
 		return reconcile.Result{}, fmt.Errorf("list the quotas of tenants: %w", err)
 	}
 
-	used, etcds, err := applicationUses(ctx, r.kinds, r.applications)
+	said, err := applicationUses(ctx, r.kinds, r.applications)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
 
-	entries := resolve(tenants.Items, quotas.Items, used, etcds, r.tree)
+	if len(said.unread) > 0 {
+		if err := r.hold(ctx, tenants.Items, said); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+
+	entries := resolve(tenants.Items, quotas.Items, said.uses, said.etcds, r.tree)
 	isNew := r.tree.replaceHosts(heldHosts(tenants.Items, entries))
 
 	r.tenants.Add(requests(r.tree.replace(entries))...)

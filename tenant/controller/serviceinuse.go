@@ -26,9 +26,17 @@ func (r *reconciler) inUse(ctx context.Context, t *v1alpha1.Tenant, namespace st
 		return step{}, nil
 	}
 
-	users, err := r.usersOf(ctx, namespace, service)
-	if err != nil || len(users) == 0 {
+	users, unread, err := r.usersOf(ctx, namespace, service)
+
+	switch {
+	case err != nil:
 		return step{}, err
+	case len(users) == 0 && len(unread) > 0:
+		return step{reason: "UsersUnknown", message: fmt.Sprintf("%s is turned off and stays, as nobody knows who uses it: objects of %s can't be "+
+			"read; they are asked for again all the time, and the log of cozy-controller says what came back; turn %s on again, or force it with "+
+			"the annotation %s=%s", service, strings.Join(unread, ", "), service, v1alpha1.AnnotationForceDisable, service)}, nil
+	case len(users) == 0:
+		return step{}, nil
 	}
 
 	slices.Sort(users)
@@ -50,19 +58,17 @@ func firstOf(names []string, most int) string {
 }
 
 // usersOf are the tenants below that are told to use the service of the tenant with a namespace, and the applications in it and
-// below that say they do: nobody else can be its dependent. They are named as in tenant.Dependents.
-func (r *reconciler) usersOf(ctx context.Context, provider string, service tenant.Service) ([]string, error) {
+// below that say they do: nobody else can be its dependent. They are named as in tenant.Dependents. And the CRDs whose applications can't be asked.
+func (r *reconciler) usersOf(ctx context.Context, provider string, service tenant.Service) (users, unread []string, err error) {
 	var within corev1.NamespaceList
 	if err := r.client.List(ctx, &within, client.MatchingLabels{tenant.AncestorLabel + provider: ""}); err != nil {
-		return nil, fmt.Errorf("list namespaces in and below %s: %w", provider, err)
+		return nil, nil, fmt.Errorf("list namespaces in and below %s: %w", provider, err)
 	}
 
-	used, _, err := applicationUses(ctx, r.kinds, r.applications)
+	said, err := applicationUses(ctx, r.kinds, r.applications)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-
-	var users []string
 
 	for i := range within.Items {
 		name := within.Items[i].Name
@@ -70,14 +76,14 @@ func (r *reconciler) usersOf(ctx context.Context, provider string, service tenan
 			users = append(users, name)
 		}
 
-		for _, use := range used[name] {
+		for _, use := range said.uses[name] {
 			if use.Service == service && use.Provider == provider {
 				users = append(users, name+"/"+use.Name)
 			}
 		}
 	}
 
-	return users, nil
+	return users, said.unread, nil
 }
 
 // stopping are those of some providers that do not run the service any more, and may wait for its last users.

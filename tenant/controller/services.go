@@ -64,7 +64,10 @@ func (r *reconciler) ensureServices(ctx context.Context, t *v1alpha1.Tenant, res
 
 // runService makes the object of a service, or says what it says of itself.
 func (r *reconciler) runService(ctx context.Context, t *v1alpha1.Tenant, namespace string, service tenant.Service) (step, error) {
-	if !r.kinds.serves(serviceKind(service)) {
+	switch kind := serviceKind(service); {
+	case r.kinds.isUnread(kind):
+		return unreadService(service), nil
+	case !r.kinds.serves(kind):
 		why, err := r.whyNotPublished(ctx, service)
 
 		return step{reason: "KindNotPublished", message: why}, err
@@ -136,6 +139,12 @@ func (r *reconciler) startService(ctx context.Context, namespace string, service
 	return step{reason: "ServiceNotReady", message: fmt.Sprintf("%s is not ready: it was made a moment ago", service)}, nil
 }
 
+// unreadService is said of a service whose object may be there or not.
+func unreadService(service tenant.Service) step {
+	return step{reason: "KindNotRead", message: fmt.Sprintf("nothing is known of %s: objects of kind %s can't be read; they are asked for "+
+		"again all the time, and the log of cozy-controller says what came back", service, service.Kind())}
+}
+
 // triedAgain tells what failed, and has it tried again.
 func triedAgain(reason string, err error) (step, error) {
 	return step{reason: reason, message: err.Error(), retry: err}, nil
@@ -144,7 +153,10 @@ func triedAgain(reason string, err error) (step, error) {
 // stopService takes a service away that the tenant does not run any more and nobody uses: its spec is saved, what it runs goes, and
 // its volumes stay until their loss is accepted.
 func (r *reconciler) stopService(ctx context.Context, t *v1alpha1.Tenant, namespace string, service tenant.Service) (step, error) {
-	if !r.kinds.serves(serviceKind(service)) {
+	switch kind := serviceKind(service); {
+	case r.kinds.isUnread(kind):
+		return unreadService(service), nil
+	case !r.kinds.serves(kind):
 		return step{isDone: true}, nil
 	}
 

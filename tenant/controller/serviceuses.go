@@ -7,46 +7,56 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant"
 	"github.com/cozystack/cozy-install/tenant/controller/watch"
 )
 
-// applicationUses are the cluster services that applications say they use, by the namespace of the applications, and the namespaces
-// with an etcd, also one that is to go.
-func applicationUses(
-	ctx context.Context, served *kinds, objects client.Reader,
-) (uses map[string][]tenant.Usage, etcds map[string]bool, err error) {
+// answers are what applications say of cluster services.
+type answers struct {
+	// uses are those that applications say they use, by the namespace of the applications.
+	uses map[string][]tenant.Usage
+	// etcds are the namespaces with an etcd, also one that is to go.
+	etcds map[string]bool
+	// read are the kinds whose objects were looked at, and unread the names of the CRDs of the others.
+	read   []schema.GroupVersionKind
+	unread []string
+}
+
+// applicationUses asks all applications that can be read.
+func applicationUses(ctx context.Context, served *kinds, objects client.Reader) (answers, error) {
 	if err := served.learn(ctx); err != nil {
-		return nil, nil, err
+		return answers{}, err
 	}
 
 	// A kind that goes while its cache is waited for would keep the whole tree waiting.
 	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
 
-	uses, etcds = map[string][]tenant.Usage{}, map[string]bool{}
+	found := answers{uses: map[string][]tenant.Usage{}, etcds: map[string]bool{}}
+	found.read, found.unread = served.applications()
 
-	for _, kind := range served.applications() {
+	for _, kind := range found.read {
 		list := watch.List(kind)
 
 		// They are only read: a copy of ten thousand would cost more than the pass.
 		if err := objects.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, nil, fmt.Errorf("list objects of kind %s: %w", kind.Kind, err)
+			return answers{}, fmt.Errorf("list objects of kind %s: %w", kind.Kind, err)
 		}
 
 		for i := range list.Items {
 			namespace := list.Items[i].GetNamespace()
-			uses[namespace] = append(uses[namespace], usesOf(&list.Items[i])...)
+			found.uses[namespace] = append(found.uses[namespace], usesOf(&list.Items[i])...)
 
 			if kind == serviceKind(tenant.Etcd) && list.Items[i].GetName() == tenant.Etcd.String() {
-				etcds[namespace] = true
+				found.etcds[namespace] = true
 			}
 		}
 	}
 
-	return uses, etcds, nil
+	return found, nil
 }
 
 // usesOf are the services that an application says it uses. It may be nil.
