@@ -12,6 +12,15 @@ import (
 	"github.com/cozystack/cozy-install/tenant/api/v1alpha1"
 )
 
+// reasonKindNotRead is that of a step that goes by objects of a kind that could not be read.
+const reasonKindNotRead = "KindNotRead"
+
+// unreadObjects says that objects of some kinds could not be read, and who says why.
+func unreadObjects(kinds ...string) string {
+	return "objects of " + strings.Join(kinds, ", ") + " can't be read; they are asked for again all the time, and the log of cozy-controller " +
+		"says what came back"
+}
+
 // note says whether the objects of a CRD's kind could not be read, and of which kind they are, empty where that is not known, and gives
 // whether that is news.
 func (k *kinds) note(crd string, kind schema.GroupVersionKind, isUnread bool) (isNew bool) {

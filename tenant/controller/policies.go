@@ -17,6 +17,9 @@ import (
 	"github.com/cozystack/cozy-install/tenant/policy"
 )
 
+// reasonCiliumMissing is that of PoliciesReady where Cilium is said to enforce policies and its kinds are not there.
+const reasonCiliumMissing = "CiliumMissing"
+
 // ensurePolicies isolates the tenant's network, with what the cluster enforces.
 func (r *reconciler) ensurePolicies(ctx context.Context, _ *v1alpha1.Tenant, resolved tenant.Resolved) (step, error) {
 	if r.site == nil {
@@ -47,9 +50,13 @@ func (r *reconciler) ensureCilium(ctx context.Context, resolved tenant.Resolved)
 
 	for _, object := range []client.Object{r.site.CiliumCluster(), policy.CiliumTenant(resolved)} {
 		kind := object.GetObjectKind().GroupVersionKind()
-		if !r.ciliums.serves(kind) {
+
+		switch {
+		case r.ciliums.isUnread(kind):
+			return step{reason: reasonKindNotRead, message: "nobody knows what isolates the tenant's network: " + unreadObjects(kind.Kind)}, nil
+		case !r.ciliums.serves(kind):
 			return step{
-				reason: "CiliumMissing", message: fmt.Sprintf("nothing isolates the tenant's network: the cluster has no %s, of which "+
+				reason: reasonCiliumMissing, message: fmt.Sprintf("nothing isolates the tenant's network: the cluster has no %s, of which "+
 					"--site says that Cilium enforces it; it is looked at again when the cluster has it", kind.Kind),
 			}, nil
 		}

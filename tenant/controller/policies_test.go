@@ -107,10 +107,17 @@ func TestWithoutCiliumsKindsNothingElseStops(t *testing.T) {
 	w.settle()
 	w.requireReason("tenant-foo", "bar", "PoliciesReady", metav1.ConditionFalse, "CiliumMissing")
 	w.requireReason("tenant-foo", "bar", "AccessReady", metav1.ConditionTrue, "AccessReady")
+	w.requireReason("tenant-foo", "bar", "Ready", metav1.ConditionFalse, "CiliumMissing")
 
+	w.ciliums.note(policy.KindCiliumClusterwide, policy.GroupVersionCilium().WithKind(policy.KindCiliumClusterwide), true)
+	w.settle()
+	w.requireReason("tenant-foo", "bar", "Ready", metav1.ConditionFalse, "KindNotRead")
+
+	w.ciliums.note(policy.KindCiliumClusterwide, schema.GroupVersionKind{}, false)
 	w.ciliums.set(policy.KindCiliumClusterwide, policy.GroupVersionCilium().WithKind(policy.KindCiliumClusterwide))
 	w.settle()
 	w.requireReason("tenant-foo", "bar", "PoliciesReady", metav1.ConditionTrue, "PoliciesReady")
+	w.requireReason("tenant-foo", "bar", "Ready", metav1.ConditionTrue, "Ready")
 }
 
 func (w *world) networkPolicies(namespace string) (names []string) {
@@ -146,5 +153,6 @@ func TestWhatIsNotEnforcedIsSaid(t *testing.T) {
 	w := isolatedWorld(t, policy.EnforcesNothing)
 	w.settle()
 	w.requireReason("tenant-foo", "bar", "PoliciesReady", metav1.ConditionFalse, "NotEnforced")
+	w.requireReason("tenant-foo", "bar", "Ready", metav1.ConditionTrue, "Ready")
 	require.Nil(t, w.cilium(policy.KindCilium, "tenant-foo-bar", policy.TenantName))
 }

@@ -32,9 +32,8 @@ func (r *reconciler) inUse(ctx context.Context, t *v1alpha1.Tenant, namespace st
 	case err != nil:
 		return step{}, err
 	case len(users) == 0 && len(unread) > 0:
-		return step{reason: "UsersUnknown", message: fmt.Sprintf("%s is turned off and stays, as nobody knows who uses it: objects of %s can't be "+
-			"read; they are asked for again all the time, and the log of cozy-controller says what came back; turn %s on again, or force it with "+
-			"the annotation %s=%s", service, strings.Join(unread, ", "), service, v1alpha1.AnnotationForceDisable, service)}, nil
+		return step{reason: "UsersUnknown", message: fmt.Sprintf("%s is turned off and stays, as nobody knows who uses it: %s; turn it on again, or "+
+			"force it with the annotation %s=%s", service, unreadObjects(unread...), v1alpha1.AnnotationForceDisable, service)}, nil
 	case len(users) == 0:
 		return step{}, nil
 	}

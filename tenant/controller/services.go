@@ -141,8 +141,7 @@ func (r *reconciler) startService(ctx context.Context, namespace string, service
 
 // unreadService is said of a service whose object may be there or not.
 func unreadService(service tenant.Service) step {
-	return step{reason: "KindNotRead", message: fmt.Sprintf("nothing is known of %s: objects of kind %s can't be read; they are asked for "+
-		"again all the time, and the log of cozy-controller says what came back", service, service.Kind())}
+	return step{reason: reasonKindNotRead, message: fmt.Sprintf("nothing is known of %s: %s", service, unreadObjects(service.Kind()))}
 }
 
 // triedAgain tells what failed, and has it tried again.

@@ -39,8 +39,9 @@ func acceptedStatus(t *v1alpha1.Tenant, resolved tenant.Resolved, ready tenant.F
 // readiness is the first thing that keeps a tenant from being used as its spec asks.
 func readiness(t *v1alpha1.Tenant, resolved tenant.Resolved, steps []step) step {
 	// A cluster that can't enforce all policies says so, and its tenants are used all the same; not so where they were not written.
+	unwritten := []string{reasonStepFailed, reasonCiliumMissing, reasonKindNotRead}
 	undone := slices.IndexFunc(steps, func(s step) bool {
-		return !s.isDone && (s.condition != v1alpha1.ConditionPoliciesReady || s.reason == reasonStepFailed)
+		return !s.isDone && (s.condition != v1alpha1.ConditionPoliciesReady || slices.Contains(unwritten, s.reason))
 	})
 
 	switch {

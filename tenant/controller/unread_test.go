@@ -74,7 +74,7 @@ func TestUsersThatCanNotBeReadKeepWhatTheyUse(t *testing.T) {
 		require.Contains(t, w.networkPolicies("tenant-foo"), "tenant-etcd")
 	}
 
-	require.Contains(t, w.condition("tenant-root", "foo", "ServicesReady").Message, "objects of kind Etcd can't be read")
+	require.Contains(t, w.condition("tenant-root", "foo", "ServicesReady").Message, "objects of Etcd can't be read")
 
 	w.restarts(nil)
 	w.settle()
