@@ -42,10 +42,16 @@ func structuralOf(t *testing.T, chart string) *schema.Structural {
 	require.NoError(t, err, chart)
 	spec, err := application.Schema(source)
 	require.NoError(t, err, chart)
+	return structuralSchema(t, spec)
+}
+
+// structuralSchema is a schema as the API server goes by it.
+func structuralSchema(t *testing.T, spec *apiextensionsv1.JSONSchemaProps) *schema.Structural {
+	t.Helper()
 	var internal apiextensions.JSONSchemaProps
 	require.NoError(t, apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(spec, &internal, nil))
 	structural, err := schema.NewStructural(&internal)
-	require.NoError(t, err, chart)
+	require.NoError(t, err)
 	return structural
 }
 
