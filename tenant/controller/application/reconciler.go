@@ -97,6 +97,10 @@ func (r *reconciler) reconcile(ctx context.Context, one kind, object *unstructur
 	}
 
 	if len(waits) == 0 {
+		if isSaid, err := r.sayKept(ctx, o, isReady); err != nil || !isSaid {
+			return reconcile.Result{}, err
+		}
+
 		if o.Release, err = r.keepRelease(ctx, o); err != nil {
 			return reconcile.Result{}, err
 		}

@@ -89,3 +89,23 @@ func (w *world) serviceChanged(service tenant.Service, was, is *unstructured.Uns
 func (w *world) wakeUsers(provider application.Provider) {
 	w.waves.Add(wave{service: provider.Service.String(), providedBy: provider.Namespace})
 }
+
+// sayKept says whether an application that is to be released tells already where its data will be, and if not, has it tell that, which
+// comes back as an event. Whoever turns a service off goes by it, and a release stays with the service on which it was made: so nothing is
+// released on one of which nobody knows that it is used. What changed meanwhile is seen by who looks again.
+func (r *reconciler) sayKept(ctx context.Context, o application.Object, isReady func(application.Provider) bool) (bool, error) {
+	if o.Release != nil {
+		return true, nil
+	}
+
+	status := o.MakeStatus(application.Seen{IsReady: isReady, Now: r.now()})
+	said := statusOf(o.Resource).Services
+
+	for _, service := range o.Definition.Spec.Keeps {
+		if said[service] != status.Services[service] {
+			return false, r.writeStatus(ctx, o.Resource, status)
+		}
+	}
+
+	return true, nil
+}
