@@ -68,11 +68,26 @@ func (h *hearing) kind() {
 // all wakes everybody.
 func (h *hearing) all() { h.tenants.Add(requests(h.tree.all())...) }
 
-// policy is told of a policy of Cilium as it was and is; one of them may be nil.
+// policy is told of a policy of Cilium as it was and is; one of them may be nil. One that comes is the controller's own write, of a new
+// policy or of one that had lost its labels, and then somebody's rules may have come with it, which nobody could see before.
 func (h *hearing) policy(was, is *unstructured.Unstructured) {
-	if was != nil && (is == nil || isTouched(was, is)) {
+	switch {
+	case is != nil && saysMore(is):
+		h.tenants.Add(h.tree.tenantKept(is)...)
+	case was != nil && (is == nil || isTouched(was, is)):
 		h.tenants.Add(h.tree.tenantKept(was)...)
 	}
+}
+
+// saysMore says whether there are rules in a policy of Cilium beside those in specs, where the controller's are.
+func saysMore(policy *unstructured.Unstructured) bool {
+	for key := range policy.Object {
+		if isContent(key) && key != "specs" {
+			return true
+		}
+	}
+
+	return false
 }
 
 // definition wakes those who say why a kind is not published.

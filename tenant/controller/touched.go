@@ -46,9 +46,9 @@ func wakeTouched(of *builder.Builder, shared *tree) *builder.Builder {
 	return of
 }
 
-// isTouched says whether somebody else changed an object that is kept: the controller's own writes change the digest.
+// isTouched says whether somebody else changed an object that is kept: the controller's own writes change the digest, and leave none out.
 func isTouched(was, is client.Object) bool {
-	if was.GetAnnotations()[annotationApplied] != is.GetAnnotations()[annotationApplied] {
+	if digest := is.GetAnnotations()[annotationApplied]; digest != "" && digest != was.GetAnnotations()[annotationApplied] {
 		return false
 	}
 

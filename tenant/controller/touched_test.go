@@ -98,6 +98,7 @@ func TestOnlyWhatOthersDoToAnObjectTouchesIt(t *testing.T) {
 	}{
 		"told again":              {&rbacv1.RoleBinding{ObjectMeta: appliedAs("a", "1")}, &rbacv1.RoleBinding{ObjectMeta: appliedAs("a", "1")}, false},
 		"changed by us":           {&rbacv1.RoleBinding{ObjectMeta: appliedAs("a", "1")}, &rbacv1.RoleBinding{ObjectMeta: appliedAs("b", "2")}, false},
+		"replaced by somebody":    {&rbacv1.RoleBinding{ObjectMeta: appliedAs("a", "1")}, &rbacv1.RoleBinding{ObjectMeta: appliedAs("", "2")}, true},
 		"changed by somebody":     {&rbacv1.RoleBinding{ObjectMeta: appliedAs("a", "1")}, &rbacv1.RoleBinding{ObjectMeta: appliedAs("a", "2")}, true},
 		"more of a quota is used": {&corev1.ResourceQuota{ObjectMeta: appliedAs("a", "1")}, &corev1.ResourceQuota{ObjectMeta: appliedAs("a", "2"), Status: corev1.ResourceQuotaStatus{Used: amount}}, false},
 		"a quota was raised":      {&corev1.ResourceQuota{ObjectMeta: appliedAs("a", "1")}, &corev1.ResourceQuota{ObjectMeta: appliedAs("a", "2"), Spec: corev1.ResourceQuotaSpec{Hard: amount}}, true},
