@@ -40,9 +40,11 @@ func tenantSpec(t *testing.T) *apiextensionsv1.JSONSchemaProps {
 // the door lets in and the controller refuses is refused although it ran before.
 func TestTheDoorTakesTheHostsThatTheRulesTake(t *testing.T) {
 	hosts := []string{
-		"example.org", "a", "a-b.c", "1.2.3", "1.2.3.4.5", "10.0.0.1.example.org", "a.10.0.0.1", "10.0.0.a", "1e.2.3.4", "10.0.0.-1", "10.0.0.01", "010.0.0.1",
-		"0.0.0.0", "0.0.0.00", "255.255.255.255", "255.255.255.256", "999.1.1.1", "1.2.3.4.", ".1.2.3.4", "1..2.3", "10.0.0.1\n", "::1", "fe80::1", "::ffff:10.0.0.1",
-		"Example.org", "a_b.org", "-a.org", "a-.org", "a..b", ".", " ", "ä.org", strings.Repeat("a", 63) + ".org", strings.Repeat("a", 64) + ".org",
+		"example.org", "a", "a-b.c", "1.2.3", "1.2.3.4.5", "10.0.0.1.example.org", "a.10.0.0.1", "10.0.0.a",
+		"1e.2.3.4", "10.0.0.-1", "10.0.0.01", "010.0.0.1",
+		"0.0.0.0", "0.0.0.00", "255.255.255.255", "255.255.255.256", "999.1.1.1", "1.2.3.4.", ".1.2.3.4", "1..2.3",
+		"10.0.0.1\n", "::1", "fe80::1", "::ffff:10.0.0.1", "Example.org", "a_b.org", "-a.org", "a-.org", "a..b", ".", " ", "ä.org",
+		strings.Repeat("a", 63) + ".org", strings.Repeat("a", 64) + ".org",
 	}
 	for octet := range 300 {
 		hosts = append(hosts, fmt.Sprintf("%d.0.0.7", octet), fmt.Sprintf("7.0.0.%d", octet), fmt.Sprintf("7.0.%03d.0", octet))
@@ -51,7 +53,8 @@ func TestTheDoorTakesTheHostsThatTheRulesTake(t *testing.T) {
 	validator := cel.NewValidator(structural, false, celconfig.PerCallLimit)
 	taken := map[bool]int{}
 	for _, host := range hosts {
-		errs, _ := validator.Validate(t.Context(), field.NewPath("spec"), structural, map[string]any{"host": host}, nil, celconfig.RuntimeCELCostBudget)
+		spec := map[string]any{"host": host}
+		errs, _ := validator.Validate(t.Context(), field.NewPath("spec"), structural, spec, nil, celconfig.RuntimeCELCostBudget)
 		err := tenant.CheckHost(host)
 		taken[err == nil]++
 		if err == nil {
@@ -65,7 +68,12 @@ func TestTheDoorTakesTheHostsThatTheRulesTake(t *testing.T) {
 		if !strings.Contains(host, ":") { // with colons it is no DNS name, address or not
 			rule = refusal.Rule
 		}
-		require.Contains(t, errs[0].Error(), fmt.Sprintf("spec.host: Invalid value: %q: %s", host, rule))
+		require.Equal(t, "spec.host", errs[0].Field, host)
+		says := rule
+		if !strings.Contains(host, "\n") { // of a message with one the server takes nothing
+			says = fmt.Sprintf(`"%s": %s`, host, rule) // older API servers name no value themselves
+		}
+		require.Contains(t, errs[0].Detail, says)
 	}
 	require.Greater(t, taken[true], 100)
 	require.Greater(t, taken[false], 100)

@@ -105,8 +105,31 @@ func (w *world) boundsOfAnAcceptedTenant(t *testing.T) {
 	w.await(t, func() bool { return tries("tenant-pool", "part", "5") != nil }, func() string { return "more than there is is let in" })
 	require.ErrorContains(t, tries("tenant-pool", "part", "5"), "1 is left of what the tenant above may use, beside the 3 that it has")
 	require.NoError(t, tries("tenant-pool", "part", "4"))
+	w.boundsOfARefusedTenant(t)
 	w.delete(t, "tenant-pool", "part")
 	w.awaitGone(t, unmade("tenant-pool", "part", v1alpha1.TenantSpec{}))
+}
+
+// boundsOfARefusedTenant has the tenant refused for a host that the door can't judge, and the tree looked at once more.
+func (w *world) boundsOfARefusedTenant(t *testing.T) {
+	t.Helper()
+	w.change(t, "tenant-pool", "part", func(spec *v1alpha1.TenantSpec) { spec.Host = "example.com" })
+	w.awaitReason(t, "tenant-pool", "part", v1alpha1.ConditionAccepted, "HostTaken")
+	w.create(t, "tenant-pool", "rest", v1alpha1.TenantSpec{ResourceQuotas: bounded("cpu", "500m", "pods", "1")})
+	w.awaitReady(t, "tenant-pool", "rest")
+	w.await(t, func() bool {
+		given := w.get(t, "tenant-root", "pool").Status.Quota.Given["cpu"]
+
+		return given.String() == "3500m"
+	}, func() string { return "the parent does not count what a refused tenant has" })
+
+	held := w.get(t, "tenant-pool", "part").Status.Quota.Bounds["cpu"]
+	require.Equal(t, "3", held.String())
+
+	w.change(t, "tenant-pool", "part", func(spec *v1alpha1.TenantSpec) { spec.Host = "" })
+	w.awaitReady(t, "tenant-pool", "part")
+	w.delete(t, "tenant-pool", "rest")
+	w.awaitGone(t, unmade("tenant-pool", "rest", v1alpha1.TenantSpec{}))
 }
 
 func (w *world) settingAHostTakesAPermission(t *testing.T, tries func(client.Client, string, v1alpha1.TenantSpec) error) {

@@ -149,7 +149,7 @@ func (w *world) badTenantsAreRefused(t *testing.T) {
 		"nobody's namespace":   {"default", "foo", `{}`, `metadata.namespace: "default": no tenant has this namespace`},
 		"a host with capitals": {"tenant-root", "foo", `{"host": "Foo.org"}`, "a host is a DNS name"},
 		"a long label":         {"tenant-root", "foo", `{"host": "` + strings.Repeat("a", 64) + `.org"}`, "a host is a DNS name"},
-		"an address":           {"tenant-root", "foo", `{"host": "10.0.0.1"}`, `spec.host: Invalid value: "10.0.0.1": a host is a DNS name, not an address`},
+		"an address":           {"tenant-root", "foo", `{"host": "10.0.0.1"}`, `"10.0.0.1": a host is a DNS name, not an address`},
 		"a word for a flag":    {"tenant-root", "foo", `{"etcd": "yes"}`, "spec.etcd"},
 		"a quantity of apples": {"tenant-root", "foo", `{"resourceQuotas": {"cpu": "apples"}}`, "spec.resourceQuotas.cpu"},
 		"apples":               {"tenant-root", "foo", `{"resourceQuotas": {"apples": "1"}}`, `spec.resourceQuotas.apples: "1": apples is nothing that can be bounded; choose cpu`},

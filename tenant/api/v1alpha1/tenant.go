@@ -48,8 +48,8 @@ type TenantSpec struct {
 	// this one, or be a domain that no tenant has; of two tenants that want one domain the older has it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')",message="a host is a DNS name: labels of lower-case letters, digits and inner dashes, at most 63 characters each, joined by dots"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}$')",message="a host is a DNS name, not an address"
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')",message="a host is a DNS name: labels of lower-case letters, digits and inner dashes, at most 63 characters each, joined by dots",messageExpression="'\"' + self + '\": a host is a DNS name: labels of lower-case letters, digits and inner dashes, at most 63 characters each, joined by dots'"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}$')",message="a host is a DNS name, not an address",messageExpression="'\"' + self + '\": a host is a DNS name, not an address'"
 	Host string `json:"host,omitempty"`
 
 	// Run etcd in this tenant. Off: the nearest tenant above that runs it provides it.
