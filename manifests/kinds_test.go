@@ -38,21 +38,33 @@ func TestRulesOfKindsCompileAndAreCheap(t *testing.T) {
 // structuralOf is the schema that the API server goes by for the spec of the kind which a chart becomes.
 func structuralOf(t *testing.T, chart string) *schema.Structural {
 	t.Helper()
+	return structuralSchema(t, schemaOf(t, chart))
+}
+
+// schemaOf is that schema as the CRD has it.
+func schemaOf(t *testing.T, chart string) *apiextensionsv1.JSONSchemaProps {
+	t.Helper()
 	source, err := os.ReadFile(filepath.Join("charts", chart, schemaFile))
 	require.NoError(t, err, chart)
 	spec, err := application.Schema(source)
 	require.NoError(t, err, chart)
-	return structuralSchema(t, spec)
+	return spec
 }
 
 // structuralSchema is a schema as the API server goes by it.
 func structuralSchema(t *testing.T, spec *apiextensionsv1.JSONSchemaProps) *schema.Structural {
 	t.Helper()
-	var internal apiextensions.JSONSchemaProps
-	require.NoError(t, apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(spec, &internal, nil))
-	structural, err := schema.NewStructural(&internal)
+	structural, err := schema.NewStructural(keptSchema(t, spec))
 	require.NoError(t, err)
 	return structural
+}
+
+// keptSchema is a schema as the API server keeps it.
+func keptSchema(t *testing.T, spec *apiextensionsv1.JSONSchemaProps) *apiextensions.JSONSchemaProps {
+	t.Helper()
+	var internal apiextensions.JSONSchemaProps
+	require.NoError(t, apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(spec, &internal, nil))
+	return &internal
 }
 
 // compileRules returns how many rules there are. times is how often the schema can stand in an object at most.

@@ -97,7 +97,7 @@ func checkAuthority(t *testing.T, secret map[string]any) {
 
 func TestPostgresTellsAllThatIsWrongAtOnce(t *testing.T) {
 	_, err := tryRender(t, rendering{"", "postgres", "tenant-alpha", ordered("postgres", map[string]any{
-		"parameters":  map[string]any{"Session_Preload_Libraries": "/tmp/mine"},
+		"parameters":  map[string]any{"Session_Preload_Libraries": "/tmp/mine", "archive_command": "sh"},
 		"replicas":    2,
 		"synchronous": map[string]any{"replicas": 2},
 		"users": []any{
@@ -108,7 +108,8 @@ func TestPostgresTellsAllThatIsWrongAtOnce(t *testing.T) {
 		"restore":   map[string]any{"time": "2026-11-26T12:00:00Z"},
 	})})
 	for _, want := range []string{
-		"parameters.Session_Preload_Libraries", `users[0].name: "pg_mine"`, `users[0].memberOf: "postgres"`, `users[1].name: "app"`,
+		`parameters: "Session_Preload_Libraries"`, `parameters: "archive_command"`,
+		`users[0].name: "pg_mine"`, `users[0].memberOf: "postgres"`, `users[1].name: "app"`,
 		`databases[0].name: "postgres"`, `databases[0].owner: "nobody"`, "synchronous.replicas: 2", "backup.destination", "restore.server",
 	} {
 		require.ErrorContains(t, err, want)
