@@ -109,3 +109,25 @@ func TestOtherParametersOfPostgresAreTaken(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, taken, at(named(t, manifest, "Cluster", "postgres"), "spec", "postgresql", "parameters"))
 }
+
+// TestBackupsOfPostgresAreLedToTheirSecretsOnly: the account of the database's pods may read the Secret, and what runs there.
+func TestBackupsOfPostgresAreLedToTheirSecretsOnly(t *testing.T) {
+	backup := func(secret string) map[string]any {
+		return map[string]any{"backup": map[string]any{"enabled": true, "destination": "s3://x", "secret": secret}}
+	}
+	for _, secret := range []string{
+		"etcd-ca-tls", "kubernetes-prod-admin-kubeconfig", "seaweedfs-s3-tls", "seaweedfs-s3-config", "-backup", "backup", "x-backups",
+		"postgres-db.user.a-backup", "sh.helm.release.v1.x-backup", "x-backup\n", "X-backup",
+	} {
+		errs := refusedByPostgres(t, backup(secret))
+		require.Len(t, errs, 1, secret)
+		require.ErrorContains(t, errs[0], "spec.backup.secret")
+		_, err := postgresOf(t, backup(secret))
+		require.ErrorContains(t, err, "/backup/secret", secret)
+	}
+	for _, secret := range []string{"", "seaweedfs-s3", "postgres-db-backup", "a-backup", "1-backup"} {
+		require.Empty(t, refusedByPostgres(t, backup(secret)), secret)
+		_, err := postgresOf(t, backup(secret))
+		require.NoError(t, err, secret)
+	}
+}
