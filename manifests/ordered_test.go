@@ -25,9 +25,25 @@ var hostile = []string{
 // TestNoTextOfAUserBecomesMoreThanAText: Flux applies what a chart renders as an account that may do more than who ordered it, so
 // whatever a user writes is a value, or refused by the schema.
 func TestNoTextOfAUserBecomesMoreThanAText(t *testing.T) {
+	for chart, base := range orderedBases() {
+		t.Run(chart, func(t *testing.T) {
+			places := texts(sourceOf(t, chart), nil)
+			require.NotEmpty(t, places)
+			for _, place := range places {
+				for _, text := range hostile {
+					values, _ := put(base.values, place, text).(map[string]any)
+					staysAText(t, rendering{base.name, chart, "tenant-alpha", ordered(chart, values)}, place, text)
+				}
+			}
+		})
+	}
+}
+
+// orderedBases are values that have an element in each list and map where users write texts, by charts.
+func orderedBases() map[string]rendering {
 	pool := map[string]any{"diskType": "ssd"}
 	group := map[string]any{"name": "md0", "minReplicas": 1, "maxReplicas": 2, "resources": map[string]any{"cpus": 2, "memory": "4Gi"}}
-	for chart, base := range map[string]rendering{
+	return map[string]rendering{
 		"etcd": {}, "monitoring": {}, "ingress": {},
 		"postgres": {values: map[string]any{
 			"users":     []any{map[string]any{"name": "one"}},
@@ -38,22 +54,17 @@ func TestNoTextOfAUserBecomesMoreThanAText(t *testing.T) {
 			"zones": map[string]any{"one": map[string]any{}, "b": map[string]any{}},
 		}}),
 		"kubernetes": {values: map[string]any{"nodeGroups": []any{group}}},
-	} {
-		t.Run(chart, func(t *testing.T) {
-			source, err := os.ReadFile("charts/" + chart + "/" + schemaFile)
-			require.NoError(t, err)
-			var schema map[string]any
-			require.NoError(t, json.Unmarshal(source, &schema))
-			places := texts(schema, nil)
-			require.NotEmpty(t, places)
-			for _, place := range places {
-				for _, text := range hostile {
-					values, _ := put(base.values, place, text).(map[string]any)
-					staysAText(t, rendering{base.name, chart, "tenant-alpha", ordered(chart, values)}, place, text)
-				}
-			}
-		})
 	}
+}
+
+// sourceOf is the schema of a chart as it is written.
+func sourceOf(t *testing.T, chart string) map[string]any {
+	t.Helper()
+	source, err := os.ReadFile("charts/" + chart + "/" + schemaFile)
+	require.NoError(t, err)
+	var schema map[string]any
+	require.NoError(t, json.Unmarshal(source, &schema))
+	return schema
 }
 
 // staysAText also takes a refusal, if it is for what stands at the place and for nothing else.

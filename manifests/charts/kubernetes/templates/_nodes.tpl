@@ -17,7 +17,7 @@ virtualMachineTemplate:
     {{- if $group.instanceType }}
     instancetype:
       kind: VirtualMachineClusterInstancetype
-      name: {{ $group.instanceType }}
+      name: {{ $group.instanceType | quote }}
     {{- end }}
     dataVolumeTemplates:
       # Images and what pods write. Cluster API puts the machine's name before it.
@@ -31,7 +31,7 @@ virtualMachineTemplate:
               requests:
                 storage: {{ $group.diskSize | default "20Gi" }}
             {{- with $group.storageClass }}
-            storageClassName: {{ . }}
+            storageClassName: {{ . | quote }}
             {{- end }}
     template:
       metadata:
@@ -42,7 +42,7 @@ virtualMachineTemplate:
           {{- with ($root.Values._tenant).application }}
           apps.cozystack.io/application.group: apps.cozystack.io
           apps.cozystack.io/application.kind: {{ .kind }}
-          apps.cozystack.io/application.name: {{ .name }}
+          apps.cozystack.io/application.name: {{ .name | quote }}
           {{- end }}
           # Load balancers of the cluster lead here.
           policy.cozystack.io/expose: "true"

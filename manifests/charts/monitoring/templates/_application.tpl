@@ -6,5 +6,5 @@ each chart that needs them, as a chart can't take a template from another withou
 {{- $application := (.Values._tenant | default dict).application | default dict -}}
 apps.cozystack.io/application.group: apps.cozystack.io
 apps.cozystack.io/application.kind: {{ $application.kind | default .Chart.Name }}
-apps.cozystack.io/application.name: {{ $application.name | default .Release.Name }}
+apps.cozystack.io/application.name: {{ $application.name | default .Release.Name | quote }}
 {{- end -}}

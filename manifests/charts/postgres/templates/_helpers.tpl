@@ -25,7 +25,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- with (.Values._tenant).application }}
 apps.cozystack.io/application.group: apps.cozystack.io
 apps.cozystack.io/application.kind: {{ .kind }}
-apps.cozystack.io/application.name: {{ .name }}
+apps.cozystack.io/application.name: {{ .name | quote }}
 {{- end }}
 # Each instance asks the API server for what its Cluster says.
 policy.cozystack.io/allow-to-apiserver: "true"
