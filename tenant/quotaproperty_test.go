@@ -214,5 +214,7 @@ func TestNothingIsBoundedAboveARefusedTenantThatHasNoBound(t *testing.T) {
 	a.Bounds, b.Host = bounds("cpu", "10"), "10.0.0.1"
 
 	resolved, _ := tenant.Resolve([]tenant.Tenant{root(), a, b})
-	require.Contains(t, resolved["tenant-a"].Quota.Declined.Error(), "tenant b below it has no bound of cpu")
+	declined := resolved["tenant-a"].Quota.Declined
+	require.Contains(t, declined.Error(), "tenant b below it has no bound of cpu")
+	require.Contains(t, declined.Hint(), "mend what tenant b is refused for")
 }

@@ -158,6 +158,15 @@ func (n *node) saysLeft(key string, left resource.Quantity) string {
 	return said
 }
 
+// boundHint says how a tenant gets a bound that the one above wants it to have.
+func (n *node) boundHint() string {
+	if !n.IsSettled { // what it has stays until then, whatever it asks for
+		return "mend what tenant " + n.Name + " is refused for, or delete it; its condition Accepted says why"
+	}
+
+	return "give each tenant right below a bound first"
+}
+
 // belowGiven says whether a bound that is new or lowered is less than what the tenant uses itself and has given to those below.
 func (n *node) belowGiven(key string, bound resource.Quantity) *Refusal {
 	if held, isHeld := n.holds(key); isHeld && bound.Cmp(held) >= 0 {
@@ -169,7 +178,7 @@ func (n *node) belowGiven(key string, bound resource.Quantity) *Refusal {
 			return &Refusal{
 				Reason: QuotaBelowUse, Field: quotaField(key), Value: bound.String(),
 				Rule: fmt.Sprintf("tenant %s below it has no bound of %s", child.Name, key),
-				hint: "give each tenant right below a bound first",
+				hint: child.boundHint(),
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func (r *reconciler) takeDown(ctx context.Context, t *v1alpha1.Tenant, known ent
 
 	namespace, err := r.ownNamespace(ctx, t, name)
 	if err != nil {
-		return r.failStage(ctx, t, known, r.closing(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}), err)
+		return r.failStage(ctx, t, known, r.reached(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}), err)
 	}
 
 	if namespace == nil {

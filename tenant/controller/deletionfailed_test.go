@@ -108,6 +108,17 @@ func TestADeletionThatCanNotAskSaysSo(t *testing.T) {
 	require.Contains(t, w.condition("tenant-root", "a", "Deleting").Message, "does not tell its kinds")
 }
 
+// Where not even the namespace can be asked for, the step stays the one that it was, with its clock.
+func TestAFailureBeforeAnyStepIsOfTheStepThatWasReached(t *testing.T) {
+	one := made("tenant-root", "a", v1alpha1.TenantSpec{})
+	namespace := plainNamespace("tenant-a", nil)
+	r := newWorld(t).reconciler()
+	require.Equal(t, ReasonClosingNamespace, r.reached(one, namespace).reason)
+
+	one.Status = deletingStatus(one, ReasonDeletingServices, "waiting", metav1.Now(), false)
+	require.Equal(t, ReasonDeletingServices, r.reached(one, namespace).reason)
+}
+
 // A conflict is no failure: the newer state is on its way.
 func TestAConflictInADeletionSaysNothing(t *testing.T) {
 	w := newWorld(t, plainNamespace("tenant-root", nil), madeRoot(), made("tenant-root", "a", v1alpha1.TenantSpec{}))

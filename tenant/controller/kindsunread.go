@@ -56,12 +56,18 @@ func (k *kinds) unreadKind(crd string) schema.GroupVersionKind {
 	return k.unread[crd]
 }
 
-// isUnread says whether objects of a kind are served and could not be read.
+// isUnread says whether objects of a kind are served and could not be read, or may be served by a CRD that could not be read itself.
 func (k *kinds) isUnread(kind schema.GroupVersionKind) bool {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 
-	return slices.Contains(slices.Collect(maps.Values(k.unread)), kind)
+	for crd, unread := range k.unread {
+		if unread == kind || unread.Empty() && strings.HasSuffix(crd, "."+kind.Group) && !slices.Contains(slices.Collect(maps.Values(k.served)), kind) {
+			return true
+		}
+	}
+
+	return false
 }
 
 // applications are the kinds of applications whose objects can be read, and the names of the CRDs of those that could not, in order, each

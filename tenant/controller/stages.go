@@ -99,6 +99,14 @@ func (r *reconciler) stages(t *v1alpha1.Tenant, namespace *corev1.Namespace) []s
 	}
 }
 
+// reached is the step that a tenant's condition is at; the first one where it says nothing yet.
+func (r *reconciler) reached(t *v1alpha1.Tenant, namespace *corev1.Namespace) stage {
+	all := r.stages(t, namespace)
+	said := find(t.Status, v1alpha1.ConditionDeleting).Reason
+
+	return all[max(0, slices.IndexFunc(all, func(one stage) bool { return one.reason == said }))]
+}
+
 // closing is the step before anything is removed.
 func (r *reconciler) closing(namespace *corev1.Namespace) stage {
 	return stage{

@@ -96,6 +96,16 @@ func TestAServiceWhoseUsersAreUnknownGoesWhereForced(t *testing.T) {
 	require.Nil(t, w.service("tenant-foo", tenant.Etcd))
 }
 
+// A CRD that can't be read itself may serve any kind of its group that is not known.
+func TestAKindWhoseDefinitionCanNotBeReadIsUnread(t *testing.T) {
+	k := &kinds{}
+	k.set("ingresses.apps.cozystack.io", serviceKind(tenant.Ingress))
+	k.note(etcdCRD, schema.GroupVersionKind{}, true)
+	require.True(t, k.isUnread(serviceKind(tenant.Etcd)))
+	require.False(t, k.isUnread(serviceKind(tenant.Ingress)), "it is served")
+	require.False(t, k.isUnread(schema.GroupVersionKind{Group: "cilium.io", Version: "v2", Kind: "CiliumNetworkPolicy"}))
+}
+
 // TestAKindThatCanNotBeReadIsKnownUntilItCan also where that shows in the first look.
 func TestAKindThatCanNotBeReadIsKnownUntilItCan(t *testing.T) {
 	crd := crdOf("one", "True")
