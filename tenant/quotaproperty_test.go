@@ -208,6 +208,27 @@ func TestARefusedTenantIsAcceptedAgainWithWhatItHas(t *testing.T) {
 	}
 }
 
+// TestATenantWhoseNameWasReservedLaterKeepsItsPlace: what is below it is there, and no orphan.
+func TestATenantWhoseNameWasReservedLaterKeepsItsPlace(t *testing.T) {
+	a, b := settledAt("tenant-root", "a", bounds("cpu", "10")), settledAt("tenant-a", "kubernetes", bounds("cpu", "8"))
+	c, late := settledAt("tenant-a-kubernetes", "c", bounds("cpu", "3")), tenant.Tenant{Namespace: "tenant-a-kubernetes", Name: "late"}
+
+	_, refused := tenant.Resolve([]tenant.Tenant{root(), a, b, c, late})
+	require.Len(t, refused, 3)
+
+	for _, refusal := range refused {
+		if refusal.Tenant != b.Key() {
+			require.Equal(t, tenant.ParentNotAccepted, refusal.Reason, refusal.Tenant.String())
+
+			continue
+		}
+
+		require.Equal(t, tenant.NameReserved, refusal.Reason)
+		require.Equal(t, map[string]string{"cpu": "8"}, written(refusal.Holds.Bounds))
+		require.Equal(t, map[string]string{"cpu": "3"}, written(refusal.Holds.Given))
+	}
+}
+
 // What runs there is bounded by nothing, and nothing bounds it before the tenant is accepted.
 func TestNothingIsBoundedAboveARefusedTenantThatHasNoBound(t *testing.T) {
 	a, b := settledAt("tenant-root", "a", nil), lapsedAt("tenant-a", "b", nil)

@@ -75,7 +75,12 @@ func place(tree []Tenant, reserved []string) (placed []*node, refused []*Refusal
 	for i := 0; i < len(placed); i++ {
 		parent := placed[i]
 		for _, n := range children[parent.resolved.Namespace] {
-			if refusal := checkName(n.Tenant.Namespace, n.Name, reserved); refusal != nil {
+			refusal := checkName(n.Tenant.Namespace, n.Name, reserved)
+			if n.isStaying(refusal) {
+				n.misnamed, refusal = refusal, nil
+			}
+
+			if refusal != nil {
 				n.hangBelow(parent)
 				refused = append(refused, n.refuse(refusal))
 
@@ -113,6 +118,8 @@ type node struct {
 	given      Bounds
 	resolved   Resolved
 	isAccepted bool
+	// misnamed refuses it by its name, though it has its place. Nil: nothing does.
+	misnamed *Refusal
 	// isLeaving says that the tenant or one above it is being deleted.
 	isLeaving bool
 }
@@ -131,6 +138,10 @@ func (n *node) attach(parent *node) {
 
 // settle fills in what depends on the parent, which was settled before.
 func (n *node) settle(held *hosts) *Refusal {
+	if n.misnamed != nil {
+		return n.misnamed
+	}
+
 	if n.parent != nil && !n.parent.isAccepted {
 		return &Refusal{
 			Reason: ParentNotAccepted, Field: "metadata.namespace", Value: n.Tenant.Namespace,
