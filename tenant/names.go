@@ -118,6 +118,4 @@ func isName(name string) bool {
 
 // isStaying says whether a tenant that is refused for its name has its place in the tree all the same: it was accepted before the name
 // was reserved, and what is below it is there. No other refusal of a name leaves a namespace that nobody else may have.
-func (n *node) isStaying(refusal *Refusal) bool {
-	return refusal != nil && refusal.Reason == NameReserved && n.hasBounds()
-}
+func (n *node) isStaying() bool { return n.misnamed.Reason == NameReserved && n.hasBounds() }

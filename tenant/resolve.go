@@ -75,14 +75,10 @@ func place(tree []Tenant, reserved []string) (placed []*node, refused []*Refusal
 	for i := 0; i < len(placed); i++ {
 		parent := placed[i]
 		for _, n := range children[parent.resolved.Namespace] {
-			refusal := checkName(n.Tenant.Namespace, n.Name, reserved)
-			if n.isStaying(refusal) {
-				n.misnamed, refusal = refusal, nil
-			}
-
-			if refusal != nil {
+			n.misnamed = checkName(n.Tenant.Namespace, n.Name, reserved)
+			if n.misnamed != nil && !n.isStaying() {
 				n.hangBelow(parent)
-				refused = append(refused, n.refuse(refusal))
+				refused = append(refused, n.refuse(n.misnamed))
 
 				continue
 			}
@@ -118,7 +114,7 @@ type node struct {
 	given      Bounds
 	resolved   Resolved
 	isAccepted bool
-	// misnamed refuses it by its name, though it has its place. Nil: nothing does.
+	// misnamed refuses it by its name. Nil: nothing does.
 	misnamed *Refusal
 	// isLeaving says that the tenant or one above it is being deleted.
 	isLeaving bool

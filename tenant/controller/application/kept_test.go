@@ -17,16 +17,7 @@ import (
 func keeping(t *testing.T) *lab {
 	t.Helper()
 
-	kind, etcd := etcds("tenant-root")
-	l := newLab(t, flux(), kind, etcd, depots(func(s *definition.ApplicationDefinitionSpec) { s.Keeps = []string{"etcd"} }))
-	l.tenants.resolved["tenant-root"] = tenant.Resolved{Namespace: "tenant-root"}
-	has := alpha()
-	has.Services[tenant.Etcd] = tenant.Provision{Source: tenant.Inherited, Namespace: "tenant-root"}
-	l.tenants.resolved["tenant-alpha"] = has
-
-	l.settle()
-	l.say(l.get(releaseKind(), "tenant-root", "etcd"), "True", "")
-	l.settle()
+	l := withEtcdOfTheRoot(t, func(s *definition.ApplicationDefinitionSpec) { s.Keeps = []string{"etcd"} })
 	require.NoError(t, l.client.Create(t.Context(), depotNamed("one", nil)))
 
 	return l

@@ -7,25 +7,36 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cozystack/cozy-install/tenant"
 	definition "github.com/cozystack/cozy-install/tenant/api/definition/v1alpha1"
 )
 
-// started is a lab with an application that uses a service and hands out a Secret, both ready, just after a restart.
-func started(t *testing.T) *lab {
+// withEtcdOfTheRoot is a lab whose tenant has the etcd of the root, which is ready, with a kind Depot and some objects.
+func withEtcdOfTheRoot(t *testing.T, depot func(*definition.ApplicationDefinitionSpec), objects ...client.Object) *lab {
 	t.Helper()
 
 	kind, etcd := etcds("tenant-root")
-	l := newLab(t, flux(), kind, etcd, depots(func(s *definition.ApplicationDefinitionSpec) { s.Needs = []string{"etcd"} }), depotNamed("one", nil))
+	l := newLab(t, append([]client.Object{flux(), kind, etcd, depots(depot)}, objects...)...)
 	l.tenants.resolved["tenant-root"] = tenant.Resolved{Namespace: "tenant-root"}
-	uses := alpha()
-	uses.Services[tenant.Etcd] = tenant.Provision{Source: tenant.Inherited, Namespace: "tenant-root"}
-	l.tenants.resolved["tenant-alpha"] = uses
+	has := alpha()
+	has.Services[tenant.Etcd] = tenant.Provision{Source: tenant.Inherited, Namespace: "tenant-root"}
+	l.tenants.resolved["tenant-alpha"] = has
 
 	l.settle()
 	l.say(l.get(releaseKind(), "tenant-root", "etcd"), "True", "")
 	l.settle()
+
+	return l
+}
+
+// started is a lab with an application that uses a service and hands out a Secret, both ready, just after a restart.
+func started(t *testing.T) *lab {
+	t.Helper()
+
+	needs := func(s *definition.ApplicationDefinitionSpec) { s.Needs = []string{"etcd"} }
+	l := withEtcdOfTheRoot(t, needs, depotNamed("one", nil))
 	l.say(l.releaseOf("depot-one"), "True", "")
 	l.settle()
 
